@@ -9,6 +9,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 )
 
@@ -45,7 +46,7 @@ func TestLostAnswerIsNoRefusal(t *testing.T) {
 			b.owners.learn(*own, w.now)
 			asking := b
 			if passed { // a third one takes b for the owner, and b corrects it
-				c, m := w.add(t, ownership{owner: chord.Peer{ID: wideSpace().FromUint64(3), Addr: "c", Incarnation: 1}}, b.cfg, b.self)
+				c, m := w.add(t, terms.Ownership{Owner: chord.Peer{ID: wideSpace().FromUint64(3), Addr: "c", Incarnation: 1}}, b.cfg, b.self)
 				m.lookup = func(chord.ID) chord.Peer { return b.self }
 				asking = c
 			} else {

@@ -100,11 +100,11 @@ func (k *Keeper) route(id chord.ID) (to chord.Peer, released string, mine bool) 
 		return chord.Peer{}, "", false // neither the source nor this member serves it at the moment
 	case in != nil:
 		return in.source, "", false
-	case k.out != nil && k.out.released && k.out.covers(id):
+	case k.out != nil && k.out.released && k.out.Covers(id):
 		return k.out.receiver, k.out.id, false
 	}
-	if known, ok := k.owners.covering(id); ok && !known.indirect && !hasLapsed(k.dead, known.owner, k.env.Now()) {
-		return known.owner, "", false
+	if known, ok := k.owners.covering(id); ok && !known.indirect && !k.dead.Has(known.Owner, k.env.Now()) {
+		return known.Owner, "", false
 	}
 	return chord.Peer{}, "", false
 }

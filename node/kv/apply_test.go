@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 )
 
@@ -56,9 +57,9 @@ func TestSilentReplicaIsReplaced(t *testing.T) {
 		peers = append(peers, chord.Peer{ID: s.FromUint64(uint64(n)), Addr: string(rune('a' + n)), Incarnation: 1})
 	}
 	cfg := Config{Space: s, Replicas: 3}
-	a, m := w.add(t, ownership{owner: peers[0], from: peers[0].ID, epoch: 1}, cfg, peers[1:]...)
+	a, m := w.add(t, terms.Ownership{Owner: peers[0], From: peers[0].ID, Epoch: 1}, cfg, peers[1:]...)
 	for _, n := range []int{2, 4} { // 1 and 3 are dead
-		w.add(t, ownership{owner: peers[n]}, cfg)
+		w.add(t, terms.Ownership{Owner: peers[n]}, cfg)
 	}
 	for i := range a.replicas {
 		a.replicas[i].room = maxRoom // known, so that nothing is reserved
@@ -80,7 +81,7 @@ func TestSilentReplicaIsReplaced(t *testing.T) {
 // the later one.
 func TestLowerEpochIsRefused(t *testing.T) {
 	_, a, b, own := pair(t)
-	later := ownership{owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}, from: wideSpace().FromUint64(2), epoch: own.epoch + 1}
+	later := terms.Ownership{Owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}, From: wideSpace().FromUint64(2), Epoch: own.Epoch + 1}
 	b.owners.learn(later, b.env.Now())
 	got, err := a.Apply(t.Context(), apply(1, opPut, "v"))
 	if err != nil || got.Outcome != nodepb.ApplyResponse_OUTCOME_RETRY {
@@ -97,9 +98,9 @@ func TestLowerEpochIsRefused(t *testing.T) {
 // TestForeignBytes: whatever a peer sends, the answer is an error that names it.
 func TestForeignBytes(t *testing.T) {
 	_, a, _, own := pair(t)
-	id := own.owner.ID[:]
+	id := own.Owner.ID[:]
 	wire := ownershipToWire(*own)
-	noEpoch := ownershipToWire(ownership{owner: own.owner, from: own.from})
+	noEpoch := ownershipToWire(terms.Ownership{Owner: own.Owner, From: own.From})
 	tries := map[string]func() error{
 		"request ID": func() error {
 			_, err := a.Apply(t.Context(), &nodepb.ApplyRequest{Operation: opGet, Key: []byte("k")})

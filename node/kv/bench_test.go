@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 )
 
@@ -20,9 +21,9 @@ func BenchmarkApply(b *testing.B) {
 		}
 		cfg := Config{Space: s, Replicas: replicas}
 		for _, p := range peers[1:] {
-			w.add(b, ownership{owner: p}, cfg)
+			w.add(b, terms.Ownership{Owner: p}, cfg)
 		}
-		k, _ := w.add(b, ownership{owner: peers[0], from: peers[0].ID, epoch: 1}, cfg, peers[1:]...)
+		k, _ := w.add(b, terms.Ownership{Owner: peers[0], From: peers[0].ID, Epoch: 1}, cfg, peers[1:]...)
 		apply := func(b *testing.B, op nodepb.ApplyRequest_Operation) {
 			b.ReportAllocs()
 			value := make([]byte, 128)
@@ -55,7 +56,7 @@ func BenchmarkReconcile(b *testing.B) {
 					for n := range differing {
 						other.drop(record(wideSpace(), n*(stored/10), 1))
 					}
-					if done, err := owner.reconcile(b.Context(), other.self, own, own.arc(), true, nil); err != nil || done.pushed != differing {
+					if done, err := owner.reconcile(b.Context(), other.self, own, own.Arc(), true, nil); err != nil || done.pushed != differing {
 						b.Fatal(done, err)
 					}
 				}

@@ -9,22 +9,8 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
-)
-
-var (
-	// errDead: the peer answered no try, or another incarnation or no member answered in its place.
-	errDead = errors.New("peer is dead")
-	// errRefused: the peer is alive and refuses the request.
-	errRefused = errors.New("refused")
-	// errFull: a peer, or this host, lacks memory, the reserve included.
-	errFull = errors.New("no memory left, reserve included")
-	// errPeerFull: errFull at a peer.
-	errPeerFull = fmt.Errorf("%w", errFull)
-	// errUnanswered: a member that may hold a newer version has not answered.
-	errUnanswered = errors.New("newest version unknown")
-	// errOvertaken: the range has a new owner, or this member's ownership of it has changed in extent or epoch.
-	errOvertaken = errors.New("ownership has changed")
 )
 
 // ask calls a peer, and repeats the call if there is no answer, up to CallTries. A peer that answers no try, or whose
@@ -40,7 +26,7 @@ func ask[A interface{ GetReply() *nodepb.Reply }](k *Keeper, ctx context.Context
 			k.noteHost(p.Addr)
 			if err := k.member.Received(p, a.GetReply()); err != nil {
 				k.member.PeerFailed(ctx, p, operation)
-				return none, fmt.Errorf("%w: %w", errDead, err)
+				return none, fmt.Errorf("%w: %w", terms.ErrDead, err)
 			}
 			return a, nil
 		case errors.Is(err, env.ErrStopped):
@@ -49,11 +35,11 @@ func ask[A interface{ GetReply() *nodepb.Reply }](k *Keeper, ctx context.Context
 			if ctx.Err() != nil {
 				return none, ctx.Err()
 			}
-			return none, fmt.Errorf("%w: %s: %w", errRefused, p.Addr, err)
+			return none, fmt.Errorf("%w: %s: %w", terms.ErrRefused, p.Addr, err)
 		case try == k.cfg.CallTries:
 			k.noteSilence(p, began)
 			k.member.PeerFailed(ctx, p, operation)
-			return none, fmt.Errorf("%w: no answer from %s", errDead, p.Addr)
+			return none, fmt.Errorf("%w: no answer from %s", terms.ErrDead, p.Addr)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
@@ -29,22 +30,22 @@ const (
 type difference struct {
 	same     bool
 	split    bool
-	parts    []arc // if it was split: those whose digests differ
+	parts    []terms.Arc // if it was split: those whose digests differ
 	versions []*store.Record
 }
 
-func (k *Keeper) arcToWire(a arc) *nodepb.Arc {
-	sum := k.store.Summary(a.from, a.to)
-	return &nodepb.Arc{From: a.from[:], To: a.to[:], Digest: sum.Digest, Count: sum.Count}
+func (k *Keeper) arcToWire(a terms.Arc) *nodepb.Arc {
+	sum := k.store.Summary(a.From, a.To)
+	return &nodepb.Arc{From: a.From[:], To: a.To[:], Digest: sum.Digest, Count: sum.Count}
 }
 
-func arcFromWire(space chord.Space, a *nodepb.Arc) (arc, error) {
+func arcFromWire(space chord.Space, a *nodepb.Arc) (terms.Arc, error) {
 	from, err := idFromWire(space, a.GetFrom())
 	if err != nil {
-		return arc{}, err
+		return terms.Arc{}, err
 	}
 	to, err := idFromWire(space, a.GetTo())
-	return arc{from, to}, err
+	return terms.Arc{From: from, To: to}, err
 }
 
 // Compare answers a comparison request.
@@ -56,7 +57,7 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 	if len(q.Arcs) > maxArcs {
 		return nil, malformed(fmt.Errorf("comparison of %d arcs: expected at most %d", len(q.Arcs), maxArcs))
 	}
-	arcs := make([]arc, len(q.Arcs))
+	arcs := make([]terms.Arc, len(q.Arcs))
 	for i, a := range q.Arcs {
 		if arcs[i], err = arcFromWire(k.space, a); err != nil {
 			return nil, malformed(err)
@@ -85,31 +86,31 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 
 // admit decides whether a peer may compare or send records: an owner whose ownership stands, or, without an ownership,
 // any member for whose arcs this member is the owner. mu is held.
-func (k *Keeper) admit(own *ownership, arcs []arc) verdict {
+func (k *Keeper) admit(own *terms.Ownership, arcs []terms.Arc) verdict {
 	if own != nil {
 		v := k.meet(*own)
 		if !v.refused && len(arcs) > 0 { // else it is an announcement only
-			k.owners.hold(own.owner, k.env.Now())
+			k.owners.hold(own.Owner, k.env.Now())
 		}
 		return v
 	}
 	mine := k.reg.Load()
 	for _, a := range arcs {
-		if mine == nil || !mine.covers(a.to) {
+		if mine == nil || !mine.Covers(a.To) {
 			return verdict{refused: true}
 		}
 	}
 	return verdict{}
 }
 
-func (k *Keeper) differ(a arc, theirs *nodepb.Arc) *nodepb.CompareResponse_Difference {
-	sum := k.store.Summary(a.from, a.to)
+func (k *Keeper) differ(a terms.Arc, theirs *nodepb.Arc) *nodepb.CompareResponse_Difference {
+	sum := k.store.Summary(a.From, a.To)
 	d := &nodepb.CompareResponse_Difference{}
 	if d.Same = sum.Digest == theirs.Digest && sum.Count == theirs.Count; d.Same {
 		return d
 	}
-	if ends := store.Parts(k.space, a.from, a.to); sum.Count+theirs.Count > fewRecords && len(ends) > 1 {
-		from := a.from
+	if ends := store.Parts(k.space, a.From, a.To); sum.Count+theirs.Count > fewRecords && len(ends) > 1 {
+		from := a.From
 		for _, to := range ends {
 			part := k.store.Summary(from, to)
 			d.Parts = append(d.Parts, &nodepb.Arc{Digest: part.Digest, Count: part.Count})
@@ -117,7 +118,7 @@ func (k *Keeper) differ(a arc, theirs *nodepb.Arc) *nodepb.CompareResponse_Diffe
 		}
 		return d
 	}
-	k.store.Ascend(a.from, a.to, func(r *store.Record) bool {
+	k.store.Ascend(a.From, a.To, func(r *store.Record) bool {
 		d.Versions = append(d.Versions, versionToWire(r))
 		return true
 	})
@@ -125,7 +126,7 @@ func (k *Keeper) differ(a arc, theirs *nodepb.Arc) *nodepb.CompareResponse_Diffe
 }
 
 // compare compares arcs with a member: arcs of this member's range, or of the other one's if own is nil.
-func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *ownership, arcs []arc) ([]difference, error) {
+func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *terms.Ownership, arcs []terms.Arc) ([]difference, error) {
 	q := &nodepb.CompareRequest{}
 	if own != nil {
 		q.Ownership = ownershipToWire(*own)
@@ -147,12 +148,12 @@ func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *ownership, arcs
 		return nil, err
 	}
 	if len(a.Differences) > len(arcs) {
-		return nil, fmt.Errorf("%w: expected at most %d answers for as many arcs, got %d", errRefused, len(arcs), len(a.Differences))
+		return nil, fmt.Errorf("%w: expected at most %d answers for as many arcs, got %d", terms.ErrRefused, len(arcs), len(a.Differences))
 	}
 	differences := make([]difference, len(a.Differences))
 	for i, d := range a.Differences {
 		if differences[i], err = k.readDifference(d, arcs[i]); err != nil {
-			return nil, fmt.Errorf("%w: %w", errRefused, err)
+			return nil, fmt.Errorf("%w: %w", terms.ErrRefused, err)
 		}
 	}
 	return differences, nil
@@ -160,32 +161,32 @@ func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *ownership, arcs
 
 // readDifference reads the answer for an arc. Both sides split an arc alike, so an answer carries only the digests of
 // its parts.
-func (k *Keeper) readDifference(d *nodepb.CompareResponse_Difference, whole arc) (difference, error) {
+func (k *Keeper) readDifference(d *nodepb.CompareResponse_Difference, whole terms.Arc) (difference, error) {
 	out := difference{same: d.GetSame()}
 	for _, version := range d.GetVersions() {
 		r, err := versionFromWire(k.space, version)
 		if err != nil {
 			return out, err
 		}
-		if whole.covers(r.ID) {
+		if whole.Covers(r.ID) {
 			out.versions = append(out.versions, r)
 		}
 	}
 	if len(d.GetParts()) == 0 {
 		return out, nil
 	}
-	ends := store.Parts(k.space, whole.from, whole.to)
+	ends := store.Parts(k.space, whole.From, whole.To)
 	if len(ends) != len(d.Parts) || len(ends) == 1 {
 		return out, fmt.Errorf("expected an arc in %d parts, got %d", len(ends), len(d.Parts))
 	}
 	out.split = true
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	from := whole.from
+	from := whole.From
 	for i, to := range ends {
 		theirs := d.Parts[i]
 		if sum := k.store.Summary(from, to); sum.Digest != theirs.GetDigest() || sum.Count != theirs.GetCount() {
-			out.parts = append(out.parts, arc{from, to})
+			out.parts = append(out.parts, terms.Arc{From: from, To: to})
 		}
 		from = to
 	}
@@ -199,10 +200,10 @@ func (k *Keeper) applyVerdict(p chord.Peer, a interface {
 	GetOverlapped() bool
 	GetRoom() int64
 	GetImplausible() bool
-}, own *ownership, sent time.Time) error {
+}, own *terms.Ownership, sent time.Time) error {
 	conflict, err := ownershipFromWire(k.space, a.GetConflict())
 	if err != nil {
-		return fmt.Errorf("%w: %w", errRefused, err)
+		return fmt.Errorf("%w: %w", terms.ErrRefused, err)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -221,21 +222,21 @@ func (k *Keeper) applyVerdict(p chord.Peer, a interface {
 		return nil
 	case a.GetImplausible():
 		if conflict != nil {
-			k.descend(conflict.epoch)
+			k.descend(conflict.Epoch)
 		}
-		return errOvertaken
+		return terms.ErrOvertaken
 	case conflict != nil:
 		if known, is := k.implausible(*conflict); is {
 			return k.refuseEpoch(p, *conflict, known)
 		}
 		k.dispute(*conflict)
-		return errOvertaken
+		return terms.ErrOvertaken
 	}
-	return fmt.Errorf("%w by %s", errRefused, p.Addr)
+	return fmt.Errorf("%w by %s", terms.ErrRefused, p.Addr)
 }
 
 // announce sends this member's ownership to another member.
-func (k *Keeper) announce(ctx context.Context, p chord.Peer, own ownership) error {
+func (k *Keeper) announce(ctx context.Context, p chord.Peer, own terms.Ownership) error {
 	_, err := k.compare(ctx, p, &own, nil)
 	return err
 }

@@ -3,6 +3,7 @@ package kv
 import (
 	"context"
 
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
 )
@@ -26,7 +27,7 @@ func (k *Keeper) expire(ctx context.Context) error {
 			switch {
 			case !r.Deleted:
 				k.replace(r, k.dated(r))
-			case forget && own.covers(r.ID):
+			case forget && own.Covers(r.ID):
 				dead = append(dead, r)
 			default:
 				waiting := *r
@@ -52,7 +53,7 @@ func (k *Keeper) replace(old, next *store.Record) {
 }
 
 // forget drops tombstones at all replicas, then here; if a replica does not answer they stay for a while.
-func (k *Keeper) forget(ctx context.Context, own *ownership, replicas []replica, dead []*store.Record, later int64) error {
+func (k *Keeper) forget(ctx context.Context, own *terms.Ownership, replicas []replica, dead []*store.Record, later int64) error {
 	if len(dead) == 0 {
 		return nil
 	}

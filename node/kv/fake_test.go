@@ -11,6 +11,8 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/hlc"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -116,7 +118,7 @@ func (nowhere) Replicate(context.Context, *nodepb.ReplicateRequest) (*nodepb.Rep
 // fakeMember is a member with the pointers that a test gives it.
 type fakeMember struct {
 	self      chord.Peer
-	clock     *Clock
+	clock     *hlc.Clock
 	state     chord.State
 	known     []chord.Peer
 	joinHosts []chord.Peer              // hosts to join through that it has not reached
@@ -162,15 +164,15 @@ func (m *fakeMember) PeerFailed(ctx context.Context, p chord.Peer, _ string) {
 func (m *fakeMember) Emit(_ context.Context, body chordevent.Body) { m.events = append(m.events, body) }
 
 // add makes a Keeper that owns a range (or nothing, for epoch 0), with the given successors.
-func (w *fakeWorld) add(t testing.TB, own ownership, cfg Config, successors ...chord.Peer) (*Keeper, *fakeMember) {
+func (w *fakeWorld) add(t testing.TB, own terms.Ownership, cfg Config, successors ...chord.Peer) (*Keeper, *fakeMember) {
 	t.Helper()
-	m := &fakeMember{self: own.owner, clock: NewClock(w.Now)}
-	m.state = chord.State{Self: own.owner, Succ: successors}
+	m := &fakeMember{self: own.Owner, clock: hlc.NewClock(w.Now)}
+	m.state = chord.State{Self: own.Owner, Succ: successors}
 	k := New(w, m, m.clock, NewHostBudget(0), cfg, tracenoop.NewTracerProvider().Tracer(""), metricnoop.NewMeterProvider().Meter(""))
-	if own.epoch > 0 {
+	if own.Epoch > 0 {
 		k.setRegister(&own)
 	}
 	k.NeighborsChanged(t.Context())
-	w.keepers[own.owner.Addr] = k
+	w.keepers[own.Owner.Addr] = k
 	return k, m
 }

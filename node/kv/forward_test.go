@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 )
 
@@ -30,8 +31,8 @@ func TestForwardKeepsEverything(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, w := wideSpace(), newFakeWorld()
 		self, owner := chord.Peer{ID: s.FromUint64(1), Addr: "a", Incarnation: 1}, chord.Peer{ID: s.FromUint64(2), Addr: "b", Incarnation: 1}
-		k, _ := w.add(t, ownership{owner: self}, Config{Space: s, Replicas: 1, CallTries: 1}, owner)
-		k.owners.learn(ownership{owner: owner, from: owner.ID, epoch: 1}, w.Now())
+		k, _ := w.add(t, terms.Ownership{Owner: self}, Config{Space: s, Replicas: 1, CallTries: 1}, owner)
+		k.owners.learn(terms.Ownership{Owner: owner, From: owner.ID, Epoch: 1}, w.Now())
 		other := &answers{answer: &nodepb.ApplyResponse{}}
 		w.others = map[string]nodepb.KeysServer{"b": other}
 		fill(rt, other.answer.ProtoReflect(), 2)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -24,7 +25,7 @@ func (k *Keeper) serveGet(ctx context.Context, id chord.ID, key string) *nodepb.
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	own := k.reg.Load()
-	if own == nil || !own.covers(id) {
+	if own == nil || !own.Covers(id) {
 		return retry
 	}
 	if r == nil && settled {
@@ -73,7 +74,7 @@ func (k *Keeper) confirm(ctx context.Context, operation string) bool {
 			return false
 		}
 		for _, err := range errs {
-			if err != nil && !errors.Is(err, errDead) {
+			if err != nil && !errors.Is(err, terms.ErrDead) {
 				return false
 			}
 			answered = answered || err == nil

@@ -11,6 +11,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
@@ -19,10 +20,10 @@ import (
 // An incoming is a handoff to this member. The Keeper's mu guards what changes. Until the source has released the
 // range, the source is responsible, and this member forwards all reads and writes of the range to it.
 type incoming struct {
-	arc
+	terms.Arc
 	id     string
 	source chord.Peer
-	grant  ownership // what this member owns afterwards
+	grant  terms.Ownership // what this member owns afterwards
 	reason chordevent.MoveReason
 
 	needsRecovery bool
@@ -74,7 +75,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 		return nil, malformed(err)
 	}
 	for _, r := range records {
-		if !m.covers(r.ID) {
+		if !m.Covers(r.ID) {
 			return nil, malformed(fmt.Errorf("record of %q is outside the range of the handoff", r.Key))
 		}
 	}
@@ -82,7 +83,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 		return nil, malformed(err)
 	}
 	for _, key := range q.UnsettledKeys {
-		if len(key) == 0 || len(key) > MaxKey || !m.covers(k.space.Hash(key)) {
+		if len(key) == 0 || len(key) > MaxKey || !m.Covers(k.space.Hash(key)) {
 			return nil, malformed(fmt.Errorf("unsettled key %.64q is outside the range of the handoff", key))
 		}
 	}
@@ -122,13 +123,13 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			k.ins = append(k.ins, m)
 			reports = append(reports, handoffReport{of: m, event: m.event(chordevent.MoveStarted)})
 		}
-		a.Held = k.store.Summary(m.from, m.to).Count
+		a.Held = k.store.Summary(m.From, m.To).Count
 	case nodepb.MoveRequest_PHASE_RECORDS:
 		if current == nil && !k.hasTaken(m.id) { // a write may still be on its way when the range has been released
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 			break
 		}
-		if a.Newer, err = k.takeRecords(current, records, q.Write); err == errFull {
+		if a.Newer, err = k.takeRecords(current, records, q.Write); err == terms.ErrFull {
 			a.Outcome, err = nodepb.MoveResponse_OUTCOME_EXHAUSTED, nil
 		}
 	case nodepb.MoveRequest_PHASE_PREPARE:
@@ -151,7 +152,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 		case k.hasTaken(m.id):
 		case current != nil && current.prepared:
 			// All that the source has sent in total, by either way, but not more than is held here.
-			sum := k.store.Summary(current.from, current.to)
+			sum := k.store.Summary(current.From, current.To)
 			current.keys, current.bytes = min(m.keys, sum.Count), min(m.bytes, sum.Bytes)
 			if current.released = true; current.reason == chordevent.MoveLeave {
 				reports = append(reports, k.takeReleased()...)
@@ -246,13 +247,13 @@ func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*incoming, error) {
 	switch {
 	case !source.Real() || source.ID == k.self.ID || !ok || q.MoveId == "" || len(q.MoveId) > maxAddress:
 		return nil, fmt.Errorf("handoff %.48q from %q: malformed", q.MoveId, source.Addr)
-	case grant == nil || grant.owner != k.self:
+	case grant == nil || grant.Owner != k.self:
 		return nil, fmt.Errorf("handoff %s: addressed to another member, or another incarnation of this one", q.MoveId)
-	case !grant.covers(to):
+	case !grant.Covers(to):
 		return nil, fmt.Errorf("handoff %s: its range is outside the ownership that it grants", q.MoveId)
 	}
 	return &incoming{
-		arc: arc{grant.from, to}, id: q.MoveId, source: source, grant: *grant, reason: reason,
+		Arc: terms.Arc{From: grant.From, To: to}, id: q.MoveId, source: source, grant: *grant, reason: reason,
 		needsRecovery: q.Unclean, //lang:ok protobuf field
 		witnesses:     witnesses, lastSeen: k.env.Now(), keys: max(q.Keys, 0), bytes: max(q.Bytes, 0),
 	}, nil
@@ -273,11 +274,11 @@ func (k *Keeper) mayTake(m *incoming) bool {
 	case k.ended || k.out != nil:
 		return false
 	case own == nil:
-		return others == 0 && m.to == k.self.ID && !k.leaving
+		return others == 0 && m.To == k.self.ID && !k.leaving
 	case m.reason == chordevent.MoveLeave:
 		return k.mayTakeOver(m, own, others)
 	}
-	return others == 0 && m.to == own.from && m.source.ID == own.from && m.grant.epoch > own.epoch
+	return others == 0 && m.To == own.From && m.source.ID == own.From && m.grant.Epoch > own.Epoch
 }
 
 // takeRecords merges records of the current handoff, or, with nil, of a completed one. write marks them as a client's
@@ -315,10 +316,10 @@ func (k *Keeper) activate(m *incoming) handoffReport {
 	own := k.reg.Load()
 	next := m.grant
 	if own != nil {
-		if own.from != m.to {
-			return m.failed(errOvertaken) // the owner of the range above has changed meanwhile
+		if own.From != m.To {
+			return m.failed(terms.ErrOvertaken) // the owner of the range above has changed meanwhile
 		}
-		next.epoch = max(next.epoch, own.epoch+1)
+		next.Epoch = max(next.Epoch, own.Epoch+1)
 	}
 	if len(k.taken) == maxTaken {
 		k.taken = slices.Delete(k.taken, 0, 1)
@@ -358,7 +359,7 @@ func (k *Keeper) watchIn(ctx context.Context) error {
 	k.mu.Lock()
 	var silent []*incoming
 	for _, m := range k.ins {
-		if k.env.Now().Sub(m.lastSeen) >= 2*k.cfg.CallLimit || hasLapsed(k.dead, m.source, k.env.Now()) {
+		if k.env.Now().Sub(m.lastSeen) >= 2*k.cfg.CallLimit || k.dead.Has(m.source, k.env.Now()) {
 			silent = append(silent, m)
 		}
 	}
@@ -369,7 +370,7 @@ func (k *Keeper) watchIn(ctx context.Context) error {
 // inquire asks the source of an incoming handoff for its state, or to release. If the source is dead and all records
 // have arrived, this member takes the range over in its turn; otherwise the range is taken over like any dead owner's.
 func (k *Keeper) inquire(ctx context.Context, m *incoming, release bool) {
-	s, err := k.survey(ctx, m.source, m.to, chordevent.SpanKeysMove, func(q *nodepb.SurveyRequest) { q.MoveId, q.Release = m.id, release })
+	s, err := k.survey(ctx, m.source, m.To, chordevent.SpanKeysMove, func(q *nodepb.SurveyRequest) { q.MoveId, q.Release = m.id, release })
 	if stopped(err) {
 		return
 	}
@@ -382,11 +383,11 @@ func (k *Keeper) inquire(ctx context.Context, m *incoming, release bool) {
 	case err == nil && ready && s.move == nodepb.SurveyResponse_MOVE_STATE_RELEASED:
 		m.lastSeen, m.released = k.env.Now(), true
 		reports = k.takeReleased()
-	case errors.Is(err, errDead) && ready:
+	case errors.Is(err, terms.ErrDead) && ready:
 		// If the source had given up the handoff before it died, others hold what was written since.
 		m.lastSeen, m.released, m.doubtful = k.env.Now(), true, true
 		reports = k.takeReleased()
-	case err != nil && !errors.Is(err, errDead):
+	case err != nil && !errors.Is(err, terms.ErrDead):
 		m.lastSeen = k.env.Now()
 	default:
 		if err == nil {

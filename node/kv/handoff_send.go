@@ -9,6 +9,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
@@ -16,19 +17,19 @@ import (
 
 // An outgoing is a handoff to another member.
 type outgoing struct {
-	arc      // the range that is handed off
-	id       string
-	receiver chord.Peer
-	grant    ownership // what the receiver owns afterwards
-	reason   chordevent.MoveReason
-	deadline time.Time // the handoff is given up if it has not been released by then; zero: none
+	terms.Arc // the range that is handed off
+	id        string
+	receiver  chord.Peer
+	grant     terms.Ownership // what the receiver owns afterwards
+	reason    chordevent.MoveReason
+	deadline  time.Time // the handoff is given up if it has not been released by then; zero: none
 
 	// Guarded by the Keeper's mu.
 	open     bool // the receiver takes part: every write is sent to it, and waits for it
 	sent     bool // all records have been sent
 	aborted  bool
-	released bool       // this member is not responsible any more: the receiver is, once it has taken over
-	left     *ownership // this member's ownership after the release
+	released bool             // this member is not responsible any more: the receiver is, once it has taken over
+	left     *terms.Ownership // this member's ownership after the release
 
 	turn env.Signal // of a leaver's handoff: set when the receiver has requested the release
 
@@ -46,10 +47,10 @@ func (k *Keeper) beginOut(receiver chord.Peer, until chord.ID, epoch int64, reas
 	own := k.reg.Load()
 	k.moves++
 	k.out = &outgoing{
-		arc:      arc{own.from, until},
-		id:       fmt.Sprintf("%s-%d-%d", k.space.Format(k.self.ID), own.epoch, k.moves),
+		Arc:      terms.Arc{From: own.From, To: until},
+		id:       fmt.Sprintf("%s-%d-%d", k.space.Format(k.self.ID), own.Epoch, k.moves),
 		receiver: receiver,
-		grant:    ownership{owner: receiver, from: own.from, epoch: epoch},
+		grant:    terms.Ownership{Owner: receiver, From: own.From, Epoch: epoch},
 		reason:   reason,
 		turn:     k.env.NewSignal(),
 	}
@@ -82,13 +83,13 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 	own := k.reg.Load()
 	var move *outgoing
 	switch {
-	case own == nil || !own.covers(from.ID):
-		if own != nil && own.from == from.ID {
+	case own == nil || !own.Covers(from.ID):
+		if own != nil && own.From == from.ID {
 			k.doubt = true // the claimer should own the range below this one, and does not
 			k.reconcileDue.Set()
 		}
 		if known, ok := k.owners.covering(from.ID); ok {
-			a.Owner = ownershipToWire(known.ownership)
+			a.Owner = ownershipToWire(known.Ownership)
 		}
 	case k.out != nil && k.out.receiver == from:
 		a.Accepted = true
@@ -96,7 +97,7 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 		a.Owner = ownershipToWire(*own)
 	default:
 		a.Accepted = true
-		move = k.beginOut(from, from.ID, own.epoch+1, reason)
+		move = k.beginOut(from, from.ID, own.Epoch+1, reason)
 	}
 	k.mu.Unlock()
 	if move != nil {
@@ -108,8 +109,8 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 // superseded treats a call from an incarnation of a member as proof that its earlier ones have ended. mu is held.
 func (k *Keeper) superseded(p chord.Peer) {
 	for _, known := range k.owners {
-		if known.owner.ID == p.ID && known.owner.Incarnation < p.Incarnation {
-			k.dead = lapse(k.dead, known.owner, k.env.Now().Add(k.suspicion()))
+		if known.Owner.ID == p.ID && known.Owner.Incarnation < p.Incarnation {
+			k.dead.Add(known.Owner, k.env.Now().Add(k.suspicion()))
 			k.reconcileDue.Set()
 		}
 	}
@@ -178,8 +179,8 @@ func (k *Keeper) transfer(ctx context.Context, m *outgoing) error {
 
 	if held > 0 {
 		// The receiver has a replica, or had the range before: sending the differences is enough, and the newer version wins.
-		done, err := k.reconcile(ctx, m.receiver, own, m.arc, true, nil)
-		if err != nil && (!done.full || errors.Is(err, errPeerFull)) { // what this host has no room for, the receiver has
+		done, err := k.reconcile(ctx, m.receiver, own, m.Arc, true, nil)
+		if err != nil && (!done.full || errors.Is(err, terms.ErrPeerFull)) { // what this host has no room for, the receiver has
 			return err
 		}
 		m.keys, m.bytes = int64(done.pushed), done.bytes
@@ -200,7 +201,7 @@ func (k *Keeper) stream(ctx context.Context, m *outgoing, snapshot store.Snapsho
 		chunk, size = nil, 0
 		return err == nil
 	}
-	snapshot.Ascend(m.from, m.to, func(r *store.Record) bool {
+	snapshot.Ascend(m.From, m.To, func(r *store.Record) bool {
 		if len(chunk) > 0 && (size+r.Size() > batchBytes || len(chunk) == batchRecords) && !flush() {
 			return false
 		}
@@ -220,8 +221,8 @@ func (k *Keeper) release(m *outgoing) bool {
 		return false
 	}
 	m.released, k.released, k.handed = true, m.id, m.receiver
-	if m.to != own.owner.ID {
-		m.left = &ownership{owner: k.self, from: m.to, epoch: m.grant.epoch}
+	if m.To != own.Owner.ID {
+		m.left = &terms.Ownership{Owner: k.self, From: m.To, Epoch: m.grant.Epoch}
 	}
 	k.setRegister(m.left)
 	k.owners.bury(m.grant) // earlier owners there have been superseded by the receiver, too
@@ -240,12 +241,12 @@ func (k *Keeper) commit(ctx context.Context, m *outgoing) (err error) {
 			try = -1 // the receiver answers so after a quarter of a call limit, not sooner
 			continue
 		}
-		if err == nil || errors.Is(err, errRefused) || stopped(err) {
+		if err == nil || errors.Is(err, terms.ErrRefused) || stopped(err) {
 			break
 		}
 	}
 	k.mu.Lock()
-	if m.reason != chordevent.MoveLeave || !errors.Is(err, errRefused) && !errors.Is(err, errDead) || !k.takeBack(m) {
+	if m.reason != chordevent.MoveLeave || !errors.Is(err, terms.ErrRefused) && !errors.Is(err, terms.ErrDead) || !k.takeBack(m) {
 		err = nil
 	}
 	if k.out == m {
@@ -265,7 +266,7 @@ func (k *Keeper) takeBack(m *outgoing) bool {
 	}
 	k.released, k.handed = "", chord.Peer{}
 	k.owners.forget(m.receiver)
-	k.setRegister(&ownership{owner: k.self, from: m.from, epoch: m.grant.epoch + 1})
+	k.setRegister(&terms.Ownership{Owner: k.self, From: m.From, Epoch: m.grant.Epoch + 1})
 	k.requireRecovery(m.receiver)
 	return true
 }
@@ -285,7 +286,7 @@ func (k *Keeper) follow(ctx context.Context, m *outgoing, rec *store.Record, ope
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if m.released {
-		return errOvertaken
+		return terms.ErrOvertaken
 	}
 	if k.out == m {
 		k.abortOut()
@@ -310,11 +311,11 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 	witnesses := peersToWire(slices.Concat(k.silent, k.sources)) // the receiver takes the last of them
 	var unsettled [][]byte
 	if q.Phase == nodepb.MoveRequest_PHASE_PREPARE {
-		unsettled = k.unsettledIn(m.arc) // keys added to the list from here on reach the receiver as writes
+		unsettled = k.unsettledIn(m.Arc) // keys added to the list from here on reach the receiver as writes
 	}
 	var sentKeys, sentBytes, room int64
 	if q.Phase == nodepb.MoveRequest_PHASE_BEGIN {
-		room = k.store.Summary(m.from, m.to).Bytes
+		room = k.store.Summary(m.From, m.To).Bytes
 	}
 	k.mu.Unlock()
 	switch q.Phase {
@@ -331,7 +332,7 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 	grant := ownershipToWire(m.grant)
 	a, err := ask(k, ctx, m.receiver, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.MoveResponse, error) {
 		return keys.Move(ctx, &nodepb.MoveRequest{
-			Call: call, MoveId: m.id, Phase: q.Phase, Grant: grant, RangeTo: m.to[:],
+			Call: call, MoveId: m.id, Phase: q.Phase, Grant: grant, RangeTo: m.To[:],
 			Reason: reasonToWire(m.reason), Records: q.Records, Write: q.Write, UnsettledKeys: unsettled,
 			Keys: sentKeys, Bytes: sentBytes, Room: room, Witnesses: witnesses,
 			Unclean: needsRecovery, //lang:ok protobuf field
@@ -344,7 +345,7 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 	case nodepb.MoveResponse_OUTCOME_OK:
 		return a, nil
 	case nodepb.MoveResponse_OUTCOME_EXHAUSTED:
-		return nil, fmt.Errorf("%w: at %s", errFull, m.receiver.Addr)
+		return nil, fmt.Errorf("%w: at %s", terms.ErrFull, m.receiver.Addr)
 	}
-	return nil, fmt.Errorf("%w: %s in phase %s of handoff %s", errRefused, m.receiver.Addr, q.Phase, m.id)
+	return nil, fmt.Errorf("%w: %s in phase %s of handoff %s", terms.ErrRefused, m.receiver.Addr, q.Phase, m.id)
 }

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -60,8 +61,8 @@ func TestBothSidesOfAHandoffHaveASpan(t *testing.T) {
 	s, w := wideSpace(), newFakeWorld()
 	peerA, peerB := chord.Peer{ID: s.FromUint64(1), Addr: "a", Incarnation: 1}, chord.Peer{ID: s.Hash([]byte("b")), Addr: "b", Incarnation: 1}
 	cfg := Config{Space: s, Replicas: 2}
-	a, _ := w.add(t, ownership{owner: peerA, from: peerA.ID, epoch: 1}, cfg, peerB)
-	b, _ := w.add(t, ownership{owner: peerB}, cfg, peerA)
+	a, _ := w.add(t, terms.Ownership{Owner: peerA, From: peerA.ID, Epoch: 1}, cfg, peerB)
+	b, _ := w.add(t, terms.Ownership{Owner: peerB}, cfg, peerA)
 	spans := &moveSpans{}
 	a.tel.tracer, b.tel.tracer = spans, spans
 	for n := range 3000 { // several batches
@@ -100,7 +101,7 @@ func TestBothSidesOfAHandoffHaveASpan(t *testing.T) {
 func TestSpanOfAHandoffThatIsNotCompleted(t *testing.T) {
 	step := func(t *testing.T, a, b *Keeper, id string, phase nodepb.MoveRequest_Phase) nodepb.MoveResponse_Outcome {
 		t.Helper()
-		grant := ownership{owner: b.self, from: a.self.ID, epoch: 2}
+		grant := terms.Ownership{Owner: b.self, From: a.self.ID, Epoch: 2}
 		r, err := b.Move(t.Context(), &nodepb.MoveRequest{
 			Call: a.member.Call(b.self), MoveId: id, Phase: phase, Grant: ownershipToWire(grant), RangeTo: b.self.ID[:], Reason: nodepb.MoveRequest_REASON_JOIN,
 		})
@@ -129,7 +130,7 @@ func TestSpanOfAHandoffThatIsNotCompleted(t *testing.T) {
 			delete(w.keepers, a.self.Addr)
 			w.now = w.now.Add(2 * b.cfg.CallLimit)
 			watch(t, b)
-		}, errDead},
+		}, terms.ErrDead},
 		"its source has forgotten it": {func(t *testing.T, w *fakeWorld, _, b *Keeper) {
 			w.now = w.now.Add(2 * b.cfg.CallLimit)
 			watch(t, b)
@@ -147,7 +148,7 @@ func TestSpanOfAHandoffThatIsNotCompleted(t *testing.T) {
 			watch(t, b)
 		}, nil},
 		"another member begins one": {func(t *testing.T, w *fakeWorld, a, b *Keeper) {
-			other, _ := w.add(t, ownership{owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "other", Incarnation: 1}}, a.cfg, b.self)
+			other, _ := w.add(t, terms.Ownership{Owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "other", Incarnation: 1}}, a.cfg, b.self)
 			if got := step(t, other, b, "three", nodepb.MoveRequest_PHASE_BEGIN); got != nodepb.MoveResponse_OUTCOME_REFUSED {
 				t.Errorf("it was accepted: %v", got)
 			}
@@ -177,7 +178,7 @@ func TestSpanOfAHandoffThatIsNotCompleted(t *testing.T) {
 				return
 			}
 			want := codes.Error.String() + ": " + c.want.Error()
-			if errors.Is(c.want, errDead) {
+			if errors.Is(c.want, terms.ErrDead) {
 				want += ": no answer from a"
 			}
 			if first.ended != 1 || first.status != want || first.attr(chordevent.OutcomeKey) != chordevent.OutcomeFailed {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
 )
@@ -38,11 +39,11 @@ func (list incomings) from(source chord.Peer) *incoming {
 }
 
 func (list incomings) covering(id chord.ID) *incoming {
-	return list.first(func(m *incoming) bool { return m.covers(id) })
+	return list.first(func(m *incoming) bool { return m.Covers(id) })
 }
 
-func (list incomings) overlapping(a arc) *incoming {
-	return list.first(func(m *incoming) bool { return m.overlaps(a) })
+func (list incomings) overlapping(a terms.Arc) *incoming {
+	return list.first(func(m *incoming) bool { return m.Overlaps(a) })
 }
 
 func (list incomings) first(is func(*incoming) bool) *incoming {
@@ -53,11 +54,11 @@ func (list incomings) first(is func(*incoming) bool) *incoming {
 }
 
 // mayTakeOver reports whether a leaver's handoff may begin at an owner that takes part in so many others. mu is held.
-func (k *Keeper) mayTakeOver(m *incoming, own *ownership, others int) bool {
-	if !k.stance().Receives() || others >= maxIncoming || m.to != m.source.ID || m.overlaps(own.arc()) {
+func (k *Keeper) mayTakeOver(m *incoming, own *terms.Ownership, others int) bool {
+	if !k.stance().Receives() || others >= maxIncoming || m.To != m.source.ID || m.Overlaps(own.Arc()) {
 		return false
 	}
-	return k.ins.first(func(other *incoming) bool { return other.source != m.source && other.overlaps(m.arc) }) == nil
+	return k.ins.first(func(other *incoming) bool { return other.source != m.source && other.Overlaps(m.Arc) }) == nil
 }
 
 func (k *Keeper) stance() chord.Stance {
@@ -71,9 +72,9 @@ func (k *Keeper) stance() chord.Stance {
 func (k *Keeper) hasTurn(m *incoming) bool {
 	own := k.reg.Load()
 	if own == nil {
-		return m.to == k.self.ID
+		return m.To == k.self.ID
 	}
-	return chord.Turn(m.to, own.from)
+	return chord.Turn(m.To, own.From)
 }
 
 func (k *Keeper) hasTaken(id string) bool { return slices.Contains(k.taken, id) }
@@ -82,13 +83,13 @@ func (k *Keeper) hasTaken(id string) bool { return slices.Contains(k.taken, id) 
 func (k *Keeper) turns() (list []*incoming) {
 	from := k.self.ID
 	if own := k.reg.Load(); own != nil {
-		from = own.from
+		from = own.From
 	}
 	var ready []*incoming
 	var complete []chord.Range
 	for _, m := range k.ins {
 		if m.prepared {
-			ready, complete = append(ready, m), append(complete, chord.Range{From: m.from, To: m.to})
+			ready, complete = append(ready, m), append(complete, chord.Range{From: m.From, To: m.To})
 		}
 	}
 	for _, i := range chord.Turns(from, complete) {
@@ -152,7 +153,7 @@ func (k *Keeper) awaitTurn(m *incoming) (taken, waits bool, reports []handoffRep
 	case slices.Contains(k.turns(), m):
 		return false, true, nil
 	}
-	return false, false, []handoffReport{k.discardIn(m, errOvertaken)}
+	return false, false, []handoffReport{k.discardIn(m, terms.ErrOvertaken)}
 }
 
 // dropIncoming gives up incoming handoffs, because this member is about to leave and the sources hand off to the next
@@ -176,9 +177,9 @@ type promise struct {
 
 // promiseRoom reserves room for a leaver's range, in addition to its records already held, and reports whether there is
 // any. mu is held.
-func (k *Keeper) promiseRoom(leaver chord.Peer, a arc, bytes int64) bool {
+func (k *Keeper) promiseRoom(leaver chord.Peer, a terms.Arc, bytes int64) bool {
 	k.breakPromises(leaver)
-	need := max(bytes-k.store.Summary(a.from, a.to).Bytes, 0)
+	need := max(bytes-k.store.Summary(a.From, a.To).Bytes, 0)
 	if len(k.promises) == maxIncoming || !k.budget.take(need, forKeeps) {
 		return false
 	}
@@ -192,7 +193,7 @@ func (k *Keeper) keepRoom(m *incoming, bytes int64) bool {
 	if bytes <= 0 {
 		return true
 	}
-	need := max(bytes-k.store.Summary(m.from, m.to).Bytes, 0)
+	need := max(bytes-k.store.Summary(m.From, m.To).Bytes, 0)
 	if !k.budget.take(need, forKeeps) {
 		return false
 	}

@@ -11,6 +11,8 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/hlc"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
@@ -21,14 +23,14 @@ import (
 type Keeper struct {
 	env    env.Env
 	member Member
-	clock  *Clock
+	clock  *hlc.Clock
 	budget *HostBudget
 	cfg    Config
 	space  chord.Space
 	self   chord.Peer
 	tel    *telemetry
 
-	reg atomic.Pointer[ownership] // the ownership register; nil: empty. Written under mu, read without.
+	reg atomic.Pointer[terms.Ownership] // the ownership register; nil: empty. Written under mu, read without.
 
 	reconcileDue env.Signal // wakes reconcileOwnership
 	repairDue    env.Signal // wakes repair
@@ -53,11 +55,11 @@ type Keeper struct {
 	confirmed  time.Time             // when the last call that did not contest the register was sent to a replica
 	requests   requests
 	owners     ownershipTable
-	dead       []lapsed // members found dead a short while ago
+	dead       terms.Lapsed // members found dead a short while ago
 	silences   hostSilences
-	leavers    []lapsed    // members about to leave
-	unverified []ownership // table entries to be verified; at most maxUnverified
-	disputes   []ownership // ownerships because of which this member's was refused; at most maxDisputes
+	leavers    terms.Lapsed      // members about to leave
+	unverified []terms.Ownership // table entries to be verified; at most maxUnverified
+	disputes   []terms.Ownership // ownerships because of which this member's was refused; at most maxDisputes
 
 	preference preferenceList
 	replicas   []replica   // the first R-1 hosts of the preference list
@@ -82,8 +84,8 @@ type Keeper struct {
 
 	gets, puts, deletes int64
 
-	publishing sync.Mutex // held while the register is published; never together with mu
-	published  *ownership // guarded by publishing
+	publishing sync.Mutex       // held while the register is published; never together with mu
+	published  *terms.Ownership // guarded by publishing
 }
 
 const (
@@ -93,7 +95,7 @@ const (
 )
 
 // New makes the Keeper of a member. It serves nothing and has no tasks before Founded or Joined.
-func New(e env.Env, m Member, clock *Clock, budget *HostBudget, cfg Config, tracer trace.Tracer, meter metric.Meter) *Keeper {
+func New(e env.Env, m Member, clock *hlc.Clock, budget *HostBudget, cfg Config, tracer trace.Tracer, meter metric.Meter) *Keeper {
 	cfg = cfg.withDefaults()
 	return &Keeper{
 		env: e, member: m, clock: clock, budget: budget, cfg: cfg, space: cfg.Space, self: m.Self(),
@@ -108,17 +110,17 @@ var _ nodepb.KeysServer = (*Keeper)(nil)
 // Owns reports whether the member is responsible for a point of the circle. It takes no lock.
 func (k *Keeper) Owns(id chord.ID) bool {
 	own := k.reg.Load()
-	return own != nil && own.covers(id)
+	return own != nil && own.Covers(id)
 }
 
 // Ownership returns the ownership register.
 func (k *Keeper) Ownership() chordevent.Ownership { return registerOf(k.reg.Load()) }
 
-func registerOf(own *ownership) chordevent.Ownership {
+func registerOf(own *terms.Ownership) chordevent.Ownership {
 	if own == nil {
 		return chordevent.Ownership{}
 	}
-	return chordevent.Ownership{Owns: true, From: own.from, Epoch: own.epoch}
+	return chordevent.Ownership{Owns: true, From: own.From, Epoch: own.Epoch}
 }
 
 // Load returns what the member holds now and has served since its start.
@@ -128,7 +130,7 @@ func (k *Keeper) Load() chordevent.Load {
 	all := k.store.Summary(k.self.ID, k.self.ID)
 	var owned store.Summary
 	if own := k.reg.Load(); own != nil {
-		owned = k.store.Summary(own.from, own.owner.ID)
+		owned = k.store.Summary(own.From, own.Owner.ID)
 	}
 	k.tel.report(owned, all)
 	l := chordevent.Load{
@@ -152,7 +154,7 @@ func (k *Keeper) Held(key []byte) uint64 {
 // Founded makes the member the first of its ring: the owner of the whole circle.
 func (k *Keeper) Founded(ctx context.Context) {
 	k.mu.Lock()
-	k.setRegister(&ownership{owner: k.self, from: k.self.ID, epoch: 1})
+	k.setRegister(&terms.Ownership{Owner: k.self, From: k.self.ID, Epoch: 1})
 	k.mu.Unlock()
 	k.publishRegister(ctx)
 	k.start(k.tel.quiet)
@@ -207,11 +209,11 @@ func (k *Keeper) HostsChanged() {
 // so that a task that calls a peer already taken for dead does not wake itself.
 func (k *Keeper) PeerDied(_ context.Context, p chord.Peer) {
 	k.mu.Lock()
-	if hasLapsed(k.dead, p, k.env.Now()) {
+	if k.dead.Has(p, k.env.Now()) {
 		k.mu.Unlock()
 		return
 	}
-	k.dead = lapse(k.dead, p, k.env.Now().Add(k.suspicion()))
+	k.dead.Add(p, k.env.Now().Add(k.suspicion()))
 	k.updatePreference(k.member.State())
 	k.mu.Unlock()
 	k.reconcileDue.Set()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -117,11 +118,11 @@ func (k *Keeper) tryHandOff(ctx context.Context, deadline time.Time) (done bool,
 		k.mu.Unlock()
 		return false, errors.New("ownership is changing")
 	}
-	move := k.beginOut(to, k.self.ID, max(own.epoch, epoch)+1, chordevent.MoveLeave)
+	move := k.beginOut(to, k.self.ID, max(own.Epoch, epoch)+1, chordevent.MoveLeave)
 	move.deadline = deadline
 	k.mu.Unlock()
 	err = k.sendRange(ctx, move)
-	if errors.Is(err, errFull) {
+	if errors.Is(err, terms.ErrFull) {
 		err = fmt.Errorf("%w: %w", ErrNoRoom, err)
 	}
 	return false, err
@@ -135,7 +136,7 @@ func (k *Keeper) receiver(ctx context.Context) (chord.Peer, int64, error) {
 	from, room := k.self.ID, int64(0)
 	if own := k.reg.Load(); own != nil {
 		k.mu.Lock()
-		from, room = own.from, k.store.Summary(own.from, k.self.ID).Bytes
+		from, room = own.From, k.store.Summary(own.From, k.self.ID).Bytes
 		k.mu.Unlock()
 	}
 	unready := false // a member stays, and owns no range yet
@@ -168,10 +169,10 @@ func (k *Keeper) receiver(ctx context.Context) (chord.Peer, int64, error) {
 			if answers[at-1].full {
 				return chord.Peer{}, 0, fmt.Errorf("%w: %s lacks room for %d bytes", ErrNoRoom, to.Addr, room)
 			}
-			return to, answers[at-1].own.epoch, nil
+			return to, answers[at-1].own.Epoch, nil
 		}
 		for _, err := range errs {
-			if err != nil && !errors.Is(err, errDead) {
+			if err != nil && !errors.Is(err, terms.ErrDead) {
 				return chord.Peer{}, 0, err
 			}
 		}
@@ -241,7 +242,7 @@ func (k *Keeper) prepare(ctx context.Context, m *outgoing) error {
 			return ctx.Err()
 		}
 		if to, _, err := k.receiver(ctx); err == nil && to != m.receiver {
-			return fmt.Errorf("%w: %s is a nearer receiver", errOvertaken, to.Addr)
+			return fmt.Errorf("%w: %s is a nearer receiver", terms.ErrOvertaken, to.Addr)
 		}
 	}
 }
@@ -255,10 +256,10 @@ func (k *Keeper) releaseInTurn(id string) {
 
 // learnLeaver notes that a member is about to leave: it is no longer a replica. mu is held.
 func (k *Keeper) learnLeaver(p chord.Peer) {
-	if !hasLapsed(k.leavers, p, k.env.Now()) {
+	if !k.leavers.Has(p, k.env.Now()) {
 		k.preference.next = time.Time{} // another host has to be found
 	}
-	k.leavers = lapse(k.leavers, p, k.env.Now().Add(k.cfg.LeaveLimit))
+	k.leavers.Add(p, k.env.Now().Add(k.cfg.LeaveLimit))
 	k.updatePreference(k.member.State())
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
@@ -22,7 +23,7 @@ const maxShed = 16
 
 // A heldRange is the part of one owner's range of which a leaver holds records.
 type heldRange struct {
-	arc
+	terms.Arc
 	owner  chord.Peer
 	digest uint64 // if known: the digest of the records when the owner had the newest version of each
 	known  bool
@@ -31,7 +32,7 @@ type heldRange struct {
 // drain drops everything held here, with the owners' consent. With nothing held it makes no call. If no member stays it
 // returns ErrLastHost.
 func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
-	compared := map[arc]uint64{} // the digest at which the owner had the newest version of each; looked up only
+	compared := map[terms.Arc]uint64{} // the digest at which the owner had the newest version of each; looked up only
 	for gap := time.Duration(0); ; {
 		ranges, err := k.replicaRanges(ctx)
 		left := len(ranges)
@@ -40,14 +41,14 @@ func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
 			ranges = ranges[len(some):]
 			errs := make([]error, len(some))
 			for i := range some {
-				some[i].digest, some[i].known = compared[some[i].arc]
+				some[i].digest, some[i].known = compared[some[i].Arc]
 			}
 			if err = k.each(ctx, len(some), func(ctx context.Context, i int) { errs[i] = k.shed(ctx, &some[i]) }); err != nil {
 				return err
 			}
 			for i := range some {
 				if some[i].known {
-					compared[some[i].arc] = some[i].digest
+					compared[some[i].Arc] = some[i].digest
 				}
 				if errs[i] == nil {
 					left--
@@ -90,7 +91,7 @@ func (k *Keeper) replicaRanges(ctx context.Context) (list []heldRange, err error
 			return false
 		})
 		known, ok := k.owners.covering(id)
-		dead := hasLapsed(k.dead, known.owner, k.env.Now())
+		dead := k.dead.Has(known.Owner, k.env.Now())
 		k.mu.Unlock()
 		if !found {
 			return list, nil
@@ -107,23 +108,23 @@ func (k *Keeper) replicaRanges(ctx context.Context) (list []heldRange, err error
 			if err != nil {
 				return list, err
 			}
-			if s.own == nil || !s.own.covers(id) {
-				return list, fmt.Errorf("%w: %s does not own the range any more", errRefused, owner.Addr)
+			if s.own == nil || !s.own.Covers(id) {
+				return list, fmt.Errorf("%w: %s does not own the range any more", terms.ErrRefused, owner.Addr)
 			}
-			known.ownership = *s.own
+			known.Ownership = *s.own
 		}
-		c, last := heldRange{arc: known.arc(), owner: known.owner}, false
-		if c.covers(k.self.ID) {
-			if last = chord.Owns(c.from, id, k.self.ID); last {
-				c.to = k.self.ID
+		c, last := heldRange{Arc: known.Arc(), owner: known.Owner}, false
+		if c.Covers(k.self.ID) {
+			if last = chord.Owns(c.From, id, k.self.ID); last {
+				c.To = k.self.ID
 			} else {
-				c.from = k.self.ID
+				c.From = k.self.ID
 			}
 		}
-		if list = append(list, c); last || !chord.Between(at, c.to, k.self.ID) {
+		if list = append(list, c); last || !chord.Between(at, c.To, k.self.ID) {
 			return list, nil
 		}
-		at = c.to
+		at = c.To
 	}
 }
 
@@ -132,8 +133,8 @@ func (k *Keeper) replicaRanges(ctx context.Context) (list []heldRange, err error
 func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
 	for try := 0; ; try++ {
 		k.mu.Lock()
-		held := k.store.Summary(c.from, c.to)
-		wire := k.arcToWire(c.arc)
+		held := k.store.Summary(c.From, c.To)
+		wire := k.arcToWire(c.Arc)
 		k.mu.Unlock()
 		var q *nodepb.DiscardRequest
 		named := k.heldOwnership(c)
@@ -149,7 +150,7 @@ func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
 		}
 		own, err := ownershipFromWire(k.space, a.Ownership)
 		if err != nil {
-			return fmt.Errorf("%w: %w", errRefused, err)
+			return fmt.Errorf("%w: %w", terms.ErrRefused, err)
 		}
 		owner, err := k.learnOwner(c, own, a.Claims)
 		switch {
@@ -161,16 +162,16 @@ func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
 		}
 		switch {
 		case a.Granted:
-			if !k.dropRange(c.arc, held.Digest) {
-				return errOvertaken // a record has been added meanwhile; retry
+			if !k.dropRange(c.Arc, held.Digest) {
+				return terms.ErrOvertaken // a record has been added meanwhile; retry
 			}
 			return nil
 		case a.Full:
 			return fmt.Errorf("%w: for the replicas that %s needs on other hosts", ErrNoRoom, c.owner.Addr)
 		case !a.Differs || try >= maxPasses || own == nil:
-			return fmt.Errorf("%w: %s still needs this replica", errRefused, c.owner.Addr)
+			return fmt.Errorf("%w: %s still needs this replica", terms.ErrRefused, c.owner.Addr)
 		}
-		done, err := k.repairWith(ctx, c.owner, nil, c.arc, true)
+		done, err := k.repairWith(ctx, c.owner, nil, c.Arc, true)
 		if err != nil {
 			return err
 		}
@@ -182,10 +183,10 @@ func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
 
 // learnOwner updates the ownership table by the answer of the presumed owner of what a leaver holds, and returns the
 // owner to ask next.
-func (k *Keeper) learnOwner(c *heldRange, own *ownership, claims []*nodepb.Ownership) (chord.Peer, error) {
+func (k *Keeper) learnOwner(c *heldRange, own *terms.Ownership, claims []*nodepb.Ownership) (chord.Peer, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if own != nil && own.owner == c.owner && own.covers(c.to) {
+	if own != nil && own.Owner == c.owner && own.Covers(c.To) {
 		k.owners.learn(*own, k.env.Now())
 		return c.owner, nil
 	}
@@ -193,10 +194,10 @@ func (k *Keeper) learnOwner(c *heldRange, own *ownership, claims []*nodepb.Owner
 	for _, claim := range claims[:min(len(claims), 1)] {
 		o, err := ownershipFromWire(k.space, claim)
 		if err != nil {
-			return chord.Peer{}, fmt.Errorf("%w: %w", errRefused, err)
+			return chord.Peer{}, fmt.Errorf("%w: %w", terms.ErrRefused, err)
 		}
-		if o != nil && o.covers(c.to) && o.owner != k.self {
-			return o.owner, nil // a referral
+		if o != nil && o.Covers(c.To) && o.Owner != k.self {
+			return o.Owner, nil // a referral
 		}
 	}
 	return c.owner, nil
@@ -220,18 +221,18 @@ func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
-	if known, ok := k.owners.covering(held.to); ok {
-		a.Claims = append(a.Claims, ownershipToWire(known.ownership))
+	if known, ok := k.owners.covering(held.To); ok {
+		a.Claims = append(a.Claims, ownershipToWire(known.Ownership))
 	}
 	own := k.reg.Load()
 	if own == nil {
 		return a, nil
 	}
 	a.Ownership = ownershipToWire(*own)
-	if !own.covers(held.to) || held.from != own.from && !own.covers(held.from) {
+	if !own.Covers(held.To) || held.From != own.From && !own.Covers(held.From) {
 		return a, nil
 	}
-	sum := k.store.Summary(held.from, held.to)
+	sum := k.store.Summary(held.From, held.To)
 	a.Differs = !q.Compared && (sum.Digest != q.Held.Digest || sum.Count != q.Held.Count)
 	a.Granted = !a.Differs && !k.needsRecovery && k.replicaOn(from) == nil && k.allSynced() && k.spared(from, true)
 	for _, h := range k.replicas {
@@ -256,7 +257,7 @@ func (k *Keeper) skipLeavers(ctx context.Context, all bool) (some bool) {
 	}
 	if now := k.env.Now(); all && len(ask) > 0 {
 		for _, p := range slices.Concat(k.member.State().Live(), k.preference.list, k.preference.hosts) {
-			if p.Addr != k.self.Addr && !slices.Contains(ask, p) && !hasLapsed(k.dead, p, now) && !hasLapsed(k.leavers, p, now) {
+			if p.Addr != k.self.Addr && !slices.Contains(ask, p) && !k.dead.Has(p, now) && !k.leavers.Has(p, now) {
 				ask = append(ask, p)
 			}
 		}

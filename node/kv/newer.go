@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 )
@@ -30,7 +31,7 @@ func (k *Keeper) readNewer(p chord.Peer, list []*nodepb.Version) error {
 	for _, version := range list[:min(len(list), batchRecords)] {
 		r, err := versionFromWire(k.space, version)
 		if err != nil {
-			return fmt.Errorf("%w: %w", errRefused, err)
+			return fmt.Errorf("%w: %w", terms.ErrRefused, err)
 		}
 		if err := k.checkVersions(p.Addr, []*store.Record{r}, false); err != nil {
 			return err

@@ -7,6 +7,8 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/hlc"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 )
@@ -26,10 +28,10 @@ func TestAcknowledgedWriteIsNewerThanAllThatIsHeld(t *testing.T) {
 		for i := range replicas {
 			peers = append(peers, chord.Peer{ID: s.FromUint64(uint64(i)), Addr: fmt.Sprintf("h%d", i), Incarnation: 1})
 		}
-		a, _ := w.add(t, ownership{owner: peers[0], from: peers[0].ID, epoch: 1}, cfg, peers[1:]...)
+		a, _ := w.add(t, terms.Ownership{Owner: peers[0], From: peers[0].ID, Epoch: 1}, cfg, peers[1:]...)
 		all := []*Keeper{a}
 		for _, p := range peers[1:] {
-			k, _ := w.add(t, ownership{owner: p}, cfg)
+			k, _ := w.add(t, terms.Ownership{Owner: p}, cfg)
 			all = append(all, k)
 		}
 		acknowledged := uint64(0)
@@ -37,7 +39,7 @@ func TestAcknowledgedWriteIsNewerThanAllThatIsHeld(t *testing.T) {
 			for _, k := range all[1:] {
 				ahead := rapid.SampledFrom([]int64{-1, 0, 1, 1 << 16, 1 << 40}).Draw(rt, "planted ahead of the clock by")
 				if ahead >= 0 {
-					merged(t, k, &store.Record{ID: id, Key: key, Value: []byte("planted"), Version: stampOf(w.now) + uint64(ahead), Writer: s.FromUint64(99)})
+					merged(t, k, &store.Record{ID: id, Key: key, Value: []byte("planted"), Version: hlc.StampOf(w.now) + uint64(ahead), Writer: s.FromUint64(99)})
 				}
 			}
 			op := rapid.SampledFrom([]nodepb.ApplyRequest_Operation{opPut, opDelete}).Draw(rt, "operation")
@@ -69,15 +71,15 @@ func TestWriteDuringAHandoffIsNewerThanWhatTheReceiverHolds(t *testing.T) {
 	key := "k"
 	id := wideSpace().Hash([]byte(key))
 	a.mu.Lock()
-	move := a.beginOut(b.self, b.self.ID, own.epoch+1, "join")
-	move.open, move.to = true, a.self.ID // all of it, so that the key is in it
+	move := a.beginOut(b.self, b.self.ID, own.Epoch+1, "join")
+	move.open, move.To = true, a.self.ID // all of it, so that the key is in it
 	a.mu.Unlock()
-	merged(t, b, &store.Record{ID: id, Key: key, Value: []byte("planted"), Version: stampOf(w.now) + 1<<40})
-	b.ins = incomings{{arc: arc{a.self.ID, b.self.ID}, id: move.id, source: a.self, grant: move.grant, lastSeen: w.now}}
-	b.ins[0].arc = move.arc
-	rec := &store.Record{ID: id, Key: key, Value: []byte("v"), Version: stampOf(w.now)}
+	merged(t, b, &store.Record{ID: id, Key: key, Value: []byte("planted"), Version: hlc.StampOf(w.now) + 1<<40})
+	b.ins = incomings{{Arc: terms.Arc{From: a.self.ID, To: b.self.ID}, id: move.id, source: a.self, grant: move.grant, lastSeen: w.now}}
+	b.ins[0].Arc = move.Arc
+	rec := &store.Record{ID: id, Key: key, Value: []byte("v"), Version: hlc.StampOf(w.now)}
 	newer, err := b.takeRecords(b.ins[0], []*store.Record{rec}, true)
-	if err != nil || len(newer) != 1 || newer[0].Version != stampOf(w.now)+1<<40 {
+	if err != nil || len(newer) != 1 || newer[0].Version != hlc.StampOf(w.now)+1<<40 {
 		t.Fatalf("the receiver reports %v, %v", newer, err)
 	}
 	if newer, err = b.takeRecords(b.ins[0], []*store.Record{rec}, false); err != nil || len(newer) > 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
@@ -38,7 +39,7 @@ func (k *Keeper) sweepSoon() {
 func (k *Keeper) sweepOrphanedReplicas(ctx context.Context) (left int, err error) {
 	at, end := k.self.ID, k.self.ID
 	if own := k.reg.Load(); own != nil {
-		end = own.from
+		end = own.From
 	}
 	if at == end && k.Owns(k.self.ID) {
 		return 0, nil // the whole circle is its own
@@ -60,7 +61,7 @@ func (k *Keeper) sweepOrphanedReplicas(ctx context.Context) (left int, err error
 		if !dropped {
 			left++
 		}
-		to := own.owner.ID
+		to := own.Owner.ID
 		if !chord.Between(at, to, end) {
 			return left, nil
 		}
@@ -69,20 +70,20 @@ func (k *Keeper) sweepOrphanedReplicas(ctx context.Context) (left int, err error
 }
 
 // ownerOfReplica looks up the present ownership of a point.
-func (k *Keeper) ownerOfReplica(ctx context.Context, id chord.ID) (own ownership, err error) {
+func (k *Keeper) ownerOfReplica(ctx context.Context, id chord.ID) (own terms.Ownership, err error) {
 	owner, err := k.member.Lookup(ctx, id)
 	if err != nil {
 		return own, err
 	}
 	if owner == k.self {
-		return own, fmt.Errorf("%w: this member owns the range by now", errRefused)
+		return own, fmt.Errorf("%w: this member owns the range by now", terms.ErrRefused)
 	}
 	s, err := k.survey(ctx, owner, id, chordevent.SpanRepair)
 	if err != nil {
 		return own, err
 	}
-	if s.own == nil || !s.own.covers(id) {
-		return own, fmt.Errorf("%w: %s does not own the range any more", errRefused, owner.Addr)
+	if s.own == nil || !s.own.Covers(id) {
+		return own, fmt.Errorf("%w: %s does not own the range any more", terms.ErrRefused, owner.Addr)
 	}
 	return *s.own, nil
 }
@@ -105,32 +106,32 @@ func (k *Keeper) nextOrphanedReplica(at, end chord.ID) (id chord.ID, found bool)
 		if !ok || known.replicaSince.Before(since) || known.replicaSince.IsZero() {
 			return id, true
 		}
-		if !chord.Between(at, known.owner.ID, end) {
+		if !chord.Between(at, known.Owner.ID, end) {
 			return id, false
 		}
-		at = known.owner.ID
+		at = known.Owner.ID
 	}
 }
 
 // returnOrphanedReplicas sends an owner what it lacks of its range, and drops the range if the owner allows.
-func (k *Keeper) returnOrphanedReplicas(ctx context.Context, own ownership) (dropped bool, err error) {
-	whole := own.arc()
+func (k *Keeper) returnOrphanedReplicas(ctx context.Context, own terms.Ownership) (dropped bool, err error) {
+	whole := own.Arc()
 	k.mu.Lock()
-	before := k.store.Summary(whole.from, whole.to).Digest
+	before := k.store.Summary(whole.From, whole.To).Digest
 	k.mu.Unlock()
 	for try, lacking := 0, true; lacking; try++ {
-		done, err := k.repairWith(ctx, own.owner, nil, whole, true)
+		done, err := k.repairWith(ctx, own.Owner, nil, whole, true)
 		if err != nil {
 			return false, err
 		}
 		if lacking = done.pushed > 0; lacking && try == maxPasses {
-			return false, fmt.Errorf("%w: %s still lacks records", errRefused, own.owner.Addr)
+			return false, fmt.Errorf("%w: %s still lacks records", terms.ErrRefused, own.Owner.Addr)
 		}
 	}
 	if k.reg.Load() == nil {
 		return false, nil // this member may be about to claim the range itself
 	}
-	a, err := ask(k, ctx, own.owner, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
+	a, err := ask(k, ctx, own.Owner, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
 		return keys.Discard(ctx, &nodepb.DiscardRequest{Call: call, Ownership: ownershipToWire(own)})
 	})
 	if err != nil || !a.Granted {
@@ -141,23 +142,23 @@ func (k *Keeper) returnOrphanedReplicas(ctx context.Context, own ownership) (dro
 
 // dropRange drops a range, unless a record has been added since its digest was taken, or it has become this member's
 // own.
-func (k *Keeper) dropRange(whole arc, digest uint64) bool {
+func (k *Keeper) dropRange(whole terms.Arc, digest uint64) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for {
 		own := k.reg.Load()
-		mine := own != nil && own.arc().overlaps(whole) || k.ins.overlapping(whole) != nil
-		if mine || k.store.Summary(whole.from, whole.to).Digest != digest {
+		mine := own != nil && own.Arc().Overlaps(whole) || k.ins.overlapping(whole) != nil
+		if mine || k.store.Summary(whole.From, whole.To).Digest != digest {
 			return false
 		}
-		removed := k.store.Cut(whole.from, whole.to, dropBatch)
+		removed := k.store.Cut(whole.From, whole.To, dropBatch)
 		for _, r := range removed {
 			k.budget.take(-r.Size(), forKeeps)
 		}
 		if len(removed) < dropBatch {
 			return true
 		}
-		digest = k.store.Summary(whole.from, whole.to).Digest
+		digest = k.store.Summary(whole.From, whole.To).Digest
 		k.mu.Unlock() // let other callers in
 		k.mu.Lock()
 	}
@@ -187,7 +188,7 @@ func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb
 	defer k.mu.Unlock()
 	own := k.reg.Load()
 	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
-	a.Granted = own != nil && own.owner == theirs.owner && own.epoch == theirs.epoch && !k.needsRecovery &&
+	a.Granted = own != nil && own.Owner == theirs.Owner && own.Epoch == theirs.Epoch && !k.needsRecovery &&
 		k.replicaOn(from) == nil && k.allSynced() && k.spared(from, q.Leaving)
 	if !a.Granted {
 		k.repairDue.Set()
@@ -211,7 +212,7 @@ func (k *Keeper) spared(p chord.Peer, leaving bool) bool {
 	case leaving:
 		now := k.env.Now()
 		return !k.preference.open && !slices.ContainsFunc(k.preference.list, func(h chord.Peer) bool {
-			return h != p && hasLapsed(k.dead, h, now) && !hasLapsed(k.leavers, h, now)
+			return h != p && k.dead.Has(h, now) && !k.leavers.Has(h, now)
 		})
 	}
 	return p.Addr == k.self.Addr || slices.ContainsFunc(k.replicas, func(h replica) bool { return h.peer.Addr == p.Addr })

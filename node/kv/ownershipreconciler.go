@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -139,7 +140,7 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		if a.Accepted || better != nil && better.owner == owner { // it owns the range, and is busy with another handoff
+		if a.Accepted || better != nil && better.Owner == owner { // it owns the range, and is busy with another handoff
 			k.mu.Lock()
 			k.ownerless = time.Time{}
 			k.mu.Unlock()
@@ -148,7 +149,7 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 		if better == nil {
 			break
 		}
-		owner = better.owner
+		owner = better.Owner
 	}
 	if found {
 		return false, nil // the ownership is changing right now
@@ -158,34 +159,34 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 
 // lookBelow determines whether the range right below this member's has a live owner, and takes it over if not. Only the
 // owner of the next range does so; a member that owns nothing yet takes over nothing.
-func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err error) {
+func (k *Keeper) lookBelow(ctx context.Context, own *terms.Ownership) (done bool, err error) {
 	state := k.member.State()
-	if p := state.Pred; p.Real() && own.covers(p.ID) {
+	if p := state.Pred; p.Real() && own.Covers(p.ID) {
 		// Mostly a joiner that will claim its part. Or a member that was taken for dead, and is not aware of it.
-		if s, err := k.survey(ctx, p, own.from, chordevent.SpanRepair); stopped(err) {
+		if s, err := k.survey(ctx, p, own.From, chordevent.SpanRepair); stopped(err) {
 			return false, err
-		} else if err == nil && s.own != nil && s.own.overlaps(*own) {
+		} else if err == nil && s.own != nil && s.own.Overlaps(*own) {
 			k.mu.Lock()
 			k.dispute(*s.own)
 			k.mu.Unlock()
 			return false, nil
 		}
 	}
-	if own.from == k.self.ID {
+	if own.From == k.self.ID {
 		return true, nil // the whole circle
 	}
 	if k.lost() {
 		return false, nil
 	}
 	k.mu.Lock()
-	moving, doubt := k.out != nil && k.out.released || k.ins.covering(own.from) != nil, k.doubt
+	moving, doubt := k.out != nil && k.out.released || k.ins.covering(own.From) != nil, k.doubt
 	k.doubt = false
 	k.mu.Unlock()
 	if moving {
 		return true, nil // the new owner below is not aware of it yet, or is about to be this member; the end of the handoff wakes this task
 	}
 	below, known := k.below(own)
-	if known && below.alive && state.Pred == below.owner && !doubt && !below.indirect {
+	if known && below.alive && state.Pred == below.Owner && !doubt && !below.indirect {
 		k.missing(false)
 		return true, nil
 	}
@@ -195,12 +196,12 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	below, known = k.below(own)
 	if known && below.alive {
 		// A member is between, or the ring has lost the owner, or the owner has claimed a range itself.
-		s, err := k.survey(ctx, below.owner, own.from, chordevent.SpanRepair)
+		s, err := k.survey(ctx, below.Owner, own.From, chordevent.SpanRepair)
 		switch {
 		case err == nil && s.own != nil:
 			k.missing(false)
 			k.mu.Lock()
-			if s.own.overlaps(*own) {
+			if s.own.Overlaps(*own) {
 				k.dispute(*s.own)
 			}
 			k.mu.Unlock()
@@ -209,13 +210,13 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 			k.mu.Lock()
 			changed := k.reg.Load() != own
 			if !changed && !s.leaving { // a leaver returns its records by itself
-				k.requireRecovery(below.owner) // it is alive and owns nothing: it may have stepped down, and have records
+				k.requireRecovery(below.Owner) // it is alive and owns nothing: it may have stepped down, and have records
 			}
 			k.mu.Unlock()
 			if changed {
 				return false, nil // its range has just been handed off to this member, for instance
 			}
-		case !errors.Is(err, errDead):
+		case !errors.Is(err, terms.ErrDead):
 			return false, err
 		default:
 			below.alive = false
@@ -223,7 +224,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	}
 	k.missing(true)
 	if known && !below.alive {
-		if err := k.askAround(ctx, below.ownership, own.from); err != nil {
+		if err := k.askAround(ctx, below.Ownership, own.From); err != nil {
 			return false, err
 		}
 	}
@@ -233,20 +234,20 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 	if !known {
 		peers = append(peers, k.witnesses(ctx)...)
 	}
-	peers = slices.DeleteFunc(peers, func(p chord.Peer) bool { return !p.Real() || p == k.self || known && p == below.owner })
+	peers = slices.DeleteFunc(peers, func(p chord.Peer) bool { return !p.Real() || p == k.self || known && p == below.Owner })
 	// The owners that they refer to are surveyed concurrently: of a host that has ended, all its members at once.
-	if _, err := k.surveyReferred(ctx, peers, own.from); err != nil {
+	if _, err := k.surveyReferred(ctx, peers, own.From); err != nil {
 		return false, err
 	}
 	latest, found := k.below(own)
 	switch {
-	case found && (!known || latest.ownership != below.ownership):
+	case found && (!known || latest.Ownership != below.Ownership):
 		return false, nil // another owner, or a smaller range: look again
 	case found:
 		if all, err := k.restOrphaned(ctx, own); all || err != nil {
 			return false, err
 		}
-		return k.inherit(ctx, own, latest.from, latest.epoch)
+		return k.inherit(ctx, own, latest.From, latest.Epoch)
 	}
 	return k.inheritUnknown(ctx, own, state.Pred)
 }
@@ -255,22 +256,22 @@ func (k *Keeper) lookBelow(ctx context.Context, own *ownership) (done bool, err 
 // The other owners on its host have mostly ended with it, and their ranges would otherwise be taken over at the pace of
 // one time limit each; a host has at most MaxVirtualNodes members. Members whose identifier is in its range may own a
 // part of it by now, and the ring may not lead to them yet.
-func (k *Keeper) askAround(ctx context.Context, dead ownership, point chord.ID) error {
+func (k *Keeper) askAround(ctx context.Context, dead terms.Ownership, point chord.ID) error {
 	var others []chord.Peer
 	k.mu.Lock()
 	add := func(p chord.Peer) {
-		if p != dead.owner && !k.unreachable(p) && !slices.Contains(others, p) {
+		if p != dead.Owner && !k.unreachable(p) && !slices.Contains(others, p) {
 			others = append(others, p)
 		}
 	}
 	for _, known := range k.owners {
-		if known.owner.Addr == dead.owner.Addr {
-			add(known.owner)
+		if known.Owner.Addr == dead.Owner.Addr {
+			add(known.Owner)
 		}
 	}
-	within := arc{dead.from, point}
+	within := terms.Arc{From: dead.From, To: point}
 	for _, p := range k.member.Known() {
-		if within.covers(p.ID) {
+		if within.Covers(p.ID) {
 			add(p)
 		}
 	}
@@ -282,23 +283,23 @@ func (k *Keeper) askAround(ctx context.Context, dead ownership, point chord.ID) 
 // probeBelow surveys concurrently the owners of adjacent ranges below this member's, after some have just been taken
 // over from dead owners. Their number doubles each time: a failure that has ended one of a row has mostly ended many,
 // and they would otherwise cost one time limit after the other.
-func (k *Keeper) probeBelow(ctx context.Context, own *ownership) error {
+func (k *Keeper) probeBelow(ctx context.Context, own *terms.Ownership) error {
 	k.mu.Lock()
 	if k.row == 0 {
 		k.mu.Unlock()
 		return nil
 	}
 	var next []chord.Peer
-	for _, o := range k.owners.down(own.from, maxBelow) {
-		if len(next) < k.row && o.owner != k.self && !k.unreachable(o.owner) {
-			next = append(next, o.owner)
+	for _, o := range k.owners.down(own.From, maxBelow) {
+		if len(next) < k.row && o.Owner != k.self && !k.unreachable(o.Owner) {
+			next = append(next, o.Owner)
 		}
 	}
 	k.mu.Unlock()
 	if len(next) < 2 {
 		return nil // the one right below is asked anyway
 	}
-	_, _, err := k.surveyAll(ctx, next, own.from)
+	_, _, err := k.surveyAll(ctx, next, own.From)
 	return err
 }
 
@@ -308,22 +309,22 @@ type neighbor struct {
 	alive bool // neither it nor its host is taken for dead
 }
 
-func (k *Keeper) below(own *ownership) (neighbor, bool) {
+func (k *Keeper) below(own *terms.Ownership) (neighbor, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	known, ok := k.owners.covering(own.from)
-	return neighbor{known, !k.unreachable(known.owner)}, ok
+	known, ok := k.owners.covering(own.From)
+	return neighbor{known, !k.unreachable(known.Owner)}, ok
 }
 
 // inherit adds the range down to from to this member's own.
-func (k *Keeper) inherit(ctx context.Context, own *ownership, from chord.ID, epoch int64) (bool, error) {
+func (k *Keeper) inherit(ctx context.Context, own *terms.Ownership, from chord.ID, epoch int64) (bool, error) {
 	between, err := k.between(ctx, own)
 	if err != nil {
 		return false, err
 	}
 	k.mu.Lock()
-	if k.reg.Load() == own && k.ins.overlapping(arc{from, own.from}) == nil && (k.out == nil || !k.out.released) {
-		if own.covers(from) || from == own.from {
+	if k.reg.Load() == own && k.ins.overlapping(terms.Arc{From: from, To: own.From}) == nil && (k.out == nil || !k.out.released) {
+		if own.Covers(from) || from == own.From {
 			from = k.self.ID // all the way around
 		}
 		k.takeOver(from, epoch)
@@ -337,10 +338,10 @@ func (k *Keeper) inherit(ctx context.Context, own *ownership, from chord.ID, epo
 
 // between lists the members whose identifier is in this member's range: joiners that have not received their part yet,
 // leavers that have handed theirs off. They follow the owner below directly, so they may be its replicas.
-func (k *Keeper) between(ctx context.Context, own *ownership) (list []chord.Peer, err error) {
+func (k *Keeper) between(ctx context.Context, own *terms.Ownership) (list []chord.Peer, err error) {
 	at, last := k.member.State().Pred, k.self
-	for at.Real() && chord.Between(own.from, at.ID, last.ID) && len(list) < maxSources/2 {
-		s, err := k.survey(ctx, at, own.from, chordevent.SpanRepair)
+	for at.Real() && chord.Between(own.From, at.ID, last.ID) && len(list) < maxSources/2 {
+		s, err := k.survey(ctx, at, own.From, chordevent.SpanRepair)
 		if err != nil {
 			if stopped(err) {
 				return nil, err
@@ -358,15 +359,15 @@ func (k *Keeper) between(ctx context.Context, own *ownership) (list []chord.Peer
 func (k *Keeper) takeOver(from chord.ID, epoch int64) {
 	k.abortOut()
 	if own := k.reg.Load(); own != nil {
-		epoch = max(epoch, own.epoch)
+		epoch = max(epoch, own.Epoch)
 	}
-	next := ownership{owner: k.self, from: from}
+	next := terms.Ownership{Owner: k.self, From: from}
 	for _, known := range k.owners {
-		if known.overlaps(next) {
-			epoch = max(epoch, known.epoch)
+		if known.Overlaps(next) {
+			epoch = max(epoch, known.Epoch)
 		}
 	}
-	next.epoch = epoch + 1
+	next.Epoch = epoch + 1
 	k.owners.bury(next)
 	k.setRegister(&next)
 	k.requireRecovery()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 )
 
 // maxTableEntries bounds the ownership table. At the bound an indirect entry is dropped, or else the entry received
@@ -19,7 +20,7 @@ const maxTableEntries = 512
 type ownershipTable []tableEntry
 
 type tableEntry struct {
-	ownership
+	terms.Ownership
 	received     time.Time
 	replicaSince time.Time // when the owner last treated this member as a replica; zero: never
 	indirect     bool      // reported by other members, after its owner had died
@@ -27,63 +28,63 @@ type tableEntry struct {
 
 // refuses returns the entry because of which an owner's own o is refused: a later one of the same owner, or an
 // overlapping one that beats it. An indirect entry refuses nothing.
-func (c ownershipTable) refuses(o ownership) (ownership, bool) {
+func (c ownershipTable) refuses(o terms.Ownership) (terms.Ownership, bool) {
 	for _, old := range c {
 		if old.indirect {
 			continue
 		}
-		if old.owner == o.owner {
-			if old.epoch > o.epoch {
-				return old.ownership, true
+		if old.Owner == o.Owner {
+			if old.Epoch > o.Epoch {
+				return old.Ownership, true
 			}
-		} else if old.overlaps(o) && old.beats(o) {
-			return old.ownership, true
+		} else if old.Overlaps(o) && old.Beats(o) {
+			return old.Ownership, true
 		}
 	}
-	return ownership{}, false
+	return terms.Ownership{}, false
 }
 
 // learn stores an ownership reported by its owner, unless it is refused.
-func (c *ownershipTable) learn(o ownership, now time.Time) {
+func (c *ownershipTable) learn(o terms.Ownership, now time.Time) {
 	if _, refused := c.refuses(o); !refused {
-		c.store(tableEntry{ownership: o, received: now})
+		c.store(tableEntry{Ownership: o, received: now})
 	}
 }
 
 // learnIndirect stores the part of a dead owner's ownership that no other owner has reported as its own, unless a later
 // one is known.
-func (c *ownershipTable) learnIndirect(o ownership, now time.Time) {
+func (c *ownershipTable) learnIndirect(o terms.Ownership, now time.Time) {
 	for _, old := range *c {
-		if !old.indirect && old.owner != o.owner {
+		if !old.indirect && old.Owner != o.Owner {
 			var some bool
-			if o, some = o.without(old.ownership); !some {
+			if o, some = o.Without(old.Ownership); !some {
 				return
 			}
 		}
 	}
 	for _, old := range *c {
-		if old.owner == o.owner && old.epoch >= o.epoch || old.owner != o.owner && old.overlaps(o) && old.beats(o) {
+		if old.Owner == o.Owner && old.Epoch >= o.Epoch || old.Owner != o.Owner && old.Overlaps(o) && old.Beats(o) {
 			return
 		}
 	}
-	c.store(tableEntry{ownership: o, received: now, indirect: true})
+	c.store(tableEntry{Ownership: o, received: now, indirect: true})
 }
 
 // store stores an entry, and leaves of the present ones what it does not overlap.
 func (c *ownershipTable) store(known tableEntry) {
-	o := known.ownership
+	o := known.Ownership
 	kept := (*c)[:0]
 	for _, old := range *c {
-		if old.owner == o.owner {
+		if old.Owner == o.Owner {
 			known.replicaSince = old.replicaSince
 			continue
 		}
-		if old.overlaps(o) {
-			left, some := old.without(o)
+		if old.Overlaps(o) {
+			left, some := old.Without(o)
 			if !some {
 				continue
 			}
-			old.ownership = left
+			old.Ownership = left
 		}
 		kept = append(kept, old)
 	}
@@ -102,19 +103,19 @@ func (c *ownershipTable) store(known tableEntry) {
 }
 
 // knows reports whether this or a later ownership of the same owner is in the table.
-func (c ownershipTable) knows(o ownership) bool {
-	return slices.ContainsFunc(c, func(known tableEntry) bool { return known.owner == o.owner && known.epoch >= o.epoch })
+func (c ownershipTable) knows(o terms.Ownership) bool {
+	return slices.ContainsFunc(c, func(known tableEntry) bool { return known.Owner == o.Owner && known.Epoch >= o.Epoch })
 }
 
 // alive drops the indirect entry of a member that has sent a message: only its own report counts.
 func (c *ownershipTable) alive(p chord.Peer) {
-	*c = slices.DeleteFunc(*c, func(old tableEntry) bool { return old.indirect && old.owner == p })
+	*c = slices.DeleteFunc(*c, func(old tableEntry) bool { return old.indirect && old.Owner == p })
 }
 
 // hold notes that the owner treats this member as a replica.
 func (c ownershipTable) hold(owner chord.Peer, now time.Time) {
 	for i := range c {
-		if c[i].owner == owner {
+		if c[i].Owner == owner {
 			c[i].replicaSince = now
 		}
 	}
@@ -123,7 +124,7 @@ func (c ownershipTable) hold(owner chord.Peer, now time.Time) {
 // covering returns the entry that covers a point of the circle; there is one at most.
 func (c ownershipTable) covering(id chord.ID) (tableEntry, bool) {
 	for _, known := range c {
-		if known.covers(id) {
+		if known.Covers(id) {
 			return known, true
 		}
 	}
@@ -135,23 +136,23 @@ func (c ownershipTable) covering(id chord.ID) (tableEntry, bool) {
 const maxBelow = 64
 
 // down lists the entry that covers a point and the adjacent ones below it: at most so many, and none twice.
-func (c ownershipTable) down(point chord.ID, most int32) (list []ownership) {
+func (c ownershipTable) down(point chord.ID, most int32) (list []terms.Ownership) {
 	for at := point; int32(len(list)) < most; {
 		known, ok := c.covering(at)
-		if !ok || len(list) > 0 && known.owner == list[0].owner {
+		if !ok || len(list) > 0 && known.Owner == list[0].Owner {
 			break
 		}
-		list, at = append(list, known.ownership), known.from
+		list, at = append(list, known.Ownership), known.From
 	}
 	return list
 }
 
 // bury drops the entries that a takeover has made void: all that overlap the new range.
-func (c *ownershipTable) bury(o ownership) {
-	*c = slices.DeleteFunc(*c, func(old tableEntry) bool { return old.overlaps(o) })
+func (c *ownershipTable) bury(o terms.Ownership) {
+	*c = slices.DeleteFunc(*c, func(old tableEntry) bool { return old.Overlaps(o) })
 }
 
 // forget drops the entry of an owner.
 func (c *ownershipTable) forget(owner chord.Peer) {
-	*c = slices.DeleteFunc(*c, func(old tableEntry) bool { return old.owner == owner })
+	*c = slices.DeleteFunc(*c, func(old tableEntry) bool { return old.Owner == owner })
 }

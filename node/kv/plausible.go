@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 )
 
 // Epochs come from peers, and an owner's next epoch is one more than the greatest it has received. So a single number
@@ -36,11 +37,11 @@ const (
 
 // reference returns the known ownership with the greatest epoch that overlaps o, or if there is none, of all. mu is
 // held.
-func (k *Keeper) reference(o ownership) (best ownership, some bool) {
+func (k *Keeper) reference(o terms.Ownership) (best terms.Ownership, some bool) {
 	near := false
-	consider := func(known ownership) {
-		overlaps := known.owner == o.owner || known.overlaps(o)
-		if !some || overlaps && !near || overlaps == near && known.epoch > best.epoch {
+	consider := func(known terms.Ownership) {
+		overlaps := known.Owner == o.Owner || known.Overlaps(o)
+		if !some || overlaps && !near || overlaps == near && known.Epoch > best.Epoch {
 			best, some, near = known, true, overlaps
 		}
 	}
@@ -49,35 +50,35 @@ func (k *Keeper) reference(o ownership) (best ownership, some bool) {
 	}
 	for _, known := range k.owners {
 		if !known.indirect {
-			consider(known.ownership)
+			consider(known.Ownership)
 		}
 	}
 	return best, some
 }
 
 // implausible reports whether an ownership's epoch is too far above the known one, which it also returns. mu is held.
-func (k *Keeper) implausible(o ownership) (known *ownership, is bool) {
+func (k *Keeper) implausible(o terms.Ownership) (known *terms.Ownership, is bool) {
 	best, some := k.reference(o)
 	if !some {
-		return nil, o.epoch > maxFirst
+		return nil, o.Epoch > maxFirst
 	}
-	return &best, o.epoch > best.epoch+maxLeap
+	return &best, o.Epoch > best.Epoch+maxLeap
 }
 
 // asked reports whether a handoff fills an empty register, comes from the owner that this member has claimed its range
 // from, and has an epoch that a member without any would accept. mu is held.
 func (k *Keeper) asked(m *incoming) bool {
-	return k.reg.Load() == nil && m.source == k.claimed && m.grant.epoch <= maxFirst
+	return k.reg.Load() == nil && m.source == k.claimed && m.grant.Epoch <= maxFirst
 }
 
 // refuseEpoch reports a peer's implausible epoch and returns the error for it.
-func (k *Keeper) refuseEpoch(from chord.Peer, o ownership, known *ownership) error {
+func (k *Keeper) refuseEpoch(from chord.Peer, o terms.Ownership, known *terms.Ownership) error {
 	least := int64(0)
 	if known != nil {
-		least = known.epoch
+		least = known.Epoch
 	}
 	err := fmt.Errorf("%w: implausible epoch %d for a range of %s from %s: expected at most %d more than %d, the greatest known here",
-		errRefused, o.epoch, o.owner.Addr, from.Addr, int64(maxLeap), least)
+		terms.ErrRefused, o.Epoch, o.Owner.Addr, from.Addr, int64(maxLeap), least)
 	if k.cfg.Implausible != nil {
 		k.cfg.Implausible(from.Addr, err.Error())
 	}
@@ -87,24 +88,24 @@ func (k *Keeper) refuseEpoch(from chord.Peer, o ownership, known *ownership) err
 // descend lowers the epoch of the register to one above another, if it is implausibly far above that. mu is held.
 func (k *Keeper) descend(epoch int64) {
 	own := k.reg.Load()
-	if own == nil || own.epoch <= epoch+maxLeap {
+	if own == nil || own.Epoch <= epoch+maxLeap {
 		return
 	}
 	k.abortOut()
 	next := *own
-	next.epoch = epoch + 1
+	next.Epoch = epoch + 1
 	k.setRegister(&next)
 }
 
 // doubtEntry notes a table entry to be verified if it is implausibly far above a contradicting epoch. mu is held.
-func (k *Keeper) doubtEntry(entry ownership, epoch int64) {
-	if entry.epoch > epoch+maxLeap {
+func (k *Keeper) doubtEntry(entry terms.Ownership, epoch int64) {
+	if entry.Epoch > epoch+maxLeap {
 		k.verifySoon(entry)
 	}
 }
 
 // verifySoon notes a table entry to be verified. mu is held.
-func (k *Keeper) verifySoon(entry ownership) {
+func (k *Keeper) verifySoon(entry terms.Ownership) {
 	if len(k.unverified) < maxUnverified && !slices.Contains(k.unverified, entry) {
 		k.unverified = append(k.unverified, entry)
 		k.reconcileDue.Set()
@@ -119,16 +120,16 @@ func (k *Keeper) verify(ctx context.Context, operation string) error {
 	k.mu.Unlock()
 	return k.each(ctx, len(entries), func(ctx context.Context, i int) {
 		entry := entries[i]
-		s, err := k.survey(ctx, entry.owner, entry.owner.ID, operation)
+		s, err := k.survey(ctx, entry.Owner, entry.Owner.ID, operation)
 		if stopped(err) {
 			return
 		}
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		if err == nil && s.own != nil && s.own.epoch >= entry.epoch {
+		if err == nil && s.own != nil && s.own.Epoch >= entry.Epoch {
 			return
 		}
-		k.owners.forget(entry.owner)
+		k.owners.forget(entry.Owner)
 		if err == nil && s.own != nil {
 			k.owners.learn(*s.own, k.env.Now())
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -49,34 +50,12 @@ type replica struct {
 	next     time.Time // when it is compared again at the latest
 }
 
-// lapsed is a member that does not count for a while: it was taken for dead, or is about to leave.
-type lapsed struct {
-	peer  chord.Peer
-	until time.Time
-}
-
-const maxLapsed = 256 // of each kind, four large hosts; beyond it the oldest is dropped, and detected again when it matters
-
-func lapse(list []lapsed, p chord.Peer, until time.Time) []lapsed {
-	list = slices.DeleteFunc(list, func(l lapsed) bool { return l.peer == p })
-	if len(list) == maxLapsed {
-		list = slices.Delete(list, 0, 1)
-	}
-	return append(list, lapsed{p, until})
-}
-
-func hasLapsed(list []lapsed, p chord.Peer, now time.Time) bool {
-	return slices.ContainsFunc(list, func(l lapsed) bool { return l.peer == p && l.until.After(now) })
-}
-
 // noteContact treats a call from a member as a sign that it is alive. mu is held.
 func (k *Keeper) noteContact(p chord.Peer) {
 	k.revived(p)
 	k.owners.alive(p)
 	k.silences.contact(p.Addr, k.env.Now())
-	n := len(k.dead)
-	k.dead = slices.DeleteFunc(k.dead, func(l lapsed) bool { return l.peer == p })
-	if len(k.dead) < n {
+	if k.dead.Remove(p) {
 		k.repairDue.Set() // it may be a replica again
 	}
 }
@@ -106,7 +85,7 @@ func onHost(hosts []chord.Peer, addr string) bool {
 func (k *Keeper) distinct(hosts, peers []chord.Peer) []chord.Peer {
 	now := k.env.Now()
 	for _, p := range peers {
-		if p.Addr != k.self.Addr && !onHost(hosts, p.Addr) && !hasLapsed(k.dead, p, now) && !hasLapsed(k.leavers, p, now) {
+		if p.Addr != k.self.Addr && !onHost(hosts, p.Addr) && !k.dead.Has(p, now) && !k.leavers.Has(p, now) {
 			hosts = append(slices.Clip(hosts), p)
 		}
 	}
@@ -162,7 +141,7 @@ func (k *Keeper) findHosts(ctx context.Context, want int, certain bool) []chord.
 	past := append(k.member.State().Live(), list...)
 	at := k.self
 	for _, p := range past {
-		if chord.Between(at.ID, p.ID, k.self.ID) && !hasLapsed(k.dead, p, now) {
+		if chord.Between(at.ID, p.ID, k.self.ID) && !k.dead.Has(p, now) {
 			at = p
 		}
 	}
@@ -210,8 +189,8 @@ func (k *Keeper) distinctLocked(hosts, peers []chord.Peer) []chord.Peer {
 
 // A survey is a member's report on the ownership of ranges.
 type survey struct {
-	own         *ownership // its own; nil: none
-	claims      []ownership
+	own         *terms.Ownership // its own; nil: none
+	claims      []terms.Ownership
 	predecessor chord.Peer
 	successors  []chord.Peer
 	hosts       []chord.Peer // its host list
@@ -237,17 +216,17 @@ func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, opera
 	if err != nil {
 		return survey{}, err
 	}
-	if s.own != nil && s.own.owner != p {
+	if s.own != nil && s.own.Owner != p {
 		s.own = nil
 	}
 	k.mu.Lock()
 	k.noteContact(p)
 	own, implausible := k.reg.Load(), false
 	if s.own != nil {
-		var known *ownership
+		var known *terms.Ownership
 		if known, implausible = k.implausible(*s.own); implausible {
 			err = k.refuseEpoch(p, *s.own, known)
-			if known != nil && known.owner != k.self {
+			if known != nil && known.Owner != k.self {
 				k.verifySoon(*known)
 			}
 		} else {
@@ -309,7 +288,7 @@ func (k *Keeper) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.S
 		if err != nil {
 			return nil, malformed(err)
 		}
-		a.Full = !k.promiseRoom(leaver, arc{from, leaver.ID}, q.Room)
+		a.Full = !k.promiseRoom(leaver, terms.Arc{From: from, To: leaver.ID}, q.Room)
 	}
 	if own := k.reg.Load(); own != nil {
 		a.Ownership = ownershipToWire(*own)

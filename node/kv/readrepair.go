@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/store"
 )
 
@@ -27,7 +28,7 @@ func (k *Keeper) readRepair(ctx context.Context, id chord.ID, key, operation str
 	silent := make([]bool, len(peers))
 	err = k.each(ctx, len(peers), func(ctx context.Context, i int) {
 		records, _, err := k.fetch(ctx, peers[i], []string{key}, operation) // a refusal counts as an answer without records
-		silent[i] = errors.Is(err, errDead)
+		silent[i] = errors.Is(err, terms.ErrDead)
 		if len(records) > 0 {
 			found[i] = records[0]
 		}
@@ -36,7 +37,7 @@ func (k *Keeper) readRepair(ctx context.Context, id chord.ID, key, operation str
 		return nil, false, err
 	}
 	if i := slices.Index(silent, true); i >= 0 {
-		return nil, false, fmt.Errorf("%w: no answer from %s", errUnanswered, peers[i].Addr)
+		return nil, false, fmt.Errorf("%w: no answer from %s", terms.ErrUnanswered, peers[i].Addr)
 	}
 	replicas := k.nextReplicas(ctx, k.cfg.Replicas-1, nil)
 	k.mu.Lock()
@@ -67,7 +68,7 @@ func (k *Keeper) witnesses(ctx context.Context) []chord.Peer {
 	peers := append([]chord.Peer(nil), hosts...)
 	now := k.env.Now()
 	for _, p := range k.sources {
-		if !hasLapsed(k.dead, p, now) && !slices.Contains(peers, p) {
+		if !k.dead.Has(p, now) && !slices.Contains(peers, p) {
 			peers = append(peers, p)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 )
 
 // TestReceiverIsTheFirstThatStays: however many members after a leaver leave, too, and however short the successor lists
@@ -29,7 +30,7 @@ func TestReceiverIsTheFirstThatStays(t *testing.T) {
 				}
 				var members []*Keeper
 				for i, p := range ring {
-					k, _ := w.add(t, ownership{owner: p, from: ring[(i+others)%len(ring)].ID, epoch: int64(i + 1)}, cfg, after(i)...)
+					k, _ := w.add(t, terms.Ownership{Owner: p, From: ring[(i+others)%len(ring)].ID, Epoch: int64(i + 1)}, cfg, after(i)...)
 					k.leaving = i > 0 && i <= leaving
 					members = append(members, k)
 				}
@@ -50,7 +51,7 @@ func TestReceiverIsTheFirstThatStays(t *testing.T) {
 				if _, err := k.tryHandOff(t.Context(), w.now.Add(time.Minute)); err != nil || k.reg.Load() != nil {
 					t.Errorf("%d others, lists of %d: the range is not handed off: %v", others, successors, err)
 				}
-				if own := members[1].reg.Load(); own == nil || own.from != ring[others].ID || own.epoch <= 2 {
+				if own := members[1].reg.Load(); own == nil || own.From != ring[others].ID || own.Epoch <= 2 {
 					t.Errorf("%d others, lists of %d: the receiver has %v", others, successors, own)
 				}
 			}

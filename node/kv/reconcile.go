@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
 )
@@ -17,10 +18,10 @@ import (
 type reconciliation struct {
 	k      *Keeper
 	peer   chord.Peer
-	own    *ownership
+	own    *terms.Ownership
 	brings bool // sends what is newer here
 
-	queue   []arc // to compare; the last is next, so that the queue stays short: some 32 arcs for each of 40 digits
+	queue   []terms.Arc // to compare; the last is next, so that the queue stays short: some 32 arcs for each of 40 digits
 	pull    []string
 	push    []*store.Record
 	pushed  int64 // bytes in push
@@ -40,8 +41,8 @@ type outcome struct {
 // reconcile compares one arc, fetches what is newer there, and, with push, sends what is newer here. Either side stores
 // what it has room for; a lack of room is returned as an error after all the rest is done. At the first difference
 // differs, if given, starts a sampled trace, which contains what follows.
-func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, whole arc, push bool, differs func() context.Context) (outcome, error) {
-	r := reconciliation{k: k, peer: p, own: own, brings: push, queue: []arc{whole}}
+func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *terms.Ownership, whole terms.Arc, push bool, differs func() context.Context) (outcome, error) {
+	r := reconciliation{k: k, peer: p, own: own, brings: push, queue: []terms.Arc{whole}}
 	for len(r.queue) > 0 {
 		differed := r.done.differed
 		if err := r.step(ctx); err != nil {
@@ -59,7 +60,7 @@ func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *ownership, wh
 		return r.done, err
 	}
 	if r.done.full {
-		return r.done, errors.Join(errFull, r.refused)
+		return r.done, errors.Join(terms.ErrFull, r.refused)
 	}
 	return r.done, r.refused
 }
@@ -71,7 +72,7 @@ func (r *reconciliation) step(ctx context.Context) error {
 		return err
 	}
 	if len(differences) == 0 {
-		return fmt.Errorf("%w: %s answered for no arc", errRefused, r.peer.Addr)
+		return fmt.Errorf("%w: %s answered for no arc", terms.ErrRefused, r.peer.Addr)
 	}
 	r.queue = append(r.queue[:len(r.queue)-len(asked)], asked[len(differences):]...)
 	for i, d := range differences {
@@ -90,7 +91,7 @@ func (r *reconciliation) step(ctx context.Context) error {
 }
 
 // exchange finds, among all the versions of an arc of few records, what is newer here and what is newer there.
-func (r *reconciliation) exchange(ctx context.Context, a arc, theirs []*store.Record) error {
+func (r *reconciliation) exchange(ctx context.Context, a terms.Arc, theirs []*store.Record) error {
 	byKey := make(map[string]*store.Record, len(theirs)) // looked up only: its order affects nothing
 	r.k.mu.Lock()
 	for _, version := range theirs {
@@ -100,7 +101,7 @@ func (r *reconciliation) exchange(ctx context.Context, a arc, theirs []*store.Re
 		}
 	}
 	var newer []*store.Record
-	r.k.store.Ascend(a.from, a.to, func(rec *store.Record) bool {
+	r.k.store.Ascend(a.From, a.To, func(rec *store.Record) bool {
 		if rec.Newer(byKey[rec.Key]) {
 			newer = append(newer, rec)
 		}
@@ -130,7 +131,7 @@ func (r *reconciliation) flushPush(ctx context.Context) error {
 		return nil
 	}
 	err := r.k.pushRecords(ctx, r.peer, r.own, r.push, nil, chordevent.SpanRepair)
-	if errors.Is(err, errPeerFull) {
+	if errors.Is(err, terms.ErrPeerFull) {
 		r.refused, r.push, r.pushed = err, nil, 0
 		return nil
 	}
@@ -152,7 +153,7 @@ func (r *reconciliation) flushPull(ctx context.Context) error {
 			return err
 		}
 		if answered == 0 {
-			return fmt.Errorf("%w: %s answered for no key", errRefused, r.peer.Addr)
+			return fmt.Errorf("%w: %s answered for no key", terms.ErrRefused, r.peer.Addr)
 		}
 		r.k.mu.Lock()
 		for _, rec := range records {

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/store"
 )
 
@@ -24,13 +25,13 @@ func record(s chord.Space, n int, version uint64) *store.Record {
 	return &store.Record{ID: s.Hash([]byte(key)), Key: key, Value: []byte("some value of usual length"), Version: version}
 }
 
-func pair(t testing.TB) (w *fakeWorld, a, b *Keeper, own *ownership) {
+func pair(t testing.TB) (w *fakeWorld, a, b *Keeper, own *terms.Ownership) {
 	s := wideSpace()
 	w = newFakeWorld()
 	peerA, peerB := chord.Peer{ID: s.FromUint64(1), Addr: "a", Incarnation: 1}, chord.Peer{ID: s.FromUint64(2), Addr: "b", Incarnation: 1}
 	cfg := Config{Space: s, Replicas: 2}
-	a, _ = w.add(t, ownership{owner: peerA, from: peerA.ID, epoch: 1}, cfg, peerB)
-	b, _ = w.add(t, ownership{owner: peerB}, cfg, peerA)
+	a, _ = w.add(t, terms.Ownership{Owner: peerA, From: peerA.ID, Epoch: 1}, cfg, peerB)
+	b, _ = w.add(t, terms.Ownership{Owner: peerB}, cfg, peerA)
 	return w, a, b, a.reg.Load()
 }
 
@@ -51,7 +52,7 @@ func TestReconcile(t *testing.T) {
 				}
 			}
 		}
-		if _, err := a.reconcile(t.Context(), b.self, own, own.arc(), true, nil); err != nil {
+		if _, err := a.reconcile(t.Context(), b.self, own, own.Arc(), true, nil); err != nil {
 			rt.Fatal(err)
 		}
 		for _, k := range []*Keeper{a, b} {
@@ -64,7 +65,7 @@ func TestReconcile(t *testing.T) {
 				}
 			}
 		}
-		if done, err := a.reconcile(t.Context(), b.self, own, own.arc(), true, nil); err != nil || done.differed {
+		if done, err := a.reconcile(t.Context(), b.self, own, own.Arc(), true, nil); err != nil || done.differed {
 			rt.Fatalf("a second time: %+v, %v", done, err)
 		}
 	})
@@ -82,7 +83,7 @@ func TestRepairCostsWhatDiffers(t *testing.T) {
 				b.merge(rec, forKeeps)
 			}
 		}
-		done, err := a.reconcile(t.Context(), b.self, own, own.arc(), true, nil)
+		done, err := a.reconcile(t.Context(), b.self, own, own.Arc(), true, nil)
 		if err != nil || done.pushed != differing || done.pulled != 0 {
 			t.Fatalf("%d stored: %+v, %v", stored, done, err)
 		}
@@ -100,7 +101,7 @@ func TestRepairCostsWhatDiffers(t *testing.T) {
 		a.merge(rec, forKeeps)
 		b.merge(rec, forKeeps)
 	}
-	if _, err := a.reconcile(t.Context(), b.self, own, own.arc(), true, nil); err != nil || w.calls != 1 {
+	if _, err := a.reconcile(t.Context(), b.self, own, own.Arc(), true, nil); err != nil || w.calls != 1 {
 		t.Errorf("nothing differs: %d calls, %v", w.calls, err)
 	}
 }
@@ -119,7 +120,7 @@ func TestReconcileManyLargeRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if done, err := a.reconcile(t.Context(), b.self, own, own.arc(), true, nil); err != nil || done.pulled != 20 || done.pushed != 20 {
+	if done, err := a.reconcile(t.Context(), b.self, own, own.Arc(), true, nil); err != nil || done.pulled != 20 || done.pushed != 20 {
 		t.Fatalf("%+v, %v", done, err)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/hlc"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 )
@@ -19,7 +21,7 @@ func (k *Keeper) merge(r *store.Record, why purpose) (stored bool, err error) {
 	k.clock.Observe(r.Version)
 	r = k.dated(r)
 	if !k.budget.take(r.Size()-old.Size(), why) {
-		return false, errFull
+		return false, terms.ErrFull
 	}
 	k.store.Put(r)
 	return true, nil
@@ -35,7 +37,7 @@ func (k *Keeper) dated(r *store.Record) *store.Record {
 	}
 	switch {
 	case next.Deleted:
-		deleted := min(timeOf(next.Version).UnixMilli(), now) // a version may be of a clock that was far ahead
+		deleted := min(hlc.TimeOf(next.Version).UnixMilli(), now) // a version may be of a clock that was far ahead
 		next.Due = max(deleted, next.Expires) + k.cfg.TombstoneLifetime.Milliseconds()
 	case next.Expires != 0:
 		next.Due = next.Expires
@@ -52,7 +54,7 @@ func (k *Keeper) drop(r *store.Record) {
 
 // pushRecords sends records to a member: as their owner to a replica, with tombstones to drop; or, without an
 // ownership, to the owner.
-func (k *Keeper) pushRecords(ctx context.Context, p chord.Peer, own *ownership, records, drop []*store.Record, operation string) error {
+func (k *Keeper) pushRecords(ctx context.Context, p chord.Peer, own *terms.Ownership, records, drop []*store.Record, operation string) error {
 	q := &nodepb.ReplicateRequest{Records: recordsToWire(records)}
 	for _, r := range drop {
 		q.Drop = append(q.Drop, versionToWire(r))
@@ -64,7 +66,7 @@ func (k *Keeper) pushRecords(ctx context.Context, p chord.Peer, own *ownership, 
 }
 
 // deliver makes the Replicate call: with records, with tombstones to drop, or with a reservation.
-func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *ownership, q *nodepb.ReplicateRequest, operation string) error {
+func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *terms.Ownership, q *nodepb.ReplicateRequest, operation string) error {
 	var wire *nodepb.Ownership
 	if own != nil {
 		wire = ownershipToWire(*own)
@@ -82,14 +84,14 @@ func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *ownership, q *n
 		k.mu.Lock()
 		k.learnLeaver(p)
 		k.mu.Unlock()
-		return fmt.Errorf("%w: %s is about to leave", errDead, p.Addr) // treated as dead: the next host takes its place
+		return fmt.Errorf("%w: %s is about to leave", terms.ErrDead, p.Addr) // treated as dead: the next host takes its place
 	}
 	if err := k.applyVerdict(p, a, own, sent); err != nil {
 		k.publishRegister(ctx)
 		return err
 	}
 	if a.Exhausted {
-		return fmt.Errorf("%w: at %s", errPeerFull, p.Addr)
+		return fmt.Errorf("%w: at %s", terms.ErrPeerFull, p.Addr)
 	}
 	return k.readNewer(p, a.Newer)
 }
@@ -113,12 +115,12 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 			return nil, malformed(err)
 		}
 	}
-	places := make([]arc, len(records))
+	places := make([]terms.Arc, len(records))
 	for i, r := range records {
-		if own != nil && !own.covers(r.ID) {
+		if own != nil && !own.Covers(r.ID) {
 			return nil, malformed(fmt.Errorf("record of %q is outside the sender's range", r.Key))
 		}
-		places[i] = arc{r.ID, r.ID}
+		places[i] = terms.Arc{From: r.ID, To: r.ID}
 	}
 	var reserved chord.ID // the point of the key that room is reserved for
 	if q.Reserve != nil {
@@ -126,7 +128,7 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 		if err := checkReservation(q.Reserve, own, reserved); err != nil {
 			return nil, malformed(err)
 		}
-		places = append(places, arc{reserved, reserved})
+		places = append(places, terms.Arc{From: reserved, To: reserved})
 	}
 	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
 	if err != nil {
@@ -143,7 +145,7 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 		if len(q.Reservation) == requestIDSize {
 			k.budget.redeem([requestIDSize]byte(q.Reservation)) // the records may go into the reserve
 		}
-		if a.Newer, err = k.accept(records, drop, own); err == errFull && own == nil {
+		if a.Newer, err = k.accept(records, drop, own); err == terms.ErrFull && own == nil {
 			k.requireRecovery(from) // the sender keeps what there is no room for here
 		}
 		if q.Reserve != nil {
@@ -156,7 +158,7 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 	k.mu.Unlock()
 	k.publishRegister(ctx)
 	switch {
-	case err == errFull:
+	case err == terms.ErrFull:
 		a.Exhausted = true
 	case err != nil:
 		return nil, malformed(err)
@@ -166,10 +168,10 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 
 // accept merges records from a peer and drops tombstones. For records of an owner it returns the newer versions held
 // instead. mu is held.
-func (k *Keeper) accept(records, drop []*store.Record, own *ownership) (newer []*nodepb.Version, err error) {
+func (k *Keeper) accept(records, drop []*store.Record, own *terms.Ownership) (newer []*nodepb.Version, err error) {
 	var moving *incoming // its source sends only what differs
 	if own != nil {
-		moving = k.ins.from(own.owner)
+		moving = k.ins.from(own.Owner)
 	}
 	for _, r := range records {
 		if moving != nil {
@@ -226,7 +228,7 @@ func (k *Keeper) fetch(ctx context.Context, p chord.Peer, keys []string, operati
 	for _, wire := range a.Records {
 		r, err := recordFromWire(k.space, wire)
 		if err != nil {
-			return nil, 0, fmt.Errorf("%w: %w", errRefused, err)
+			return nil, 0, fmt.Errorf("%w: %w", terms.ErrRefused, err)
 		}
 		if wanted[r.Key] {
 			records = append(records, r)

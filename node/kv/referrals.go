@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 )
 
@@ -26,15 +27,15 @@ func (k *Keeper) surveyReferred(ctx context.Context, peers []chord.Peer, point c
 	if err != nil {
 		return nil, err
 	}
-	var referrals []ownership
+	var referrals []terms.Ownership
 	var owners []chord.Peer
 	k.mu.Lock()
 	for i, a := range answers {
 		referrals = k.addReferrals(referrals, peers[i], a.claims)
 	}
 	for _, o := range referrals {
-		if !slices.Contains(peers, o.owner) && !k.unreachable(o.owner) {
-			owners = append(owners, o.owner)
+		if !slices.Contains(peers, o.Owner) && !k.unreachable(o.Owner) {
+			owners = append(owners, o.Owner)
 		}
 	}
 	k.mu.Unlock()
@@ -45,8 +46,8 @@ func (k *Keeper) surveyReferred(ctx context.Context, peers []chord.Peer, point c
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, o := range referrals {
-		i := slices.Index(owners, o.owner)
-		if i >= 0 && errors.Is(errs[i], errDead) || i < 0 && k.unreachable(o.owner) {
+		i := slices.Index(owners, o.Owner)
+		if i >= 0 && errors.Is(errs[i], terms.ErrDead) || i < 0 && k.unreachable(o.Owner) {
 			k.owners.learnIndirect(o, k.env.Now())
 		}
 	}
@@ -55,16 +56,16 @@ func (k *Keeper) surveyReferred(ctx context.Context, peers []chord.Peer, point c
 
 // addReferrals adds a member's referrals to a list, of each owner the latest, without those that bring nothing new. mu
 // is held.
-func (k *Keeper) addReferrals(list []ownership, from chord.Peer, referrals []ownership) []ownership {
+func (k *Keeper) addReferrals(list []terms.Ownership, from chord.Peer, referrals []terms.Ownership) []terms.Ownership {
 	for _, o := range referrals[:min(len(referrals), 1+maxBelow)] {
-		at := slices.IndexFunc(list, func(other ownership) bool { return other.owner == o.owner })
+		at := slices.IndexFunc(list, func(other terms.Ownership) bool { return other.Owner == o.Owner })
 		known, implausible := k.implausible(o)
 		_, refused := k.owners.refuses(o)
 		switch {
-		case o.owner.ID == k.self.ID || refused || k.owners.knows(o):
+		case o.Owner.ID == k.self.ID || refused || k.owners.knows(o):
 		case implausible:
 			_ = k.refuseEpoch(from, o, known)
-		case at >= 0 && o.epoch > list[at].epoch:
+		case at >= 0 && o.Epoch > list[at].Epoch:
 			list[at] = o
 		case at < 0 && len(list) < maxReferrals:
 			list = append(list, o)

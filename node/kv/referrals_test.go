@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 )
 
@@ -30,8 +31,8 @@ func (r *referrer) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb
 type referralRing struct {
 	w      *fakeWorld
 	k      *Keeper
-	ranges []ownership // of all members
-	living []*referrer // the first of them
+	ranges []terms.Ownership // of all members
+	living []*referrer       // the first of them
 }
 
 func drawReferralRing(t *testing.T, rt *rapid.T) *referralRing {
@@ -45,7 +46,7 @@ func drawReferralRing(t *testing.T, rt *rapid.T) *referralRing {
 		return chord.Peer{ID: id(100 * (i + 1)), Addr: fmt.Sprint("host", i), Incarnation: 1}
 	}
 	for i := range n {
-		x.ranges = append(x.ranges, ownership{owner: peer(i), from: peer((i + n - 1) % n).ID, epoch: int64(5 + i)})
+		x.ranges = append(x.ranges, terms.Ownership{Owner: peer(i), From: peer((i + n - 1) % n).ID, Epoch: int64(5 + i)})
 	}
 	draw := func() (list []*nodepb.Ownership) {
 		for range rapid.IntRange(0, 4).Draw(rt, "referrals") {
@@ -54,7 +55,7 @@ func drawReferralRing(t *testing.T, rt *rapid.T) *referralRing {
 				owner = chord.Peer{ID: id(rapid.IntRange(1, 100*n).Draw(rt, "id")), Addr: "nowhere", Incarnation: 1}
 			}
 			from, epoch := id(rapid.IntRange(1, 100*n).Draw(rt, "from")), rapid.Int64Range(1, maxLeap).Draw(rt, "epoch")
-			list = append(list, ownershipToWire(ownership{owner, from, epoch}))
+			list = append(list, ownershipToWire(terms.Ownership{Owner: owner, From: from, Epoch: epoch}))
 		}
 		return list
 	}
@@ -91,16 +92,16 @@ func TestReferralsOnlyMakeAMemberAsk(t *testing.T) {
 			}
 			own := x.k.reg.Load()
 			for _, r := range x.living {
-				if o := r.reg.Load(); own.overlaps(*o) {
+				if o := r.reg.Load(); own.Overlaps(*o) {
 					rt.Fatalf("it owns %v, and %v is alive", own, o)
 				}
 			}
-			if !own.contains(x.ranges[len(x.ranges)-1]) {
+			if !own.Contains(x.ranges[len(x.ranges)-1]) {
 				rt.Fatalf("it has given up a part of its range: %v", own)
 			}
 			x.w.now = x.w.now.Add(100 * time.Millisecond)
 		}
-		if own, nearest := x.k.reg.Load(), x.living[len(x.living)-1].self; own.from != nearest.ID {
+		if own, nearest := x.k.reg.Load(), x.living[len(x.living)-1].self; own.From != nearest.ID {
 			rt.Errorf("it owns %v: all owners above %v are dead", own, nearest)
 		}
 		for _, r := range x.living {
@@ -122,7 +123,7 @@ func TestReferredOwnersAreAskedOnce(t *testing.T) {
 		for _, r := range asked {
 			peers = append(peers, r.self)
 		}
-		if _, err := x.k.surveyReferred(t.Context(), peers, before.from); err != nil {
+		if _, err := x.k.surveyReferred(t.Context(), peers, before.From); err != nil {
 			rt.Fatal(err)
 		}
 		for i, r := range x.living {
@@ -130,14 +131,14 @@ func TestReferredOwnersAreAskedOnce(t *testing.T) {
 				rt.Errorf("%v was surveyed %d times", r.self, r.surveyed)
 			}
 			for _, known := range x.k.owners {
-				if known.owner == r.self && (known.indirect || known.epoch != r.reg.Load().epoch) {
+				if known.Owner == r.self && (known.indirect || known.Epoch != r.reg.Load().Epoch) {
 					rt.Errorf("entry %+v of a live owner of %v", known, r.reg.Load())
 				}
 			}
 		}
 		for _, known := range x.k.owners {
-			if known.indirect && !x.k.unreachable(known.owner) {
-				rt.Errorf("indirect entry %v of an owner that has not been found dead", known.ownership)
+			if known.indirect && !x.k.unreachable(known.Owner) {
+				rt.Errorf("indirect entry %v of an owner that has not been found dead", known.Ownership)
 			}
 		}
 		if now := *x.k.reg.Load(); now != before {

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/otel/chordevent"
 )
 
 // setRegister changes the ownership register; nil empties it. mu is held. The caller publishes it after unlocking.
-func (k *Keeper) setRegister(own *ownership) {
+func (k *Keeper) setRegister(own *terms.Ownership) {
 	old := k.reg.Load()
 	k.reg.Store(own)
 	k.owned = k.owned || own != nil
@@ -19,7 +20,7 @@ func (k *Keeper) setRegister(own *ownership) {
 	k.pruneUnsettled()
 	for i := range k.replicas {
 		k.replicas[i].synced = false // equal digests are valid for one extent and epoch of the range only
-		if own == nil || old == nil || !old.contains(*own) {
+		if own == nil || old == nil || !old.Contains(*own) {
 			k.replicas[i].compared = false
 		}
 	}
@@ -50,30 +51,30 @@ func (k *Keeper) publishRegister(ctx context.Context) {
 type verdict struct {
 	refused     bool
 	implausible bool
-	conflict    *ownership
+	conflict    *terms.Ownership
 	overlapped  bool
 }
 
 // meet evaluates an ownership received from its owner. mu is held; the caller publishes the register, which may have
 // changed.
-func (k *Keeper) meet(o ownership) verdict {
-	if o.owner.ID == k.self.ID {
+func (k *Keeper) meet(o terms.Ownership) verdict {
+	if o.Owner.ID == k.self.ID {
 		return verdict{refused: true} // the call comes from an earlier incarnation of this member
 	}
 	if known, is := k.implausible(o); is {
-		_ = k.refuseEpoch(o.owner, o, known)
+		_ = k.refuseEpoch(o.Owner, o, known)
 		return verdict{refused: true, implausible: true, conflict: known}
 	}
-	k.noteContact(o.owner)
-	k.descend(o.epoch)
+	k.noteContact(o.Owner)
+	k.descend(o.Epoch)
 	own := k.reg.Load()
-	rival := own != nil && o.overlaps(*own)
-	if rival && (own.beats(o) || !k.yield(o)) {
-		k.requireRecovery(o.owner) // until it yields, the other owner serves a part of this member's range
+	rival := own != nil && o.Overlaps(*own)
+	if rival && (own.Beats(o) || !k.yield(o)) {
+		k.requireRecovery(o.Owner) // until it yields, the other owner serves a part of this member's range
 		return verdict{refused: true, conflict: k.reg.Load()}
 	}
 	if winner, refused := k.owners.refuses(o); refused {
-		k.doubtEntry(winner, o.epoch)
+		k.doubtEntry(winner, o.Epoch)
 		return verdict{refused: true, conflict: &winner}
 	}
 	k.owners.learn(o, k.env.Now())
@@ -87,15 +88,15 @@ func (k *Keeper) meet(o ownership) verdict {
 // it, because the other owner has accepted writes meanwhile. If that happens repeatedly, because calls get through in
 // one direction only, it steps down and claims its range like a joiner. Its records of a range given up stay, as
 // orphaned replicas to be returned to the owner. mu is held.
-func (k *Keeper) yield(to ownership) (stands bool) {
+func (k *Keeper) yield(to terms.Ownership) (stands bool) {
 	own := k.reg.Load()
 	k.abortOut()
 	next := *own
-	next.epoch = max(own.epoch, to.epoch) + 1
-	if own.covers(to.owner.ID) {
-		next.from = to.owner.ID
+	next.Epoch = max(own.Epoch, to.Epoch) + 1
+	if own.Covers(to.Owner.ID) {
+		next.From = to.Owner.ID
 	}
-	if !to.covers(k.self.ID) {
+	if !to.Covers(k.self.ID) {
 		k.setRegister(&next)
 		return true
 	}
@@ -108,7 +109,7 @@ func (k *Keeper) yield(to ownership) (stands bool) {
 	}
 	k.reclaims = append(k.reclaims, k.env.Now())
 	k.setRegister(&next)
-	k.requireRecovery(to.owner)
+	k.requireRecovery(to.Owner)
 	return false
 }
 
@@ -117,7 +118,7 @@ func (k *Keeper) raise(above int64) {
 	if own := k.reg.Load(); own != nil {
 		k.abortOut()
 		next := *own
-		next.epoch = max(own.epoch, above) + 1
+		next.Epoch = max(own.Epoch, above) + 1
 		k.setRegister(&next)
 	}
 }
@@ -155,7 +156,7 @@ func (k *Keeper) revived(p chord.Peer) {
 }
 
 // dispute notes an ownership because of which this member's was refused. mu is held.
-func (k *Keeper) dispute(conflict ownership) {
+func (k *Keeper) dispute(conflict terms.Ownership) {
 	if len(k.disputes) < maxDisputes && !slices.Contains(k.disputes, conflict) {
 		k.disputes = append(k.disputes, conflict)
 		k.reconcileDue.Set()
@@ -181,10 +182,10 @@ func (k *Keeper) resolveDisputes(ctx context.Context) error {
 	return nil
 }
 
-func (k *Keeper) resolveDispute(ctx context.Context, conflict ownership) error {
-	var theirs *ownership
-	if conflict.owner.ID != k.self.ID {
-		s, err := k.survey(ctx, conflict.owner, conflict.owner.ID, chordevent.SpanRepair)
+func (k *Keeper) resolveDispute(ctx context.Context, conflict terms.Ownership) error {
+	var theirs *terms.Ownership
+	if conflict.Owner.ID != k.self.ID {
+		s, err := k.survey(ctx, conflict.Owner, conflict.Owner.ID, chordevent.SpanRepair)
 		if stopped(err) {
 			return err
 		}
@@ -192,26 +193,26 @@ func (k *Keeper) resolveDispute(ctx context.Context, conflict ownership) error {
 			theirs = s.own
 		}
 	}
-	if own := k.reg.Load(); own != nil && theirs != nil && theirs.overlaps(*own) && theirs.beats(*own) {
+	if own := k.reg.Load(); own != nil && theirs != nil && theirs.Overlaps(*own) && theirs.Beats(*own) {
 		// This happens before the yield, so that the other owner recovers what has been written here.
-		if err := k.announce(ctx, theirs.owner, *own); stopped(err) {
+		if err := k.announce(ctx, theirs.Owner, *own); stopped(err) {
 			return err
 		}
 	}
 	k.mu.Lock()
 	own := k.reg.Load()
-	rival := own != nil && theirs != nil && theirs.overlaps(*own)
+	rival := own != nil && theirs != nil && theirs.Overlaps(*own)
 	switch {
-	case rival && theirs.beats(*own):
+	case rival && theirs.Beats(*own):
 		k.yield(*theirs)
-	case own != nil && conflict.beats(*own):
-		k.raise(conflict.epoch)
+	case own != nil && conflict.Beats(*own):
+		k.raise(conflict.Epoch)
 	}
 	own = k.reg.Load()
 	k.mu.Unlock()
 	k.publishRegister(ctx)
 	if rival && own != nil {
-		if err := k.announce(ctx, theirs.owner, *own); stopped(err) {
+		if err := k.announce(ctx, theirs.Owner, *own); stopped(err) {
 			return err // other outcomes have been handled
 		}
 	}

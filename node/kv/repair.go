@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/otel/chordevent"
 )
 
@@ -126,10 +127,10 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 }
 
 // syncReplica compares the range with a replica until both hold the same.
-func (k *Keeper) syncReplica(ctx context.Context, own *ownership, h replica) error {
+func (k *Keeper) syncReplica(ctx context.Context, own *terms.Ownership, h replica) error {
 	for range maxPasses {
-		done, err := k.repairWith(ctx, h.peer, own, own.arc(), true)
-		k.noteRoom(h.peer, !errors.Is(err, errPeerFull))
+		done, err := k.repairWith(ctx, h.peer, own, own.Arc(), true)
+		k.noteRoom(h.peer, !errors.Is(err, terms.ErrPeerFull))
 		if done.full {
 			k.mu.Lock()
 			k.requireRecovery(h.peer) // the replica holds what there is no room for here
@@ -155,7 +156,7 @@ func (k *Keeper) syncReplica(ctx context.Context, own *ownership, h replica) err
 
 // repairWith reconciles an arc with a member. It starts a trace when it finds a difference. Without push nothing is
 // sent to the other member.
-func (k *Keeper) repairWith(ctx context.Context, p chord.Peer, own *ownership, whole arc, push bool) (outcome, error) {
+func (k *Keeper) repairWith(ctx context.Context, p chord.Peer, own *terms.Ownership, whole terms.Arc, push bool) (outcome, error) {
 	start := k.env.Now()
 	var span trace.Span
 	done, err := k.reconcile(ctx, p, own, whole, push, func() (traced context.Context) {
@@ -171,7 +172,7 @@ func (k *Keeper) repairWith(ctx context.Context, p chord.Peer, own *ownership, w
 
 // announceRange sends a changed register to the successor, and to at least one other host, so that a successor that may
 // have to take the range over knows it. Replicas receive it with their comparison.
-func (k *Keeper) announceRange(ctx context.Context, own *ownership) error {
+func (k *Keeper) announceRange(ctx context.Context, own *terms.Ownership) error {
 	k.mu.Lock()
 	announced := k.announced
 	k.announced = true
@@ -202,7 +203,7 @@ func (k *Keeper) announceRange(ctx context.Context, own *ownership) error {
 // here is settled, except what a replica has no room for. Members that cannot be reached are asked when they call
 // again. While this host lacks room for a record the range still needs recovery, and each read asks the members that
 // have it.
-func (k *Keeper) recoverRange(ctx context.Context, own *ownership) error {
+func (k *Keeper) recoverRange(ctx context.Context, own *terms.Ownership) error {
 	for range maxPasses + 1 {
 		k.mu.Lock()
 		needsRecovery, recoveries := k.needsRecovery, k.recoveries
@@ -220,7 +221,7 @@ func (k *Keeper) recoverRange(ctx context.Context, own *ownership) error {
 			return err
 		}
 		for _, err := range errs {
-			if err != nil && !errors.Is(err, errDead) {
+			if err != nil && !errors.Is(err, terms.ErrDead) {
 				return err
 			}
 		}
@@ -241,7 +242,7 @@ func (k *Keeper) askSilent(ctx context.Context) (again bool, err error) {
 	now := k.env.Now()
 	var peers []chord.Peer
 	if again = now.Before(k.asking) && len(k.silent) > 0; again {
-		peers = slices.DeleteFunc(slices.Clone(k.silent), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
+		peers = slices.DeleteFunc(slices.Clone(k.silent), func(p chord.Peer) bool { return k.dead.Has(p, now) })
 	}
 	k.mu.Unlock()
 	_, _, err = k.surveyAll(ctx, peers, k.self.ID) // an answer shows that the member is alive
@@ -250,15 +251,15 @@ func (k *Keeper) askSilent(ctx context.Context) (again bool, err error) {
 
 // recover fetches what is newer at a member that may hold records of this one's range. Only a replica is sent what is
 // newer here; if it lacks room for that, nothing is missing here.
-func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *ownership) (outcome, error) {
+func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *terms.Ownership) (outcome, error) {
 	k.mu.Lock()
 	holds := k.replicaOn(p) != nil
 	k.mu.Unlock()
-	done, err := k.repairWith(ctx, p, own, own.arc(), holds)
+	done, err := k.repairWith(ctx, p, own, own.Arc(), holds)
 	if holds {
-		k.noteRoom(p, !errors.Is(err, errPeerFull))
+		k.noteRoom(p, !errors.Is(err, terms.ErrPeerFull))
 	}
-	if errors.Is(err, errPeerFull) && !done.full {
+	if errors.Is(err, terms.ErrPeerFull) && !done.full {
 		err = nil
 	}
 	return done, err
@@ -269,7 +270,7 @@ func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *ownership) (out
 func (k *Keeper) recovered(asked []chord.Peer) {
 	now := k.env.Now()
 	for _, p := range slices.Concat(k.preference.list, asked, k.sources) {
-		if hasLapsed(k.dead, p, now) {
+		if k.dead.Has(p, now) {
 			k.silent = addSource(k.silent, p)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 )
@@ -15,7 +16,7 @@ import (
 // on another host, this one first: fewer than R only if the preference list is exhausted. After an error the write must
 // not be acknowledged. Room may have been reserved for the record under an ID. The error is a heldNewer if some of them
 // hold a newer version that this member does not have; nothing is acknowledged against that.
-func (k *Keeper) replicate(ctx context.Context, own ownership, rec *store.Record, reservation []byte, move *outgoing, operation string) (replicas []chord.Peer, err error) {
+func (k *Keeper) replicate(ctx context.Context, own terms.Ownership, rec *store.Record, reservation []byte, move *outgoing, operation string) (replicas []chord.Peer, err error) {
 	var tried []chord.Peer
 	replicas = []chord.Peer{k.self}
 	failed := error(nil)
@@ -55,11 +56,11 @@ func (k *Keeper) replicate(ctx context.Context, own ownership, rec *store.Record
 				if i < len(batch) {
 					replicas = append(replicas, batch[i])
 				}
-			case stopped(err) || errors.Is(err, errOvertaken) || i == len(batch):
+			case stopped(err) || errors.Is(err, terms.ErrOvertaken) || i == len(batch):
 				return nil, err
 			default:
 				k.missed(batch[i])
-				if !errors.Is(err, errDead) {
+				if !errors.Is(err, terms.ErrDead) {
 					failed = err
 				}
 			}

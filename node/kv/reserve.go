@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
@@ -36,13 +37,13 @@ func (k *Keeper) tight(replicas []chord.Peer, size int64) bool {
 
 // reserveRoom reserves room for a record at R-1 hosts; the next host replaces a silent one. It returns errFull if one
 // of them, or this host, has no room. Reservations already made at the others lapse.
-func (k *Keeper) reserveRoom(ctx context.Context, own ownership, id chord.ID, reserve *nodepb.Reservation, operation string) error {
+func (k *Keeper) reserveRoom(ctx context.Context, own terms.Ownership, id chord.ID, reserve *nodepb.Reservation, operation string) error {
 	k.mu.Lock()
 	need := store.SizeOf(len(reserve.Key), reserve.ValueBytes) - k.store.Get(id, string(reserve.Key)).Size()
 	full := !reserve.Deleted && need > 0 && need > k.budget.room(k.env.Now())
 	k.mu.Unlock()
 	if full {
-		return errFull
+		return terms.ErrFull
 	}
 	var tried []chord.Peer
 	for missing := k.cfg.Replicas - 1; missing > 0; {
@@ -59,7 +60,7 @@ func (k *Keeper) reserveRoom(ctx context.Context, own ownership, id chord.ID, re
 		}
 		missing = 0
 		for _, err := range errs {
-			if errors.Is(err, errDead) {
+			if errors.Is(err, terms.ErrDead) {
 				missing++
 			} else if err != nil {
 				return err
@@ -87,13 +88,13 @@ func (k *Keeper) hold(r *nodepb.Reservation, id chord.ID) bool {
 }
 
 // checkReservation validates a reservation from a peer.
-func checkReservation(r *nodepb.Reservation, own *ownership, id chord.ID) error {
+func checkReservation(r *nodepb.Reservation, own *terms.Ownership, id chord.ID) error {
 	switch {
 	case len(r.Id) != requestIDSize:
 		return fmt.Errorf("reservation with an ID of %d bytes: must have %d", len(r.Id), requestIDSize)
 	case len(r.Key) == 0 || len(r.Key) > MaxKey || r.ValueBytes < 0 || r.ValueBytes > MaxValue:
 		return fmt.Errorf("reservation for a key of %d bytes (1 to %d) and a value of %d (0 to %d)", len(r.Key), MaxKey, r.ValueBytes, MaxValue)
-	case own == nil || !own.covers(id):
+	case own == nil || !own.Covers(id):
 		return fmt.Errorf("reservation for %q, which is outside the sender's range", r.Key)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 )
@@ -53,9 +54,9 @@ func newLimited(t testing.TB, replicas int, limits []int64) *limited {
 		peers = append(peers, chord.Peer{ID: s.FromUint64(uint64(i)), Addr: fmt.Sprintf("h%d", i), Incarnation: 1})
 	}
 	for i, limit := range limits {
-		own := ownership{owner: peers[i]}
+		own := terms.Ownership{Owner: peers[i]}
 		if i == 0 {
-			own.from, own.epoch = peers[0].ID, 1 // all the ring
+			own.From, own.Epoch = peers[0].ID, 1 // all the ring
 		}
 		k, _ := r.w.add(t, own, cfg, slices.Concat(peers[i+1:], peers[:i])...)
 		k.budget = NewHostBudget(limit)

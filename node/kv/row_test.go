@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 )
 
 // TestRowOfDeadOwnersIsAskedTogether: dead owners of adjacent ranges below a member's, each on a host of its own, are
@@ -20,9 +21,9 @@ func TestRowOfDeadOwnersIsAskedTogether(t *testing.T) {
 		peer := func(n int, addr string) chord.Peer {
 			return chord.Peer{ID: s.FromUint64(uint64(n)), Addr: addr, Incarnation: 1}
 		}
-		k, m := w.add(t, ownership{owner: peer(1000, "a"), from: s.FromUint64(900), epoch: 1}, cfg)
+		k, m := w.add(t, terms.Ownership{Owner: peer(1000, "a"), From: s.FromUint64(900), Epoch: 1}, cfg)
 		m.keeper, m.lost = k, false
-		alive, _ := w.add(t, ownership{owner: peer(1, "alive"), from: s.FromUint64(1000), epoch: 1}, cfg)
+		alive, _ := w.add(t, terms.Ownership{Owner: peer(1, "alive"), From: s.FromUint64(1000), Epoch: 1}, cfg)
 		m.state.Succ = []chord.Peer{alive.self}
 		n := rapid.IntRange(1, maxBelow).Draw(rt, "dead")
 		for i := range n {
@@ -30,9 +31,9 @@ func TestRowOfDeadOwnersIsAskedTogether(t *testing.T) {
 			if i == n-1 {
 				from = 1
 			}
-			k.owners.learn(ownership{owner: peer(900-10*i, fmt.Sprint("dead", i)), from: s.FromUint64(uint64(from)), epoch: 1}, w.now)
+			k.owners.learn(terms.Ownership{Owner: peer(900-10*i, fmt.Sprint("dead", i)), From: s.FromUint64(uint64(from)), Epoch: 1}, w.now)
 		}
-		k.owners.learn(ownership{owner: alive.self, from: s.FromUint64(1000), epoch: 1}, w.now)
+		k.owners.learn(terms.Ownership{Owner: alive.self, From: s.FromUint64(1000), Epoch: 1}, w.now)
 		waits := 0
 		for range 3*n + 3 {
 			before := len(m.failed)
@@ -43,8 +44,8 @@ func TestRowOfDeadOwnersIsAskedTogether(t *testing.T) {
 				waits++
 			}
 		}
-		if own := k.reg.Load(); own.from != alive.self.ID {
-			rt.Fatalf("of %d dead owners' ranges it owns down to %s", n, s.Format(own.from))
+		if own := k.reg.Load(); own.From != alive.self.ID {
+			rt.Fatalf("of %d dead owners' ranges it owns down to %s", n, s.Format(own.From))
 		}
 		if most := bits.Len(uint(n)) + 1; waits > most {
 			rt.Errorf("it waited %d times for %d dead owners, want %d at most", waits, n, most)

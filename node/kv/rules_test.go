@@ -9,6 +9,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/hlc"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 )
@@ -33,13 +35,13 @@ func TestTheNewestVersionStands(t *testing.T) {
 		"a deletion":             {version(5, 1, false), version(6, 1, true)},
 		"a value after deletion": {version(5, 2, true), version(6, 1, false)},
 	} {
-		for way, bring := range map[string]func(a, b *Keeper, own *ownership, r *store.Record) error{
-			"as a replica": func(a, b *Keeper, own *ownership, r *store.Record) error {
+		for way, bring := range map[string]func(a, b *Keeper, own *terms.Ownership, r *store.Record) error{
+			"as a replica": func(a, b *Keeper, own *terms.Ownership, r *store.Record) error {
 				return a.pushRecords(t.Context(), b.self, own, []*store.Record{r}, nil, "")
 			},
-			"as an orphaned replica": func(a, b *Keeper, own *ownership, r *store.Record) error {
+			"as an orphaned replica": func(a, b *Keeper, own *terms.Ownership, r *store.Record) error {
 				a.setRegister(nil)
-				b.setRegister(&ownership{owner: b.self, from: b.self.ID, epoch: own.epoch + 1})
+				b.setRegister(&terms.Ownership{Owner: b.self, From: b.self.ID, Epoch: own.Epoch + 1})
 				return a.pushRecords(t.Context(), b.self, nil, []*store.Record{r}, nil, "")
 			},
 		} {
@@ -108,7 +110,7 @@ func TestATryThatWasNotAcknowledged(t *testing.T) {
 	for name, superseded := range map[string]bool{"nothing else written": false, "superseded": true} {
 		t.Run(name, func(t *testing.T) {
 			w, a, b, own := pair(t)
-			later := ownership{owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}, from: wideSpace().FromUint64(2), epoch: own.epoch + 1}
+			later := terms.Ownership{Owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}, From: wideSpace().FromUint64(2), Epoch: own.Epoch + 1}
 			a.replicas[0].room = maxRoom // so nothing is reserved first
 			b.owners.learn(later, w.now) // so b refuses
 			if got, err := a.Apply(t.Context(), apply(1, opPut, "one")); err != nil || got.Outcome != nodepb.ApplyResponse_OUTCOME_RETRY || !got.MaybeWritten {
@@ -116,7 +118,7 @@ func TestATryThatWasNotAcknowledged(t *testing.T) {
 			}
 			id := wideSpace().Hash([]byte("k"))
 			first := a.store.Get(id, "k").Version
-			b.owners.forget(later.owner)
+			b.owners.forget(later.Owner)
 			w.now = w.now.Add(time.Second)
 			want, value := first, "one"
 			if superseded {
@@ -144,12 +146,12 @@ func TestATryThatWasNotAcknowledged(t *testing.T) {
 func TestAWriteIsNewerThanWhatIsHeld(t *testing.T) {
 	for _, op := range []nodepb.ApplyRequest_Operation{opPut, opDelete} {
 		w, a, b, own := pair(t)
-		held := &store.Record{ID: wideSpace().Hash([]byte("k")), Key: "k", Value: []byte("held"), Version: ceiling(w.now.Add(MaxClockDifference))}
+		held := &store.Record{ID: wideSpace().Hash([]byte("k")), Key: "k", Value: []byte("held"), Version: hlc.Ceiling(w.now.Add(hlc.MaxDifference))}
 		if err := a.pushRecords(t.Context(), b.self, own, []*store.Record{held}, nil, ""); err != nil {
 			t.Fatal(err)
 		}
 		a.setRegister(nil)
-		b.setRegister(&ownership{owner: b.self, from: b.self.ID, epoch: own.epoch + 1})
+		b.setRegister(&terms.Ownership{Owner: b.self, From: b.self.ID, Epoch: own.Epoch + 1})
 		got, err := b.Apply(t.Context(), apply(1, op, "new"))
 		if err != nil || got.Outcome != nodepb.ApplyResponse_OUTCOME_OK || got.Record.Version <= held.Version {
 			t.Fatalf("%v: %v, %v", op, got, err)
@@ -170,11 +172,11 @@ func TestAnOwnerBringsItsOwnRangeAlone(t *testing.T) {
 	before, after := rec.ID, rec.ID
 	before[len(before)-1]--
 	after[len(after)-1]++
-	owns := func(from, to chord.ID) *ownership {
-		return &ownership{owner: chord.Peer{ID: to, Addr: "a", Incarnation: 1}, from: from, epoch: 3}
+	owns := func(from, to chord.ID) *terms.Ownership {
+		return &terms.Ownership{Owner: chord.Peer{ID: to, Addr: "a", Incarnation: 1}, From: from, Epoch: 3}
 	}
 	for name, c := range map[string]struct {
-		own, receiver *ownership
+		own, receiver *terms.Ownership
 		want          codes.Code
 		stored        bool
 	}{
@@ -187,10 +189,10 @@ func TestAnOwnerBringsItsOwnRangeAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, cfg := newFakeWorld(), Config{Space: s, Replicas: 2}
-			self := ownership{owner: chord.Peer{ID: s.FromUint64(77), Addr: "b", Incarnation: 1}}
+			self := terms.Ownership{Owner: chord.Peer{ID: s.FromUint64(77), Addr: "b", Incarnation: 1}}
 			if c.receiver != nil {
 				self = *c.receiver
-				self.owner.Addr = "b"
+				self.Owner.Addr = "b"
 			}
 			b, m := w.add(t, self, cfg)
 			q := &nodepb.ReplicateRequest{Call: m.Call(b.self), Records: []*nodepb.Record{recordToWire(rec)}}
@@ -216,29 +218,29 @@ func TestEveryChangeOfOwnershipHasAGreaterEpoch(t *testing.T) {
 	cfg := Config{Space: s, Replicas: 2}
 	t.Run("a handoff to a joiner", func(t *testing.T) {
 		w := newFakeWorld()
-		owner, _ := w.add(t, ownership{owner: high, from: high.ID, epoch: 7}, cfg, mid)
-		joiner, m := w.add(t, ownership{owner: mid}, cfg, high)
+		owner, _ := w.add(t, terms.Ownership{Owner: high, From: high.ID, Epoch: 7}, cfg, mid)
+		joiner, m := w.add(t, terms.Ownership{Owner: mid}, cfg, high)
 		if a, err := owner.Claim(t.Context(), &nodepb.ClaimRequest{Call: m.Call(high)}); err != nil || !a.Accepted {
 			t.Fatalf("%v, %v", a, err)
 		}
 		got, left := joiner.reg.Load(), owner.reg.Load()
-		if got == nil || got.from != high.ID || got.epoch <= 7 || left.from != mid.ID || left.epoch <= 7 {
+		if got == nil || got.From != high.ID || got.Epoch <= 7 || left.From != mid.ID || left.Epoch <= 7 {
 			t.Errorf("the joiner owns %v, the source keeps %v", got, left)
 		}
 	})
 	for name, epochs := range map[string]struct{ own, dead int64 }{"the dead owner's was later": {3, 9}, "its own was later": {9, 3}, "the same": {5, 5}} {
 		t.Run("takeover, "+name, func(t *testing.T) {
 			w := newFakeWorld()
-			k, m := w.add(t, ownership{owner: high, from: mid.ID, epoch: epochs.own}, cfg, low)
+			k, m := w.add(t, terms.Ownership{Owner: high, From: mid.ID, Epoch: epochs.own}, cfg, low)
 			m.state.Pred = low
-			w.add(t, ownership{owner: low, from: high.ID, epoch: 1}, cfg)
-			k.owners.learn(ownership{owner: mid, from: low.ID, epoch: epochs.dead}, w.now) // there is no member at its address
-			k.owners.learn(ownership{owner: low, from: high.ID, epoch: 1}, w.now)
+			w.add(t, terms.Ownership{Owner: low, From: high.ID, Epoch: 1}, cfg)
+			k.owners.learn(terms.Ownership{Owner: mid, From: low.ID, Epoch: epochs.dead}, w.now) // there is no member at its address
+			k.owners.learn(terms.Ownership{Owner: low, From: high.ID, Epoch: 1}, w.now)
 			if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil {
 				t.Fatal(err)
 			}
 			own := k.reg.Load()
-			if own.from != low.ID || own.epoch <= max(epochs.own, epochs.dead) || !k.needsRecovery {
+			if own.From != low.ID || own.Epoch <= max(epochs.own, epochs.dead) || !k.needsRecovery {
 				t.Errorf("it owns %v, needs recovery %t", own, k.needsRecovery)
 			}
 			if _, still := k.owners.covering(mid.ID); still {
@@ -329,7 +331,7 @@ func TestReturnedRecordsReachTheReplicas(t *testing.T) {
 	if _, err := a.repairRange(t.Context()); err != nil || !a.allSynced() {
 		t.Fatalf("not in sync at first: %v", err)
 	}
-	third, m := w.add(t, ownership{owner: chord.Peer{ID: wideSpace().FromUint64(3), Addr: "c", Incarnation: 1}}, a.cfg, a.self)
+	third, m := w.add(t, terms.Ownership{Owner: chord.Peer{ID: wideSpace().FromUint64(3), Addr: "c", Incarnation: 1}}, a.cfg, a.self)
 	rec := record(wideSpace(), 1, 5)
 	if err := third.pushRecords(t.Context(), a.self, nil, []*store.Record{rec}, nil, ""); err != nil {
 		t.Fatal(err)

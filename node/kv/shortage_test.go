@@ -7,6 +7,8 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
+	"chordconductor/node/kv/termstest"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 )
@@ -99,7 +101,7 @@ func TestOneFullOwnerDoesNotBlockOrphanedReplicasOfOthers(t *testing.T) {
 		}
 		var owners []*Keeper
 		for i := range n + 1 {
-			k, _ := w.add(t, ownership{owner: peer(i), from: ends[(i+n)%(n+1)], epoch: 1}, cfg)
+			k, _ := w.add(t, terms.Ownership{Owner: peer(i), From: ends[(i+n)%(n+1)], Epoch: 1}, cfg)
 			if i < n && rapid.Bool().Draw(rt, "full") {
 				k.budget = NewHostBudget(4)
 			}
@@ -155,12 +157,12 @@ func TestRecoverySendsRecordsToReplicasAlone(t *testing.T) {
 		for i := range 6 {
 			peers = append(peers, chord.Peer{ID: s.FromUint64(uint64(i)), Addr: string(rune('a' + i)), Incarnation: 1})
 		}
-		a, _ := w.add(t, ownership{owner: peers[0], from: peers[0].ID, epoch: 1}, cfg, peers[1:]...)
+		a, _ := w.add(t, terms.Ownership{Owner: peers[0], From: peers[0].ID, Epoch: 1}, cfg, peers[1:]...)
 		mine, theirs := record(s, 1, 7), record(s, 2, 7)
 		merged(t, a, mine)
 		var others []*Keeper
 		for _, p := range peers[1:] {
-			k, _ := w.add(t, ownership{owner: p}, cfg)
+			k, _ := w.add(t, terms.Ownership{Owner: p}, cfg)
 			if rapid.Bool().Draw(rt, "full") {
 				k.budget = NewHostBudget(4)
 			}
@@ -225,9 +227,9 @@ func TestHandoffNamesWhoHasTheRest(t *testing.T) {
 			rec := record(s, 1, 7)
 			cfg := Config{Space: s, Replicas: 1}
 			at := func(id chord.ID, addr string) chord.Peer { return chord.Peer{ID: id, Addr: addr, Incarnation: 1} }
-			a, _ := w.add(t, ownership{owner: at(s.FromUint64(1), "a"), from: s.FromUint64(1), epoch: 1}, cfg)
-			b, _ := w.add(t, ownership{owner: at(rec.ID, "b")}, cfg, a.self) // receives the record's range
-			c, _ := w.add(t, ownership{owner: at(s.FromUint64(3), "c")}, cfg)
+			a, _ := w.add(t, terms.Ownership{Owner: at(s.FromUint64(1), "a"), From: s.FromUint64(1), Epoch: 1}, cfg)
+			b, _ := w.add(t, terms.Ownership{Owner: at(rec.ID, "b")}, cfg, a.self) // receives the record's range
+			c, _ := w.add(t, terms.Ownership{Owner: at(s.FromUint64(3), "c")}, cfg)
 			merged(t, c, rec)
 			if silent {
 				a.silent = []chord.Peer{c.self}
@@ -250,25 +252,25 @@ func TestHandoffNamesWhoHasTheRest(t *testing.T) {
 func TestDeadOwnersRangeIsTakenAtOnce(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		at := func(name string) uint64 { return rapid.Uint64Range(0, 63).Draw(rt, name) }
-		own := testOwnership(at("from"), at("self"), 1)
-		dead := testOwnership(at("dead from"), at("dead"), rapid.Int64Range(1, 5).Draw(rt, "epoch"))
-		if own.from == own.owner.ID || dead.owner.ID == own.owner.ID || !dead.covers(own.from) {
+		own := termstest.Ownership(at("from"), at("self"), 1)
+		dead := termstest.Ownership(at("dead from"), at("dead"), rapid.Int64Range(1, 5).Draw(rt, "epoch"))
+		if own.From == own.Owner.ID || dead.Owner.ID == own.Owner.ID || !dead.Covers(own.From) {
 			rt.Skip("nothing of its own, or nothing right below")
 		}
 		w := newFakeWorld()
-		k, m := w.add(t, own, Config{Space: testSpace(), Replicas: 2})
+		k, m := w.add(t, own, Config{Space: termstest.Space(), Replicas: 2})
 		m.keeper = k
-		k.owners = ownershipTable{{ownership: dead, received: w.now}}
+		k.owners = ownershipTable{{Ownership: dead, received: w.now}}
 		if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil {
 			rt.Fatal(err)
 		}
-		got := points(*k.reg.Load())
-		for n := own.from; ; n = testID(uint64(lowest(n)) + 63) { // down to where the dead one's range begins, or all around
-			if !got[lowest(n)] {
-				rt.Fatalf("of its own (%s, %s] and the dead one's (%s, %s] it owns from %s: not %s", testSpace().Format(own.from), testSpace().Format(own.owner.ID),
-					testSpace().Format(dead.from), testSpace().Format(dead.owner.ID), testSpace().Format(k.reg.Load().from), testSpace().Format(n))
+		got := termstest.Points(*k.reg.Load())
+		for n := own.From; ; n = termstest.ID(uint64(termstest.Number(n)) + 63) { // down to where the dead one's range begins, or all around
+			if !got[termstest.Number(n)] {
+				rt.Fatalf("of its own (%s, %s] and the dead one's (%s, %s] it owns from %s: not %s", termstest.Space().Format(own.From), termstest.Space().Format(own.Owner.ID),
+					termstest.Space().Format(dead.From), termstest.Space().Format(dead.Owner.ID), termstest.Space().Format(k.reg.Load().From), termstest.Space().Format(n))
 			}
-			if next := testID(uint64(lowest(n)) + 63); next == dead.from || next == own.from {
+			if next := termstest.ID(uint64(termstest.Number(n)) + 63); next == dead.From || next == own.From {
 				break
 			}
 		}
@@ -282,11 +284,11 @@ func TestReplicaHasWhatTheOwnerLacksRoomFor(t *testing.T) {
 	rec := record(s, 1, 7)
 	peerA, peerB := chord.Peer{ID: s.FromUint64(1), Addr: "a", Incarnation: 1}, chord.Peer{ID: rec.ID, Addr: "b", Incarnation: 1}
 	cfg := Config{Space: s, Replicas: 2}
-	a, _ := w.add(t, ownership{owner: peerA, from: peerA.ID, epoch: 1}, cfg, peerB)
-	b, _ := w.add(t, ownership{owner: peerB}, cfg, peerA)
+	a, _ := w.add(t, terms.Ownership{Owner: peerA, From: peerA.ID, Epoch: 1}, cfg, peerB)
+	b, _ := w.add(t, terms.Ownership{Owner: peerB}, cfg, peerA)
 	merged(t, b, rec)
 	a.budget = NewHostBudget(4)
-	if err := a.syncReplica(t.Context(), a.reg.Load(), a.replicas[0]); !errors.Is(err, errFull) {
+	if err := a.syncReplica(t.Context(), a.reg.Load(), a.replicas[0]); !errors.Is(err, terms.ErrFull) {
 		t.Fatal(err)
 	}
 	if got := a.serveGet(t.Context(), rec.ID, rec.Key); got.Record.GetVersion() != rec.Version {

@@ -11,6 +11,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 )
@@ -56,16 +57,16 @@ func TestSilentWitnessIsAskedWhenItLives(t *testing.T) {
 func TestLoserOfADisputeIsAsked(t *testing.T) {
 	_, a, b, _ := pair(t)
 	rec := record(wideSpace(), 1, 7)
-	b.setRegister(&ownership{owner: b.self, from: b.self.ID, epoch: 1})
+	b.setRegister(&terms.Ownership{Owner: b.self, From: b.self.ID, Epoch: 1})
 	if _, err := b.merge(rec, forKeeps); err != nil {
 		t.Fatal(err)
 	}
-	a.setRegister(&ownership{owner: a.self, from: a.self.ID, epoch: 5})
+	a.setRegister(&terms.Ownership{Owner: a.self, From: a.self.ID, Epoch: 5})
 	if err := b.resolveDispute(t.Context(), *a.reg.Load()); err != nil {
 		t.Fatal(err)
 	}
-	if own := a.reg.Load(); !own.covers(rec.ID) || b.Owns(rec.ID) {
-		t.Fatalf("a owns from %v, b %v", own.from, b.reg.Load())
+	if own := a.reg.Load(); !own.Covers(rec.ID) || b.Owns(rec.ID) {
+		t.Fatalf("a owns from %v, b %v", own.From, b.reg.Load())
 	}
 	if got := a.serveGet(t.Context(), rec.ID, rec.Key); got.Record.GetVersion() != rec.Version {
 		t.Errorf("get: %v", got)
@@ -78,14 +79,14 @@ func TestOrphanedReplicasWithoutRoomAreRead(t *testing.T) {
 	_, a, b, own := pair(t)
 	rec := record(wideSpace(), 1, 7)
 	a.budget = NewHostBudget(4)
-	if err := b.pushRecords(t.Context(), a.self, nil, []*store.Record{rec}, nil, ""); !errors.Is(err, errFull) {
+	if err := b.pushRecords(t.Context(), a.self, nil, []*store.Record{rec}, nil, ""); !errors.Is(err, terms.ErrFull) {
 		t.Fatalf("sent to an owner without room: %v", err)
 	}
 	a.preference.hosts, a.replicas = nil, nil // b is no replica
 	if _, err := b.merge(rec, forKeeps); err != nil {
 		t.Fatal(err)
 	}
-	if got := a.serveGet(t.Context(), rec.ID, rec.Key); !own.covers(rec.ID) || got.Record.GetVersion() != rec.Version {
+	if got := a.serveGet(t.Context(), rec.ID, rec.Key); !own.Covers(rec.ID) || got.Record.GetVersion() != rec.Version {
 		t.Errorf("get: %v", got)
 	}
 }
@@ -127,11 +128,11 @@ func TestUnknownRangeIsNotTakenFromItsOwner(t *testing.T) {
 		peer := func(n int, addr string) chord.Peer { return chord.Peer{ID: at(n), Addr: addr, Incarnation: 1} }
 		cfg := Config{Space: s, Replicas: 2}
 		top := rapid.IntRange(60, 100).Draw(rt, "identifier")
-		k, m := w.add(t, ownership{owner: peer(top, "a"), from: at(50), epoch: 1}, cfg)
+		k, m := w.add(t, terms.Ownership{Owner: peer(top, "a"), From: at(50), Epoch: 1}, cfg)
 		ends := rapid.SliceOfNDistinct(rapid.IntRange(10, 50), 1, 4, rapid.ID).Draw(rt, "others")
 		nearest := 0
 		for i, end := range ends {
-			other, _ := w.add(t, ownership{owner: peer(end, string(rune('b'+i))), from: at(end - 1), epoch: 1}, cfg)
+			other, _ := w.add(t, terms.Ownership{Owner: peer(end, string(rune('b'+i))), From: at(end - 1), Epoch: 1}, cfg)
 			nearest = max(nearest, end)
 			if rapid.Bool().Draw(rt, "met") {
 				m.known = append(m.known, other.self)
@@ -149,16 +150,16 @@ func TestUnknownRangeIsNotTakenFromItsOwner(t *testing.T) {
 			look()
 			w.now = w.now.Add(time.Minute)
 		}
-		if own := k.reg.Load(); own.from != at(50) {
-			rt.Fatalf("lost, it owns from %s", s.Format(own.from))
+		if own := k.reg.Load(); own.From != at(50) {
+			rt.Fatalf("lost, it owns from %s", s.Format(own.From))
 		}
 		m.lost = false
 		for range 5 {
 			look()
 			w.now = w.now.Add(time.Minute)
 		}
-		if own := k.reg.Load(); own.from != at(nearest) {
-			rt.Fatalf("it owns from %s, the nearest other ends at %d", s.Format(own.from), nearest)
+		if own := k.reg.Load(); own.From != at(nearest) {
+			rt.Fatalf("it owns from %s, the nearest other ends at %d", s.Format(own.From), nearest)
 		}
 	})
 }
@@ -172,12 +173,12 @@ func TestDeadHostIsTakenOverTogether(t *testing.T) {
 		peer := func(n int, addr string) chord.Peer {
 			return chord.Peer{ID: s.FromUint64(uint64(n)), Addr: addr, Incarnation: 1}
 		}
-		witness, _ := w.add(t, ownership{owner: peer(1, "witness"), from: s.FromUint64(1000), epoch: 1}, cfg)
-		k, m := w.add(t, ownership{owner: peer(1000, "a"), from: s.FromUint64(900), epoch: 1}, cfg, witness.self)
+		witness, _ := w.add(t, terms.Ownership{Owner: peer(1, "witness"), From: s.FromUint64(1000), Epoch: 1}, cfg)
+		k, m := w.add(t, terms.Ownership{Owner: peer(1000, "a"), From: s.FromUint64(900), Epoch: 1}, cfg, witness.self)
 		m.keeper, m.state.Pred = k, witness.self
 		n := rapid.IntRange(1, maxBelow).Draw(rt, "members")
 		for i := range n {
-			witness.owners.learn(ownership{owner: peer(900-10*i, "dead"), from: s.FromUint64(uint64(890 - 10*i)), epoch: 1}, w.now)
+			witness.owners.learn(terms.Ownership{Owner: peer(900-10*i, "dead"), From: s.FromUint64(uint64(890 - 10*i)), Epoch: 1}, w.now)
 		}
 		const rounds = 3 // one to survey the ownerships, one to find one dead, one for the others
 		for i := range rounds + n {
@@ -188,8 +189,8 @@ func TestDeadHostIsTakenOverTogether(t *testing.T) {
 				rt.Fatalf("after %d rounds it has found %d of %d members dead", rounds, len(m.failed), n)
 			}
 		}
-		if own := k.reg.Load(); own.from != s.FromUint64(uint64(900-10*n)) {
-			rt.Errorf("it owns from %s", s.Format(own.from))
+		if own := k.reg.Load(); own.From != s.FromUint64(uint64(900-10*n)) {
+			rt.Errorf("it owns from %s", s.Format(own.From))
 		}
 	})
 }
@@ -203,12 +204,12 @@ func TestUnknownStretchesAreWaitedForTogether(t *testing.T) {
 		peer := func(n int, addr string) chord.Peer {
 			return chord.Peer{ID: s.FromUint64(uint64(n)), Addr: addr, Incarnation: 1}
 		}
-		other, _ := w.add(t, ownership{owner: peer(1, "other"), from: s.FromUint64(1000), epoch: 1}, cfg)
-		k, m := w.add(t, ownership{owner: peer(1000, "a"), from: s.FromUint64(900), epoch: 1}, cfg, other.self)
+		other, _ := w.add(t, terms.Ownership{Owner: peer(1, "other"), From: s.FromUint64(1000), Epoch: 1}, cfg)
+		k, m := w.add(t, terms.Ownership{Owner: peer(1000, "a"), From: s.FromUint64(900), Epoch: 1}, cfg, other.self)
 		m.keeper, m.state.Pred = k, other.self
 		n := rapid.IntRange(1, 8).Draw(rt, "stretches")
 		for i := range n { // of ten each, dead owners of ten between them
-			k.owners.learn(ownership{owner: peer(890-20*i, "dead"), from: s.FromUint64(uint64(880 - 20*i)), epoch: 1}, w.now)
+			k.owners.learn(terms.Ownership{Owner: peer(890-20*i, "dead"), From: s.FromUint64(uint64(880 - 20*i)), Epoch: 1}, w.now)
 		}
 		waited := time.Duration(0)
 		until := func(done func() bool) {
@@ -223,7 +224,7 @@ func TestUnknownStretchesAreWaitedForTogether(t *testing.T) {
 				}
 			}
 		}
-		until(func() bool { return k.reg.Load().from == other.self.ID })
+		until(func() bool { return k.reg.Load().From == other.self.ID })
 		if most := (ownerlessTime + 1) * cfg.CallLimit; waited > most {
 			rt.Errorf("%d ranges: waited for %v, want at most %v", n, waited, most)
 		}
@@ -231,9 +232,9 @@ func TestUnknownStretchesAreWaitedForTogether(t *testing.T) {
 		w.now = w.now.Add(time.Hour)
 		k.owners = nil
 		m.state.Pred = peer(1, "nowhere")
-		k.setRegister(&ownership{owner: k.self, from: s.FromUint64(900), epoch: k.reg.Load().epoch + 1})
-		if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil || k.reg.Load().from != s.FromUint64(900) {
-			rt.Errorf("a range without a known owner is taken over at once: from %s, %v", s.Format(k.reg.Load().from), err)
+		k.setRegister(&terms.Ownership{Owner: k.self, From: s.FromUint64(900), Epoch: k.reg.Load().Epoch + 1})
+		if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil || k.reg.Load().From != s.FromUint64(900) {
+			rt.Errorf("a range without a known owner is taken over at once: from %s, %v", s.Format(k.reg.Load().From), err)
 		}
 	})
 }
@@ -264,7 +265,7 @@ func TestOwnerWithoutHostsThatAnswerServes(t *testing.T) {
 				w.others[peers[i].Addr] = slowlySilent{w: w, calls: &calls}
 			}
 		}
-		k, m := w.add(t, ownership{owner: peers[0], from: peers[0].ID, epoch: 1}, Config{Space: s, Replicas: 3}, peers[1:]...)
+		k, m := w.add(t, terms.Ownership{Owner: peers[0], From: peers[0].ID, Epoch: 1}, Config{Space: s, Replicas: 3}, peers[1:]...)
 		m.keeper = k
 		if got := k.serveGet(t.Context(), s.Hash([]byte("k")), "k"); got.Outcome != nodepb.ApplyResponse_OUTCOME_NOT_FOUND || calls > n*k.cfg.CallTries {
 			t.Errorf("%d hosts: %v after %d calls", n, got, calls)
@@ -280,7 +281,7 @@ func TestSilentWitnessIsAskedAgain(t *testing.T) {
 		m := a.member.(*fakeMember)
 		m.keeper = a
 		rec := record(wideSpace(), 1, 7)
-		c, _ := w.add(t, ownership{owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}}, a.cfg)
+		c, _ := w.add(t, terms.Ownership{Owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}}, a.cfg)
 		merged(t, c, rec)
 		delete(w.keepers, "c")
 		a.requireRecovery(c.self)

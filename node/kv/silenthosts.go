@@ -76,7 +76,7 @@ func (s *hostSilences) is(addr string, now time.Time) bool {
 // unreachable reports whether a member was found dead a short while ago, or all of its host. mu is held.
 func (k *Keeper) unreachable(p chord.Peer) bool {
 	now := k.env.Now()
-	return hasLapsed(k.dead, p, now) || k.silences.is(p.Addr, now)
+	return k.dead.Has(p, now) || k.silences.is(p.Addr, now)
 }
 
 // noteHost notes an answer from a host.

@@ -10,6 +10,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 )
 
@@ -68,13 +69,13 @@ func (d *deadHost) Survey(_ context.Context, q *nodepb.SurveyRequest) (*nodepb.S
 // oneByOne refers to one owner at a time: that of the point that is asked for.
 type oneByOne struct {
 	*Keeper
-	dead []ownership
+	dead []terms.Ownership
 }
 
 func (o *oneByOne) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
 	a, err := o.Keeper.Survey(ctx, q)
 	for _, d := range o.dead {
-		if point := chord.ID(q.Point); d.covers(point) {
+		if point := chord.ID(q.Point); d.Covers(point) {
 			a.Claims = append(a.Claims, ownershipToWire(d))
 		}
 	}
@@ -92,14 +93,14 @@ func TestMembersOfASilentHostAreNotAskedOneByOne(t *testing.T) {
 		last := chord.Peer{ID: id(100 * (n + 2)), Addr: "last", Incarnation: 1}
 		w, host := newFakeWorld(), &deadHost{asked: map[string]bool{}}
 		cfg := Config{Space: s, Replicas: 1, CallLimit: time.Second}
-		a, _ := w.add(t, ownership{owner: first, from: last.ID, epoch: 9}, cfg, last)
+		a, _ := w.add(t, terms.Ownership{Owner: first, From: last.ID, Epoch: 9}, cfg, last)
 		refers := &oneByOne{Keeper: a}
 		w.others[first.Addr], w.others["dead"] = refers, host
 		for i := range n {
 			owner := chord.Peer{ID: id(100 * (i + 2)), Addr: "dead", Incarnation: 1}
-			refers.dead = append(refers.dead, ownership{owner: owner, from: id(100 * (i + 1)), epoch: int64(i + 1)})
+			refers.dead = append(refers.dead, terms.Ownership{Owner: owner, From: id(100 * (i + 1)), Epoch: int64(i + 1)})
 		}
-		k, m := w.add(t, ownership{owner: last, from: id(100 * (n + 1)), epoch: 9}, cfg, first)
+		k, m := w.add(t, terms.Ownership{Owner: last, From: id(100 * (n + 1)), Epoch: 9}, cfg, first)
 		m.keeper, m.state.Pred = k, first
 		for range 4 * n {
 			if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil {
@@ -107,7 +108,7 @@ func TestMembersOfASilentHostAreNotAskedOneByOne(t *testing.T) {
 			}
 			w.now = w.now.Add(100 * time.Millisecond)
 		}
-		if own := k.reg.Load(); own.from != first.ID {
+		if own := k.reg.Load(); own.From != first.ID {
 			rt.Errorf("it owns %v: all owners above %v are dead", own, first)
 		}
 		if len(host.asked) > silentMembers {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 )
 
@@ -30,7 +31,7 @@ func (m *meddler) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.
 func TestSweepRequestedDuringASweep(t *testing.T) {
 	w, a, b, _ := pair(t)
 	rec := record(wideSpace(), 1, 7)
-	b.setRegister(&ownership{owner: b.self, from: b.self.ID, epoch: 9})
+	b.setRegister(&terms.Ownership{Owner: b.self, From: b.self.ID, Epoch: 9})
 	a.setRegister(nil)
 	a.member.(*fakeMember).lookup = func(chord.ID) chord.Peer { return b.self }
 	if _, err := a.merge(rec, forKeeps); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/otel/chordevent"
 )
 
@@ -73,13 +74,13 @@ func (k *Keeper) anyClaimed(ctx context.Context, point chord.ID) (bool, error) {
 	k.mu.Lock()
 	now := k.env.Now()
 	for _, known := range k.owners {
-		if !hasLapsed(k.dead, known.owner, now) && known.owner != k.self && !slices.Contains(owners, known.owner) {
-			owners = append(owners, known.owner)
+		if !k.dead.Has(known.Owner, now) && known.Owner != k.self && !slices.Contains(owners, known.Owner) {
+			owners = append(owners, known.Owner)
 		}
 	}
 	k.mu.Unlock()
 	_, errs, err := k.surveyAll(ctx, owners, point)
-	return slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, errDead) }), err
+	return slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, terms.ErrDead) }), err
 }
 
 // lost reports whether the member sees no other member of its ring, and still searches for its known peers. Until then
@@ -111,7 +112,7 @@ func (k *Keeper) anyOwner(ctx context.Context) (bool, error) {
 			calls++
 			s, err := k.survey(ctx, p, k.self.ID, chordevent.SpanRepair)
 			switch {
-			case errors.Is(err, errDead):
+			case errors.Is(err, terms.ErrDead):
 				continue
 			case err != nil:
 				return false, err
@@ -139,7 +140,7 @@ func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err 
 	}
 	k.mu.Lock()
 	now := k.env.Now()
-	peers := slices.DeleteFunc(k.member.Known(), func(p chord.Peer) bool { return hasLapsed(k.dead, p, now) })
+	peers := slices.DeleteFunc(k.member.Known(), func(p chord.Peer) bool { return k.dead.Has(p, now) })
 	k.mu.Unlock()
 	answers, err := k.surveyReferred(ctx, peers, point)
 	return slices.ContainsFunc(answers, func(s survey) bool { return s.own != nil || s.hostOwns }), err
@@ -150,11 +151,11 @@ func (k *Keeper) askKnown(ctx context.Context, point chord.ID) (owned bool, err 
 // several such ranges in a row, between dead owners, the time runs from the first one, since a member that knows of one
 // has had the time to make it known. Before that all known peers are surveyed, because owners may have lost each other,
 // and be on several rings that are not aware of each other yet.
-func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.Peer) (bool, error) {
+func (k *Keeper) inheritUnknown(ctx context.Context, own *terms.Ownership, pred chord.Peer) (bool, error) {
 	if !k.waitedForOwner() {
 		return false, nil
 	}
-	owned, err := k.askKnown(ctx, own.from)
+	owned, err := k.askKnown(ctx, own.From)
 	if err != nil {
 		return false, err
 	}
@@ -165,7 +166,7 @@ func (k *Keeper) inheritUnknown(ctx context.Context, own *ownership, pred chord.
 		return false, err
 	}
 	down, err := k.nearestBelow(ctx, own, pred)
-	if err != nil || down == nil || *down == own.from { // the nearest owner's own range begins here, and is refused
+	if err != nil || down == nil || *down == own.From { // the nearest owner's own range begins here, and is refused
 		return false, err
 	}
 	return k.inherit(ctx, own, *down, 0)
@@ -181,11 +182,11 @@ func (k *Keeper) waitedForOwner() bool {
 
 // restOrphaned takes over the rest of the circle for a member that is alone, after one owner after the other below it
 // has died: see takeRest. It reports whether it has.
-func (k *Keeper) restOrphaned(ctx context.Context, own *ownership) (bool, error) {
+func (k *Keeper) restOrphaned(ctx context.Context, own *terms.Ownership) (bool, error) {
 	if !k.member.Alone() || !k.waitedForOwner() {
 		return false, nil
 	}
-	owned, err := k.askKnown(ctx, own.from)
+	owned, err := k.askKnown(ctx, own.From)
 	if err != nil {
 		return false, err
 	}
@@ -194,11 +195,11 @@ func (k *Keeper) restOrphaned(ctx context.Context, own *ownership) (bool, error)
 
 // takeRest takes over the rest of the circle if this member is alone, no known peer owns anything, and no owner in its
 // table is alive: range by range it would wait for the dead each time.
-func (k *Keeper) takeRest(ctx context.Context, own *ownership, owned bool) (bool, error) {
+func (k *Keeper) takeRest(ctx context.Context, own *terms.Ownership, owned bool) (bool, error) {
 	if owned || !k.member.Alone() {
 		return false, nil
 	}
-	if others, err := k.anyClaimed(ctx, own.from); others || err != nil {
+	if others, err := k.anyClaimed(ctx, own.From); others || err != nil {
 		return false, err
 	}
 	_, err := k.inherit(ctx, own, k.self.ID, 0)
@@ -207,7 +208,7 @@ func (k *Keeper) takeRest(ctx context.Context, own *ownership, owned bool) (bool
 
 // nearestBelow returns the end of the nearest range below that is known; nil if it cannot be determined now. It is the
 // member's own identifier if no other member owns anything.
-func (k *Keeper) nearestBelow(ctx context.Context, own *ownership, pred chord.Peer) (*chord.ID, error) {
+func (k *Keeper) nearestBelow(ctx context.Context, own *terms.Ownership, pred chord.Peer) (*chord.ID, error) {
 	down := k.self.ID
 	switch {
 	case pred.Real():
@@ -222,8 +223,8 @@ func (k *Keeper) nearestBelow(ctx context.Context, own *ownership, pred chord.Pe
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, known := range k.owners {
-		if chord.Between(down, known.owner.ID, own.from) {
-			down = known.owner.ID
+		if chord.Between(down, known.Owner.ID, own.From) {
+			down = known.Owner.ID
 		}
 	}
 	return &down, nil
@@ -231,7 +232,7 @@ func (k *Keeper) nearestBelow(ctx context.Context, own *ownership, pred chord.Pe
 
 // ownerBefore follows predecessors to the first member that owns a range, this one itself if no other does. It returns
 // nil if that cannot be determined now.
-func (k *Keeper) ownerBefore(ctx context.Context, own *ownership, pred chord.Peer) (*chord.ID, error) {
+func (k *Keeper) ownerBefore(ctx context.Context, own *terms.Ownership, pred chord.Peer) (*chord.ID, error) {
 	for at, last := pred, k.self; ; {
 		if at.ID == k.self.ID {
 			return &at.ID, nil
@@ -239,11 +240,11 @@ func (k *Keeper) ownerBefore(ctx context.Context, own *ownership, pred chord.Pee
 		if !chord.Between(k.self.ID, at.ID, last.ID) {
 			return nil, nil // the ring is not in order
 		}
-		s, err := k.survey(ctx, at, own.from, chordevent.SpanRepair)
+		s, err := k.survey(ctx, at, own.From, chordevent.SpanRepair)
 		switch {
 		case err != nil:
 			return nil, err
-		case s.own != nil && s.own.overlaps(*own):
+		case s.own != nil && s.own.Overlaps(*own):
 			k.mu.Lock()
 			k.dispute(*s.own)
 			k.mu.Unlock()

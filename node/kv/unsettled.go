@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/store"
 )
 
@@ -116,16 +117,16 @@ func (k *Keeper) settleAll() {
 func (k *Keeper) pruneUnsettled() {
 	own := k.reg.Load()
 	for key, u := range k.unsettled {
-		if (own == nil || !own.covers(u.id)) && k.ins.covering(u.id) == nil {
+		if (own == nil || !own.Covers(u.id)) && k.ins.covering(u.id) == nil {
 			k.unlist(key, u)
 		}
 	}
 }
 
 // unsettledIn lists the unsettled keys of an arc, in order. mu is held.
-func (k *Keeper) unsettledIn(a arc) (keys [][]byte) {
+func (k *Keeper) unsettledIn(a terms.Arc) (keys [][]byte) {
 	for _, key := range slices.Sorted(maps.Keys(k.unsettled)) {
-		if a.covers(k.unsettled[key].id) {
+		if a.Covers(k.unsettled[key].id) {
 			keys = append(keys, []byte(key))
 		}
 	}
@@ -146,9 +147,9 @@ func (k *Keeper) readable(id chord.ID, key string) (r *store.Record, settled boo
 
 // writeBack sends a version to the replicas, so that it can be read. If they lack even the reserve for it, it stays on
 // fewer hosts and is read all the same: otherwise the key could not be read until there is room.
-func (k *Keeper) writeBack(ctx context.Context, own ownership, r *store.Record, operation string) error {
+func (k *Keeper) writeBack(ctx context.Context, own terms.Ownership, r *store.Record, operation string) error {
 	_, err := k.replicate(ctx, own, r, nil, nil, operation)
-	if err != nil && !errors.Is(err, errFull) {
+	if err != nil && !errors.Is(err, terms.ErrFull) {
 		var newer heldNewer
 		if errors.As(err, &newer) {
 			k.mu.Lock()

@@ -8,6 +8,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -75,15 +76,15 @@ func TestDropOfARange(t *testing.T) {
 		for i := range n {
 			merged(t, b, record(wideSpace(), i, 1))
 		}
-		whole := arc{a.self.ID, a.self.ID}
-		digest := b.store.Summary(whole.from, whole.to).Digest
+		whole := terms.Arc{From: a.self.ID, To: a.self.ID}
+		digest := b.store.Summary(whole.From, whole.To).Digest
 		merged(t, b, record(wideSpace(), n, 1))
-		if b.dropRange(whole, digest) || b.store.Summary(whole.from, whole.to).Live != int64(n+1) {
+		if b.dropRange(whole, digest) || b.store.Summary(whole.From, whole.To).Live != int64(n+1) {
 			t.Errorf("%d records: dropped after another one was added", n)
 		}
-		digest = b.store.Summary(whole.from, whole.to).Digest
-		if !b.dropRange(whole, digest) || b.store.Summary(whole.from, whole.to).Live != 0 {
-			t.Errorf("%d records: %d are left", n+1, b.store.Summary(whole.from, whole.to).Live)
+		digest = b.store.Summary(whole.From, whole.To).Digest
+		if !b.dropRange(whole, digest) || b.store.Summary(whole.From, whole.To).Live != 0 {
+			t.Errorf("%d records: %d are left", n+1, b.store.Summary(whole.From, whole.To).Live)
 		}
 	}
 }
@@ -103,7 +104,7 @@ func TestSweepsSlowDown(t *testing.T) {
 	if b.sweepGap != b.cfg.SyncInterval {
 		t.Errorf("with nothing to drop the next sweep is due after %v, want %v", b.sweepGap, b.cfg.SyncInterval)
 	}
-	third, _ := w.add(t, ownership{owner: chord.Peer{ID: wideSpace().FromUint64(3), Addr: "c", Incarnation: 1}}, a.cfg, a.self)
+	third, _ := w.add(t, terms.Ownership{Owner: chord.Peer{ID: wideSpace().FromUint64(3), Addr: "c", Incarnation: 1}}, a.cfg, a.self)
 	b = third
 	rec := record(wideSpace(), 1, 5)
 	merged(t, b, rec)
@@ -169,8 +170,8 @@ func (l lostCommit) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.Mo
 func TestHandoffToASilentReceiverIsDone(t *testing.T) {
 	s, w := wideSpace(), newFakeWorld()
 	peerA, peerB := chord.Peer{ID: s.FromUint64(1), Addr: "a", Incarnation: 1}, chord.Peer{ID: s.Hash([]byte("b")), Addr: "b", Incarnation: 1}
-	a, _ := w.add(t, ownership{owner: peerA, from: peerA.ID, epoch: 1}, Config{Space: s, Replicas: 2}, peerB)
-	b, _ := w.add(t, ownership{owner: peerB}, a.cfg, peerA)
+	a, _ := w.add(t, terms.Ownership{Owner: peerA, From: peerA.ID, Epoch: 1}, Config{Space: s, Replicas: 2}, peerB)
+	b, _ := w.add(t, terms.Ownership{Owner: peerB}, a.cfg, peerA)
 	w.others["b"] = lostCommit{counted{w, b}}
 	moving := 0
 	for n := range 50 {
@@ -242,15 +243,15 @@ func TestReplicasBeyondTheHostList(t *testing.T) {
 				ring = append(ring, chord.Peer{ID: s.FromUint64(uint64(10*i + 1)), Addr: fmt.Sprint("h", i), Incarnation: 1})
 			}
 			list := ring[1 : n+1]
-			a, _ := w.add(t, ownership{owner: ring[0], from: ring[0].ID, epoch: 1}, cfg, list...)
+			a, _ := w.add(t, terms.Ownership{Owner: ring[0], From: ring[0].ID, Epoch: 1}, cfg, list...)
 			for i, p := range ring[1:] {
 				if i == 0 || i >= n-replicas+3 { // R-2 of the list, and those beyond it
-					w.add(t, ownership{owner: p}, cfg, ring[i+2:]...)
+					w.add(t, terms.Ownership{Owner: p}, cfg, ring[i+2:]...)
 				} else {
 					a.PeerDied(t.Context(), p)
 				}
 			}
-			leaver, m := w.add(t, ownership{owner: chord.Peer{ID: s.FromUint64(5), Addr: "leaver", Incarnation: 1}}, cfg)
+			leaver, m := w.add(t, terms.Ownership{Owner: chord.Peer{ID: s.FromUint64(5), Addr: "leaver", Incarnation: 1}}, cfg)
 			rec := record(s, 1, 1)
 			merged(t, a, rec)
 			if leaves {

@@ -29,8 +29,8 @@ func version1(header interface{ GetVersion() uint32 }) bool { return header.GetV
 func (k *Keeper) heldOwnership(c *heldRange) *nodepb.Ownership {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if known, ok := k.owners.covering(c.to); ok && known.owner == c.owner {
-		return ownershipToWire(known.ownership)
+	if known, ok := k.owners.covering(c.To); ok && known.Owner == c.owner {
+		return ownershipToWire(known.Ownership)
 	}
 	return nil
 }

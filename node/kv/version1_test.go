@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 )
 
@@ -33,9 +34,9 @@ func TestLeaverAtVersion1(t *testing.T) {
 		s, w := wideSpace(), newFakeWorld()
 		peerA, peerB := chord.Peer{ID: s.FromUint64(1), Addr: "a", Incarnation: 1}, chord.Peer{ID: s.FromUint64(2), Addr: "b", Incarnation: 1}
 		cfg := Config{Space: s, Replicas: rapid.IntRange(1, 2).Draw(rt, "replicas")}
-		own := ownership{owner: peerA, from: peerA.ID, epoch: 3}
+		own := terms.Ownership{Owner: peerA, From: peerA.ID, Epoch: 3}
 		a, _ := w.add(t, own, cfg, peerB)
-		b, _ := w.add(t, ownership{owner: peerB}, cfg, peerA)
+		b, _ := w.add(t, terms.Ownership{Owner: peerB}, cfg, peerA)
 		w.older = map[string]bool{"a": true}
 		newest := map[string]uint64{}
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
@@ -50,7 +51,7 @@ func TestLeaverAtVersion1(t *testing.T) {
 				}
 			}
 		}
-		own.epoch = rapid.Int64Range(1, 3).Draw(rt, "known epoch")
+		own.Epoch = rapid.Int64Range(1, 3).Draw(rt, "known epoch")
 		b.owners.learn(own, w.now)
 		b.Leaving(t.Context(), true)
 		if err := b.drain(t.Context(), w.now.Add(time.Minute)); err != nil {
@@ -95,9 +96,9 @@ func TestSourceOfVersion1(t *testing.T) {
 					from = source.ID
 				}
 				cfg := Config{Space: s, Replicas: 1}
-				a, _ := w.add(t, ownership{owner: source, from: s.FromUint64(20), epoch: 1}, cfg, receiver)
-				b, _ := w.add(t, ownership{owner: receiver, from: from, epoch: 1}, cfg, source)
-				grant := ownershipToWire(ownership{owner: receiver, from: s.FromUint64(20), epoch: 2})
+				a, _ := w.add(t, terms.Ownership{Owner: source, From: s.FromUint64(20), Epoch: 1}, cfg, receiver)
+				b, _ := w.add(t, terms.Ownership{Owner: receiver, From: from, Epoch: 1}, cfg, source)
+				grant := ownershipToWire(terms.Ownership{Owner: receiver, From: s.FromUint64(20), Epoch: 2})
 				step := func(phase nodepb.MoveRequest_Phase) *nodepb.MoveResponse {
 					call := a.member.Call(receiver)
 					call.Version = version

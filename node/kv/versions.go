@@ -2,7 +2,10 @@ package kv
 
 import (
 	"fmt"
+	"time"
 
+	"chordconductor/node/kv/hlc"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/store"
 )
 
@@ -15,15 +18,15 @@ import (
 // whose clock is ahead, hosts whose clocks are behind accept the key's next versions once they have caught up.
 func (k *Keeper) checkVersions(from string, records []*store.Record, toOwner bool) error {
 	for _, r := range records {
-		if r.Version <= maxStamp {
+		if r.Version <= hlc.MaxStamp {
 			continue
 		}
-		now := k.clock.now()
+		allowance := time.Duration(0)
 		if !toOwner {
-			now = now.Add(2 * MaxClockDifference)
+			allowance = 2 * hlc.MaxDifference
 		}
-		if most := ceiling(now); r.Version > most {
-			err := fmt.Errorf("%w: implausible version %d for key %.64q from %s: expected at most %d", errRefused, r.Version, r.Key, from, most)
+		if most := k.clock.Ceiling(allowance); r.Version > most {
+			err := fmt.Errorf("%w: implausible version %d for key %.64q from %s: expected at most %d", terms.ErrRefused, r.Version, r.Key, from, most)
 			if k.cfg.Implausible != nil {
 				k.cfg.Implausible(from, err.Error())
 			}

@@ -12,6 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/hlc"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
@@ -30,17 +32,17 @@ func TestVersionsAreAcceptedFromAnyClock(t *testing.T) {
 	now := newFakeWorld().now
 	ways := map[string]struct {
 		beyond time.Duration // of the clock, that is accepted
-		bring  func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error
+		bring  func(t *testing.T, from, to *Keeper, own *terms.Ownership, rec *store.Record) error
 	}{
-		"as the owner": {2 * MaxClockDifference, func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error {
+		"as the owner": {2 * hlc.MaxDifference, func(t *testing.T, from, to *Keeper, own *terms.Ownership, rec *store.Record) error {
 			return from.pushRecords(t.Context(), to.self, own, []*store.Record{rec}, nil, "")
 		}},
-		"to the owner": {0, func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error {
+		"to the owner": {0, func(t *testing.T, from, to *Keeper, own *terms.Ownership, rec *store.Record) error {
 			from.setRegister(nil)
-			to.setRegister(&ownership{owner: to.self, from: to.self.ID, epoch: own.epoch + 1})
+			to.setRegister(&terms.Ownership{Owner: to.self, From: to.self.ID, Epoch: own.Epoch + 1})
 			return from.pushRecords(t.Context(), to.self, nil, []*store.Record{rec}, nil, "")
 		}},
-		"fetched": {2 * MaxClockDifference, func(t *testing.T, from, to *Keeper, _ *ownership, rec *store.Record) error {
+		"fetched": {2 * hlc.MaxDifference, func(t *testing.T, from, to *Keeper, _ *terms.Ownership, rec *store.Record) error {
 			from.store.Put(rec)
 			records, _, err := to.fetch(t.Context(), from.self, []string{rec.Key}, "")
 			for _, r := range records {
@@ -48,9 +50,9 @@ func TestVersionsAreAcceptedFromAnyClock(t *testing.T) {
 			}
 			return err
 		}},
-		"with a handoff": {2 * MaxClockDifference, func(t *testing.T, from, to *Keeper, own *ownership, rec *store.Record) error {
-			from.setRegister(&ownership{owner: from.self, from: to.self.ID, epoch: own.epoch})
-			move := from.beginOut(to.self, to.self.ID, own.epoch+1, chordevent.MoveJoin)
+		"with a handoff": {2 * hlc.MaxDifference, func(t *testing.T, from, to *Keeper, own *terms.Ownership, rec *store.Record) error {
+			from.setRegister(&terms.Ownership{Owner: from.self, From: to.self.ID, Epoch: own.Epoch})
+			move := from.beginOut(to.self, to.self.ID, own.Epoch+1, chordevent.MoveJoin)
 			if _, err := from.begin(t.Context(), move); err != nil {
 				t.Fatal(err)
 			}
@@ -59,10 +61,10 @@ func TestVersionsAreAcceptedFromAnyClock(t *testing.T) {
 	}
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
-			most := ceiling(now.Add(way.beyond))
+			most := hlc.Ceiling(now.Add(way.beyond))
 			for _, version := range []uint64{
-				1, stampOf(now.Add(-time.Hour)), stampOf(now.Add(24 * 365 * time.Hour)), maxStamp, maxStamp + 1, most,
-				most + 1, maxVersion, maxVersion + 1, math.MaxUint64,
+				1, hlc.StampOf(now.Add(-time.Hour)), hlc.StampOf(now.Add(24 * 365 * time.Hour)), hlc.MaxStamp, hlc.MaxStamp + 1, most,
+				most + 1, math.MaxUint64 - 1<<40, math.MaxUint64 - 1<<40 + 1, math.MaxUint64,
 			} {
 				_, a, b, own := pair(t)
 				var refused refusedNumbers
@@ -73,7 +75,7 @@ func TestVersionsAreAcceptedFromAnyClock(t *testing.T) {
 				if version <= most && (err != nil || !held.Same(rec) || len(refused.by) > 0) {
 					t.Errorf("a record of version %d: %v, held %v, refused %v", version, err, held, refused)
 				}
-				if version > most && (!errors.Is(err, errRefused) || held != nil || len(refused.by) != 1 || refused.by[0] != a.self.Addr || !strings.Contains(refused.texts[0], rec.Key)) {
+				if version > most && (!errors.Is(err, terms.ErrRefused) || held != nil || len(refused.by) != 1 || refused.by[0] != a.self.Addr || !strings.Contains(refused.texts[0], rec.Key)) {
 					t.Errorf("a record of version %d: %v, held %v, refused %v", version, err, held, refused)
 				}
 			}
@@ -95,20 +97,20 @@ func TestNoVersionEndsItsKey(t *testing.T) {
 		cfg := Config{Space: s, Replicas: n}
 		var hosts []*Keeper
 		for i := range n {
-			own := ownership{owner: peers[i]}
+			own := terms.Ownership{Owner: peers[i]}
 			if i == 0 {
-				own.from, own.epoch = peers[0].ID, 1
+				own.From, own.Epoch = peers[0].ID, 1
 			}
 			k, _ := w.add(t, own, cfg, append(append([]chord.Peer(nil), peers[i+1:]...), peers[:i]...)...)
-			off := time.Duration(rapid.Int64Range(0, int64(MaxClockDifference)).Draw(rt, "clock offset"))
-			k.clock.now = func() time.Time { return w.now.Add(off) }
+			off := time.Duration(rapid.Int64Range(0, int64(hlc.MaxDifference)).Draw(rt, "clock offset"))
+			k.clock = hlc.NewClock(func() time.Time { return w.now.Add(off) })
 			hosts = append(hosts, k)
 		}
 		owner, writes := hosts[0], byte(0)
 		var newest uint64
 		rt.Repeat(map[string]func(*rapid.T){
 			"hostile record": func(rt *rapid.T) {
-				version := rapid.SampledFrom([]uint64{ceiling(owner.clock.now()), ceiling(owner.clock.now()) + 1, maxStamp, maxVersion, math.MaxUint64,
+				version := rapid.SampledFrom([]uint64{owner.clock.Ceiling(0), owner.clock.Ceiling(0) + 1, hlc.MaxStamp, math.MaxUint64 - 1<<40, math.MaxUint64,
 					newest + 1<<20}).Draw(rt, "version") - rapid.Uint64Range(0, 2).Draw(rt, "less")
 				_, err := owner.Replicate(t.Context(), &nodepb.ReplicateRequest{Records: []*nodepb.Record{{Key: []byte(key), Version: version, Writer: peers[1].ID[:]}}})
 				if err != nil && status.Code(err) != codes.InvalidArgument {
@@ -116,7 +118,7 @@ func TestNoVersionEndsItsKey(t *testing.T) {
 				}
 			},
 			"hostile stamp": func(rt *rapid.T) {
-				owner.clock.Observe(rapid.SampledFrom([]uint64{ceiling(owner.clock.now()), maxStamp, math.MaxUint64}).Draw(rt, "stamp"))
+				owner.clock.Observe(rapid.SampledFrom([]uint64{owner.clock.Ceiling(0), hlc.MaxStamp, math.MaxUint64}).Draw(rt, "stamp"))
 			},
 			"put": func(rt *rapid.T) {
 				w.now = w.now.Add(time.Millisecond)

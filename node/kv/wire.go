@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
@@ -67,7 +68,7 @@ func replicasFromWire(space chord.Space, list []*nodepb.Peer) (replicas []chord.
 }
 
 // ownershipFromWire reads an ownership; absent is nil.
-func ownershipFromWire(space chord.Space, o *nodepb.Ownership) (*ownership, error) {
+func ownershipFromWire(space chord.Space, o *nodepb.Ownership) (*terms.Ownership, error) {
 	if o == nil {
 		return nil, nil
 	}
@@ -82,14 +83,14 @@ func ownershipFromWire(space chord.Space, o *nodepb.Ownership) (*ownership, erro
 	if !owner.Real() || o.Epoch < 1 || o.Epoch > maxEpoch {
 		return nil, fmt.Errorf("ownership of epoch %d by %q: malformed", o.Epoch, owner.Addr)
 	}
-	return &ownership{owner: owner, from: from, epoch: o.Epoch}, nil
+	return &terms.Ownership{Owner: owner, From: from, Epoch: o.Epoch}, nil
 }
 
 // maxEpoch leaves room for successors of every epoch that can come from outside. It cannot be reached: see maxLeap.
 const maxEpoch = 1 << 62
 
-func ownershipToWire(o ownership) *nodepb.Ownership {
-	return &nodepb.Ownership{Owner: peerToWire(o.owner), From: o.from[:], Epoch: o.epoch}
+func ownershipToWire(o terms.Ownership) *nodepb.Ownership {
+	return &nodepb.Ownership{Owner: peerToWire(o.Owner), From: o.From[:], Epoch: o.Epoch}
 }
 
 // conflictToWire encodes why an ownership is refused.

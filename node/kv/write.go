@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 )
@@ -29,7 +30,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 
 	k.mu.Lock()
 	own := k.reg.Load()
-	if own == nil || !own.covers(id) {
+	if own == nil || !own.Covers(id) {
 		k.mu.Unlock()
 		return retry
 	}
@@ -48,7 +49,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 		err := k.reserveRoom(ctx, *own, id, reserve, operation)
 		k.mu.Lock()
 		if err == nil && k.reg.Load() != own {
-			err = errOvertaken
+			err = terms.ErrOvertaken
 		}
 		if err != nil {
 			k.recall(req, id, key) // the write may have arrived meanwhile
@@ -58,7 +59,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 			switch {
 			case done:
 				return maybe(nodepb.ApplyResponse_OUTCOME_RETRY)
-			case errors.Is(err, errFull):
+			case errors.Is(err, terms.ErrFull):
 				return answerOnly(nodepb.ApplyResponse_OUTCOME_EXHAUSTED)
 			}
 			return retry
@@ -78,7 +79,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 		return answerOnly(nodepb.ApplyResponse_OUTCOME_EXHAUSTED)
 	}
 	move := k.out
-	if move != nil && !(move.open && move.covers(id)) {
+	if move != nil && !(move.open && move.Covers(id)) {
 		move = nil
 	}
 	k.flight += size
@@ -173,7 +174,7 @@ func (k *Keeper) write(req *request, q *nodepb.ApplyRequest, id chord.ID) (*stor
 	rec = k.dated(rec)
 	k.budget.lapse(k.env.Now())
 	if !k.budget.take(rec.Size()-old.Size(), why) {
-		return nil, nil, errFull
+		return nil, nil, terms.ErrFull
 	}
 	list := k.unsettle(id, rec.Key, true)
 	list.running++

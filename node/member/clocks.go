@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"chordconductor/internal/duration"
-	"chordconductor/node/kv"
+	"chordconductor/node/kv/hlc"
 )
 
 // Calls and answers carry the sender's physical clock. A host compares the clocks of the hosts that answer it with its
-// own: if its clock differs from those of most others by more than kv.MaxClockDifference, it is the one that is
+// own: if its clock differs from those of most others by more than hlc.MaxDifference, it is the one that is
 // wrong, and takes itself off the ring (see watch.go). No host decides on another's clock: from a difference of two
 // clocks alone it does not follow which one is wrong.
 
@@ -24,7 +24,7 @@ const (
 	clockFresh = 2 * time.Minute
 	// rightAgain is how near a clock must come to the others' to be right again. It is less than the greatest
 	// difference, so that a host with a clock at the limit does not leave and join again and again.
-	rightAgain = kv.MaxClockDifference - 5*time.Second
+	rightAgain = hlc.MaxDifference - 5*time.Second
 	// enoughClocks is how many other clocks are needed to decide that the host's own is wrong.
 	enoughClocks = 3
 )
@@ -147,9 +147,9 @@ func (v clockView) wrong() bool { return v.others >= enoughClocks && 2*v.beyond 
 
 func (v clockView) String() string {
 	if v.wrong() {
-		return fmt.Sprintf("this host's clock is %s the others': more than %s from %d of %d hosts", direction(v.ahead), duration.Text(kv.MaxClockDifference), v.beyond, v.others)
+		return fmt.Sprintf("this host's clock is %s the others': more than %s from %d of %d hosts", direction(v.ahead), duration.Text(hlc.MaxDifference), v.beyond, v.others)
 	}
-	return fmt.Sprintf("this host's clock is %s that of %s: more than %s, and too few hosts answer to decide which is wrong", direction(v.most), v.worst, duration.Text(kv.MaxClockDifference))
+	return fmt.Sprintf("this host's clock is %s that of %s: more than %s, and too few hosts answer to decide which is wrong", direction(v.most), v.worst, duration.Text(hlc.MaxDifference))
 }
 
 func direction(ahead time.Duration) string {
@@ -175,7 +175,7 @@ const stepped = time.Second
 func (h *Host) wall() time.Time {
 	wall := h.env.Wall()
 	if lead := wall.UnixNano() - int64(h.env.Now().Sub(h.clocks.start)); time.Duration(lead-h.anchor.lead.Load()).Abs() > stepped {
-		h.compareClocks(kv.MaxClockDifference)
+		h.compareClocks(hlc.MaxDifference)
 	}
 	return wall.Add(-time.Duration(h.anchor.ahead.Load()))
 }

@@ -17,6 +17,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/kv"
+	"chordconductor/node/kv/hlc"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -29,7 +30,7 @@ type Host struct {
 	env      env.Env
 	space    chord.Space
 	in       *instruments
-	clock    *kv.Clock
+	clock    *hlc.Clock
 	clocks   clocks
 	silences silences
 	anchor   anchor
@@ -107,7 +108,7 @@ func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) 
 	}
 	h := &Host{cfg: cfg, address: address, env: e, space: space, in: in, budget: kv.NewHostBudget(cfg.Memory)}
 	h.clocks.start = e.Now()
-	h.clock = kv.NewClock(h.wall)
+	h.clock = hlc.NewClock(h.wall)
 	if !cfg.RingOnly {
 		h.listedHosts = kv.HostListLen(cfg.Replicas)
 	}

@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/chord"
-	"chordconductor/node/kv"
+	"chordconductor/node/kv/hlc"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -151,7 +151,7 @@ func (m *Member) tryJoin(ctx context.Context, contacts []candidate) (through cho
 		}
 		return chord.Peer{}, fmt.Errorf("no longer between %s and its successor", before.Addr)
 	}
-	if clock := m.host.compareClocks(kv.MaxClockDifference); clock.wrong() {
+	if clock := m.host.compareClocks(hlc.MaxDifference); clock.wrong() {
 		return chord.Peer{}, fmt.Errorf("%w: %v", ErrClock, clock)
 	}
 	m.appear(ctx)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"chordconductor/node/env"
-	"chordconductor/node/kv"
+	"chordconductor/node/kv/hlc"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -17,7 +17,7 @@ import (
 // A host has a task of its own, which checks its clock and emits chord.host.state: so a host without members stays in
 // the conductor's view, and can be ordered to start some.
 
-// ErrClock reports that the host's clock differs from most others' by more than kv.MaxClockDifference.
+// ErrClock reports that the host's clock differs from most others' by more than hlc.MaxDifference.
 var ErrClock = errors.New("the clock is wrong")
 
 // watch is the state of the host's own task, which owns all fields but the atomic ones.
@@ -79,7 +79,7 @@ func (h *Host) status() chordevent.HostStatus {
 // checkClock compares the host's clock with the others', takes the host off the ring while its clock is the one that is
 // wrong, and starts members again when it is right.
 func (h *Host) checkClock(ctx context.Context) clockView {
-	limit := kv.MaxClockDifference
+	limit := hlc.MaxDifference
 	off := h.off.Load()
 	if off {
 		limit = rightAgain
@@ -206,7 +206,7 @@ func (h *Host) emitState(clock clockView) {
 
 // EmitEnd emits the host's last event: the process ends, so the conductor expects nothing more from it.
 func (h *Host) EmitEnd() {
-	clock := h.compareClocks(kv.MaxClockDifference)
+	clock := h.compareClocks(hlc.MaxDifference)
 	h.emitHost(chordevent.HostState{
 		Incarnation: h.watch.incarnation, Status: h.status(), Members: len(h.Members()),
 		ClockOthers: clock.others, ClockBeyond: clock.beyond, Protocol: Version,

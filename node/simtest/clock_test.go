@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"chordconductor/node/kv"
+	"chordconductor/node/kv/hlc"
 	"chordconductor/node/member"
 )
 
-// tolerated is the greatest clock offset of a host if no two clocks may differ by more than kv.MaxClockDifference.
-const tolerated = kv.MaxClockDifference / 2
+// tolerated is the greatest clock offset of a host if no two clocks may differ by more than hlc.MaxDifference.
+const tolerated = hlc.MaxDifference / 2
 
 // tryAll puts and gets some keys through every host: all must have R replicas, or as many as there are hosts.
 func (r *ring) tryAll(t *testing.T, label string, keys int) {
@@ -134,11 +135,11 @@ func TestLifetimesWithDifferentClocks(t *testing.T) {
 		r.add()
 		r.settle(t)
 		r.w.Run(repairTime)
-		if left := put + ttl - kv.MaxClockDifference - r.w.Elapsed(); left > 0 {
+		if left := put + ttl - hlc.MaxDifference - r.w.Elapsed(); left > 0 {
 			r.w.Run(left - time.Second)
 			r.check(t, 20)
 		}
-		r.w.Run(put + ttl + kv.MaxClockDifference + time.Second - r.w.Elapsed())
+		r.w.Run(put + ttl + hlc.MaxDifference + time.Second - r.w.Elapsed())
 		r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
 			for n := range 20 {
 				if _, err := k.Get(ctx, keyName(n)); !errors.Is(err, kv.ErrNotFound) {

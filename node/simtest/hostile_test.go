@@ -14,6 +14,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/kv"
+	"chordconductor/node/kv/hlc"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 )
@@ -66,7 +67,7 @@ func (x *hostilePeer) record(to *nodepb.Call) *nodepb.Record {
 		version -= 1 << 40
 	case 1: // the greatest that is accepted at the host's present clock: that of the year 10000, and the time since 1970
 		year10000 := time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
-		version = uint64(year10000+to.ClockMillis+x.random.Int64N(2)*2*kv.MaxClockDifference.Milliseconds()) << 16
+		version = uint64(year10000+to.ClockMillis+x.random.Int64N(2)*2*hlc.MaxDifference.Milliseconds()) << 16
 	case 2:
 		version >>= x.random.IntN(64)
 	}

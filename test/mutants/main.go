@@ -170,7 +170,7 @@ func (s suite) choose(root string, seed uint64) (chosen, drawn []mutant, total i
 		}
 		all = append(all, found...)
 	}
-	return chosen, draw(all, func(m mutant) string { return filepath.Dir(m.file) }, seed), len(all), nil
+	return chosen, draw(all, func(m mutant) string { return part(m.file) }, seed), len(all), nil
 }
 
 func names() []string {

@@ -86,12 +86,12 @@ func TestChoice(t *testing.T) {
 		}
 		seen := map[string]bool{}
 		for _, m := range drawn[:100] {
-			seen[filepath.Dir(m.file)+m.operator] = true
+			seen[part(m.file)+m.operator] = true
 			seen[m.operator] = true
 		}
 		for _, dir := range s.dirs {
 			for _, operator := range []string{"negate", "drop", "off by one", "swap operator", "swap arguments", "stale copy"} {
-				if !seen[dir+operator] {
+				if !seen[part(dir)+operator] {
 					t.Errorf("%s: no %s in %s among the first 100", s.name, operator, dir)
 				}
 			}

@@ -10,9 +10,9 @@ var equivalents = []equivalent{
 		"without a silence of that host the rest deletes nothing and stores an equal list.",
 	},
 	{
-		"node/kv/clock.go", "off by one",
-		"if stamp > maxStamp && stamp > ceiling(c.now()) { → if stamp >= maxStamp && stamp > ceiling(c.now()) {",
-		"the ceiling is at least maxStamp at any time, so a stamp of maxStamp is never above it.",
+		"node/kv/hlc/clock.go", "off by one",
+		"if stamp > MaxStamp && stamp > Ceiling(c.now()) { → if stamp >= MaxStamp && stamp > Ceiling(c.now()) {",
+		"the ceiling is at least MaxStamp at any time, so a stamp of MaxStamp is never above it.",
 	},
 	{
 		"node/kv/leave_replicas.go", "off by one",

@@ -13,6 +13,12 @@ type suite struct {
 	stages func(dir string) []stage // of one directory
 }
 
+// part returns the part of the program that a file is in, of which each is drawn from alike: a package with its rooms.
+func part(file string) string {
+	names := strings.SplitN(file, "/", 3)
+	return path.Join(names[:min(len(names), 2)]...)
+}
+
 // A stage is one run of the tests of a package, a directory, with arguments for its test binary.
 type stage struct {
 	name string
@@ -25,18 +31,21 @@ func (s stage) String() string { return strings.Join(append([]string{s.dir}, s.a
 var suites = []suite{
 	{
 		name:  "node",
-		dirs:  []string{"node/chord", "node/member", "node/kv"},
+		dirs:  []string{"node/chord", "node/member", "node/kv", "node/kv/hlc", "node/kv/terms"},
 		named: nodeRules,
 		stages: func(dir string) []stage {
 			own := stage{path.Base(dir), dir, nil}
 			if dir == "node/member" {
 				own.args = []string{"-test.skip", "TestFlashCrowd|TestRing$|TestRandomScenarios|TestSameSeedSameRun|TestLookupsGoRound"}
 			}
-			all := []stage{
-				own,
-				{"a few rings", "node/simtest", []string{"-test.run", "TestGracefulLeaves|TestReadsDuringMoves|TestCrashInAMove|TestMemoryLimit|TestLifetimes$|TestLimitsAndLastHost|TestCallsAtRest|TestAdjacentCrashes|TestReplicasAreTheFirstHosts|TestTwoMembers"}},
-				{"random plans", "node/simtest", []string{"-test.run", "TestRandomPlans", "-seeds", "40", "-shrink", "0"}},
+			all := []stage{own}
+			if strings.HasPrefix(dir, "node/kv/") {
+				all = append(all, stage{"kv", "node/kv", nil})
 			}
+			all = append(all,
+				stage{"a few rings", "node/simtest", []string{"-test.run", "TestGracefulLeaves|TestReadsDuringMoves|TestCrashInAMove|TestMemoryLimit|TestLifetimes$|TestLimitsAndLastHost|TestCallsAtRest|TestAdjacentCrashes|TestReplicasAreTheFirstHosts|TestTwoMembers"}},
+				stage{"random plans", "node/simtest", []string{"-test.run", "TestRandomPlans", "-seeds", "40", "-shrink", "0"}},
+			)
 			switch dir {
 			case "node/chord":
 				all = append(all, stage{"modelcheck", "node/chord/modelcheck", nil})

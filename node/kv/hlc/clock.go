@@ -1,4 +1,4 @@
-package kv
+package hlc
 
 import (
 	"math"
@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// MaxClockDifference is how much the clocks of two hosts may differ. TTLs are exact to that. A host whose clock differs
+// MaxDifference is how much the clocks of two hosts may differ. TTLs are exact to that. A host whose clock differs
 // by more from those of most others leaves the ring (node/member); no call, stamp or stored version is refused for it,
 // because an old stamp may come from any clock.
-const MaxClockDifference = time.Minute
+const MaxDifference = time.Minute
 
 // clockShift is the width of the counter below the milliseconds of a stamp.
 const clockShift = 16
 
-// maxStamp is the greatest stamp that a clock can show, that of the year 10000.
-var maxStamp = stampOf(time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC))
+// MaxStamp is the greatest stamp that a clock can show, that of the year 10000.
+var MaxStamp = StampOf(time.Date(10000, time.January, 1, 0, 0, 0, 0, time.UTC))
 
-// maxVersion is beyond every version that ceiling allows before the year 2800.
+// maxVersion is beyond every version that Ceiling allows before the year 2800.
 const maxVersion = math.MaxUint64 - 1<<40
 
-// ceiling returns the greatest stamp that is accepted at a physical time. Any stamp that a clock can show is accepted:
+// Ceiling returns the greatest stamp that is accepted at a physical time. Any stamp that a clock can show is accepted:
 // a version is not checked against its host's clock, which may have been wrong. A greater stamp comes from a counter
-// that began at maxStamp or below, after a clock or a peer had moved it there, and no host counts faster than
+// that began at MaxStamp or below, after a clock or a peer had moved it there, and no host counts faster than
 // 1<<clockShift a millisecond. So the ceiling rises faster than versions do: whatever a peer sends, there is room above
 // it for all later writes.
-func ceiling(t time.Time) uint64 { return maxStamp + min(stampOf(t), maxVersion-maxStamp) }
+func Ceiling(t time.Time) uint64 { return MaxStamp + min(StampOf(t), maxVersion-MaxStamp) }
 
 // A Clock is a hybrid logical clock: Unix milliseconds, and below them a counter that keeps stamps growing within one
 // millisecond and after a stamp from a faster clock. There is one per host, shared by its members.
@@ -39,7 +39,7 @@ func NewClock(now func() time.Time) *Clock { return &Clock{now: now} }
 
 // Now returns a stamp greater than every one given or observed before.
 func (c *Clock) Now() uint64 {
-	physical := stampOf(c.now())
+	physical := StampOf(c.now())
 	for {
 		last := c.last.Load()
 		next := max(physical, last+1)
@@ -51,7 +51,7 @@ func (c *Clock) Now() uint64 {
 
 // Observe advances the clock past a received stamp, however far it is ahead, up to the ceiling.
 func (c *Clock) Observe(stamp uint64) {
-	if stamp > maxStamp && stamp > ceiling(c.now()) {
+	if stamp > MaxStamp && stamp > Ceiling(c.now()) {
 		return
 	}
 	for {
@@ -62,10 +62,14 @@ func (c *Clock) Observe(stamp uint64) {
 	}
 }
 
+// Ceiling returns the greatest stamp that is accepted if the clock is behind by an allowance.
+func (c *Clock) Ceiling(allowance time.Duration) uint64 { return Ceiling(c.now().Add(allowance)) }
+
 // Millis returns the physical clock in Unix milliseconds, which expiry is measured by.
 func (c *Clock) Millis() int64 { return c.now().UnixMilli() }
 
-func stampOf(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) << clockShift }
+// StampOf returns the least stamp of a physical time.
+func StampOf(t time.Time) uint64 { return uint64(max(t.UnixMilli(), 0)) << clockShift }
 
-// timeOf returns the physical part of a stamp.
-func timeOf(stamp uint64) time.Time { return time.UnixMilli(int64(stamp >> clockShift)) }
+// TimeOf returns the physical part of a stamp.
+func TimeOf(stamp uint64) time.Time { return time.UnixMilli(int64(stamp >> clockShift)) }

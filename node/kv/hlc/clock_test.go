@@ -1,4 +1,4 @@
-package kv
+package hlc
 
 import (
 	"math"
@@ -24,7 +24,7 @@ func TestClockGrows(t *testing.T) {
 			},
 			"observe": func(t *rapid.T) {
 				ahead := time.Duration(rapid.Int64Range(-1000, 365*24*3600*1000).Draw(t, "ahead")) * time.Millisecond
-				stamp := stampOf(now.Add(ahead)) + rapid.Uint64Range(0, 1<<clockShift-1).Draw(t, "counter")
+				stamp := StampOf(now.Add(ahead)) + rapid.Uint64Range(0, 1<<clockShift-1).Draw(t, "counter")
 				c.Observe(stamp)
 				greatest = max(greatest, stamp)
 			},
@@ -41,14 +41,14 @@ func TestNoStampEndsTheClock(t *testing.T) {
 	now := time.Now()
 	c := NewClock(func() time.Time { return now })
 	for now.Year() < 2800 {
-		for _, stamp := range []uint64{math.MaxUint64, math.MaxUint64 - 1, ceiling(now) + 1, ceiling(now), maxStamp + 1, maxStamp} {
+		for _, stamp := range []uint64{math.MaxUint64, math.MaxUint64 - 1, Ceiling(now) + 1, Ceiling(now), MaxStamp + 1, MaxStamp} {
 			c.Observe(stamp)
 		}
-		if got := c.Now(); got > ceiling(now)+1 {
-			t.Fatalf("%v: after forged stamps the clock shows %d, beyond %d", now, got, ceiling(now))
+		if got := c.Now(); got > Ceiling(now)+1 {
+			t.Fatalf("%v: after forged stamps the clock shows %d, beyond %d", now, got, Ceiling(now))
 		}
 		now = now.Add(time.Millisecond)
-		if before, next := c.Now(), ceiling(now); before >= next || next > maxVersion {
+		if before, next := c.Now(), Ceiling(now); before >= next || next > maxVersion {
 			t.Fatalf("%v: a millisecond later the clock shows %d, and up to %d is accepted", now, before, next)
 		}
 		now = now.AddDate(1, 0, 0)

@@ -1,0 +1,40 @@
+package terms
+
+import (
+	"slices"
+	"time"
+
+	"chordconductor/node/chord"
+)
+
+// Lapsed lists members that do not count for a while, oldest first: those taken for dead, or those about to leave. It has
+// maxLapsed entries at most.
+type Lapsed []lapse
+
+type lapse struct {
+	peer  chord.Peer
+	until time.Time
+}
+
+const maxLapsed = 256 // four large hosts; beyond it the oldest is dropped, and detected again when it matters
+
+// Add lists a member until a time, which replaces an earlier one.
+func (l *Lapsed) Add(p chord.Peer, until time.Time) {
+	l.Remove(p)
+	if len(*l) == maxLapsed {
+		*l = slices.Delete(*l, 0, 1)
+	}
+	*l = append(*l, lapse{p, until})
+}
+
+// Remove drops a member from the list, and reports whether it was there.
+func (l *Lapsed) Remove(p chord.Peer) bool {
+	n := len(*l)
+	*l = slices.DeleteFunc(*l, func(entry lapse) bool { return entry.peer == p })
+	return len(*l) < n
+}
+
+// Has reports whether a member is listed for longer than now.
+func (l Lapsed) Has(p chord.Peer, now time.Time) bool {
+	return slices.ContainsFunc(l, func(entry lapse) bool { return entry.peer == p && entry.until.After(now) })
+}
