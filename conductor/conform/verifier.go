@@ -71,13 +71,8 @@ func New(cfg Config) *Verifier {
 func (c *Verifier) Logs(ld plog.Logs) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, rl := range ld.ResourceLogs().All() {
-		source := chordevent.SourceOf(rl.Resource())
-		for _, sl := range rl.ScopeLogs().All() {
-			for _, rec := range sl.LogRecords().All() {
-				c.log(source, rec)
-			}
-		}
+	for source, rec := range chordevent.Records(ld) {
+		c.log(source, rec)
 	}
 	c.advance(false)
 }

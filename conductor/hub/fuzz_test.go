@@ -41,18 +41,9 @@ func FuzzLogsToPage(f *testing.F) {
 		fold := ring.New(ring.Options{})
 		now := time.Unix(1790000003, 0)
 		var feed []live.FeedEvent
-		for _, rl := range logs.ResourceLogs().All() {
-			source := chordevent.SourceOf(rl.Resource())
-			for _, sl := range rl.ScopeLogs().All() {
-				for _, record := range sl.LogRecords().All() {
-					ev, _, err := chordevent.Decode(source, record)
-					if err != nil {
-						continue
-					}
-					fold.Apply(&ev, now)
-					feed = append(feed, live.Describe(uint64(len(feed)+1), &ev))
-				}
-			}
+		for _, ev := range chordevent.DecodeLogs(logs) {
+			fold.Apply(&ev, now)
+			feed = append(feed, live.Describe(uint64(len(feed)+1), &ev))
 		}
 		fold.Advance(now)
 		v := fold.View()

@@ -46,27 +46,22 @@ func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs, memory int64) 
 		foreign  int
 		ignored  int
 	)
-	for _, rl := range ld.ResourceLogs().All() {
-		source := chordevent.SourceOf(rl.Resource())
-		for _, sl := range rl.ScopeLogs().All() {
-			if events == nil {
-				events = make([]chordevent.Event, 0, sl.LogRecords().Len())
-			}
-			for _, record := range sl.LogRecords().All() {
-				if !chordevent.IsEvent(record) {
-					foreign++
-					continue
-				}
-				ev, unknown, err := chordevent.Decode(source, record)
-				ignored += unknown
-				var bad *chordevent.DecodeError
-				switch {
-				case err == nil:
-					events = append(events, ev)
-				case errors.As(err, &bad):
-					rejected = append(rejected, refused{source, bad})
-				}
-			}
+	for source, record := range chordevent.Records(ld) {
+		if !chordevent.IsEvent(record) {
+			foreign++
+			continue
+		}
+		if events == nil {
+			events = make([]chordevent.Event, 0, ld.LogRecordCount()-foreign)
+		}
+		ev, unknown, err := chordevent.Decode(source, record)
+		ignored += unknown
+		var bad *chordevent.DecodeError
+		switch {
+		case err == nil:
+			events = append(events, ev)
+		case errors.As(err, &bad):
+			rejected = append(rejected, refused{source, bad})
 		}
 	}
 	switch err := p.sink.Offer(events, arrived); {

@@ -3,28 +3,9 @@ package replay
 import (
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/plog"
-
 	"chordconductor/conductor/recording"
 	"chordconductor/otel/chordevent"
 )
-
-// eventsOf decodes the events among log records. Records that are malformed, or not events, were not events for the
-// receiver either.
-func eventsOf(ld plog.Logs) []chordevent.Event {
-	var events []chordevent.Event
-	for _, rl := range ld.ResourceLogs().All() {
-		source := chordevent.SourceOf(rl.Resource())
-		for _, sl := range rl.ScopeLogs().All() {
-			for _, record := range sl.LogRecords().All() {
-				if ev, _, err := chordevent.Decode(source, record); err == nil {
-					events = append(events, ev)
-				}
-			}
-		}
-	}
-	return events
-}
 
 // timeOf estimates when a message was sent: its latest event, or the latest end of a span.
 func timeOf(m recording.Message) (at time.Time) {
@@ -34,12 +15,8 @@ func timeOf(m recording.Message) (at time.Time) {
 		}
 	}
 	if m.Logs != nil {
-		for _, rl := range m.Logs.ResourceLogs().All() {
-			for _, sl := range rl.ScopeLogs().All() {
-				for _, record := range sl.LogRecords().All() {
-					later(record.Timestamp().AsTime())
-				}
-			}
+		for _, record := range chordevent.Records(*m.Logs) {
+			later(record.Timestamp().AsTime())
 		}
 	}
 	if m.Traces != nil {

@@ -238,7 +238,7 @@ func (p *Player) Play(ctx context.Context, to View) error {
 func (p *Player) take(m recording.Message) {
 	p.next, p.offered, p.events = m, false, nil
 	if m.Logs != nil {
-		p.events = eventsOf(*m.Logs)
+		p.events = chordevent.DecodeLogs(*m.Logs)
 	}
 	if at := timeOf(m); at.After(p.last) && (!at.After(p.last.Add(LongGap)) || p.confirmed(at)) {
 		p.last = at

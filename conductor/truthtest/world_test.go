@@ -108,17 +108,12 @@ func (w *world) receive(batch []plog.Logs) {
 // each decodes the events of a batch.
 func each(batch []plog.Logs, do func(*chordevent.Event)) {
 	for _, data := range batch {
-		for _, rl := range data.ResourceLogs().All() {
-			source := chordevent.SourceOf(rl.Resource())
-			for _, sl := range rl.ScopeLogs().All() {
-				for _, record := range sl.LogRecords().All() {
-					ev, ignored, err := chordevent.Decode(source, record)
-					if err != nil || ignored > 0 {
-						panic(fmt.Sprintf("an event of ours, %d attributes ignored: %v", ignored, err))
-					}
-					do(&ev)
-				}
+		for source, record := range chordevent.Records(data) {
+			ev, ignored, err := chordevent.Decode(source, record)
+			if err != nil || ignored > 0 {
+				panic(fmt.Sprintf("an event of ours, %d attributes ignored: %v", ignored, err))
 			}
+			do(&ev)
 		}
 	}
 }
