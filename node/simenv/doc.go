@@ -18,7 +18,7 @@
 // context of a callee ends as it does over gRPC: with the answer, or with the caller's time limit. Work that continues
 // after that must not depend on it, here or there.
 //
-// Run and RunUntil run as fast as they can. Pace follows the wall clock, and lets other goroutines add work with Do: so
-// the conductor runs rings of thousands of members in one process. Except for Do, nothing here may be used by two
-// goroutines at a time.
+// Run and RunUntil run as fast as they can. Pace follows the wall clock, at a speed that SetSpeed changes, and lets other
+// goroutines add work with Do: so the conductor runs rings of thousands of members in one process. Except for Do and
+// SetSpeed, nothing here may be used by two goroutines at a time.
 package simenv

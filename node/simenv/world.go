@@ -1,8 +1,6 @@
 package simenv
 
 import (
-	"context"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -44,8 +42,9 @@ type World struct {
 	hosts   map[string]*Host // never iterated
 	order   []*Host          // all hosts that ever were, by creation
 	current *task            // the task that runs; nil: the world itself
-	idle    []*task          // coroutines without work, for reuse; at most maxIdle
-	waits   uint64           // waits so far, to number them
+	pace    pace
+	idle    []*task // coroutines without work, for reuse; at most maxIdle
+	waits   uint64  // waits so far, to number them
 	closed  bool
 
 	mailbox struct {
@@ -60,12 +59,23 @@ func New(cfg Config) *World {
 	if cfg.Start.IsZero() {
 		cfg.Start = time.Date(2001, time.August, 27, 12, 0, 0, 0, time.UTC)
 	}
+	w := &World{hosts: make(map[string]*Host), pace: pace{speed: 1}}
+	w.configure(cfg)
+	w.mailbox.notify = make(chan struct{}, 1)
+	return w
+}
+
+func (w *World) configure(cfg Config) {
 	if cfg.Delay == nil {
 		cfg.Delay = Fixed(time.Millisecond)
 	}
-	w := &World{cfg: cfg, random: rand.New(rand.NewPCG(cfg.Seed, 0x43484f5244)), hosts: make(map[string]*Host)}
-	w.mailbox.notify = make(chan struct{}, 1)
-	return w
+	w.cfg, w.random = cfg, rand.New(rand.NewPCG(cfg.Seed, 0x43484f5244))
+}
+
+// Renew changes the seed, the delays and the loss to those of cfg. Time and hosts go on.
+func (w *World) Renew(cfg Config) {
+	cfg.Start = w.cfg.Start
+	w.configure(cfg)
 }
 
 // Now is the virtual time.
@@ -110,78 +120,6 @@ func (w *World) step() {
 	e := w.agenda.next()
 	w.now = e.at
 	e.run()
-}
-
-// Pace follows the wall clock until ctx ends. When there is more to do than time, virtual time falls behind and catches
-// up later; no time limit is missed for lack of a processor.
-func (w *World) Pace(ctx context.Context) {
-	anchor := time.Now().Add(-w.now)
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for ctx.Err() == nil && !w.closed {
-		w.runJobs()
-		wall := time.Since(anchor)
-		// In portions, so that work from outside and ctx are not kept waiting.
-		for n := 0; n < 256 && w.agenda.due(wall); n++ {
-			w.step()
-		}
-		if w.agenda.due(wall) {
-			continue
-		}
-		w.now = max(w.now, wall)
-		sleep := time.Second
-		if at, ok := w.agenda.first(); ok {
-			sleep = at - time.Since(anchor)
-		}
-		if sleep <= 0 {
-			continue
-		}
-		timer.Reset(sleep)
-		select {
-		case <-timer.C:
-		case <-w.mailbox.notify:
-		case <-ctx.Done():
-		}
-	}
-}
-
-// Do runs a task on a host from another goroutine while Pace goes on, and returns when the task has ended, or an error
-// when ctx has ended or the host has crashed; the task then continues alone.
-func (w *World) Do(ctx context.Context, h *Host, job func(context.Context)) error {
-	done := make(chan error, 1)
-	w.mailbox.Lock()
-	w.mailbox.jobs = append(w.mailbox.jobs, func() {
-		err := h.Go(ctx, func(ctx context.Context) {
-			job(ctx)
-			done <- nil
-		})
-		if err != nil {
-			done <- err
-		}
-	})
-	w.mailbox.Unlock()
-	select {
-	case w.mailbox.notify <- struct{}{}:
-	default:
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-h.dead:
-		return fmt.Errorf("host %s: %w", h.addr, errCrashed)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (w *World) runJobs() {
-	w.mailbox.Lock()
-	jobs := w.mailbox.jobs
-	w.mailbox.jobs = nil
-	w.mailbox.Unlock()
-	for _, job := range jobs {
-		job()
-	}
 }
 
 // Close ends the world: all tasks return, with ErrStopped from whatever they wait for.
