@@ -1,4 +1,5 @@
 // Package live owns the running ring view: one goroutine folds the telemetry of nodes and publishes immutable views.
+// Run folds on the wall clock, Follow on that of a simulated world.
 //
 // Package ingest offers decoded events and spans; packages hub and web read. Readers receive immutable values or
 // copies, so they never wait for the fold and never affect it. Input is bounded: a full queue refuses events with

@@ -55,6 +55,8 @@ type Config struct {
 	// Now is the clock that events' timestamps are compared with. nil: time.Now. A replay or a simulation has its own;
 	// it must not go back.
 	Now func() time.Time
+	// World is the simulated clock on which Follow folds, in place of Run; it is Now, too. nil: the wall clock, and Run.
+	World World
 }
 
 // A Recorder records the fold's input, in the same order, so that a replay gives the same views. Its methods are called
@@ -64,14 +66,14 @@ type Recorder interface {
 	Advance(now time.Time)
 }
 
-// Live owns the fold. Make one with New, and run it with Run.
+// Live owns the fold. Make one with New, and run it with Run on the wall clock, or with Follow in a simulated world.
 type Live struct {
 	cfg    Config
 	wake   chan struct{} // something waits in events or side
 	events *queue[batch]
 	side   *queue[sideBatch]
 
-	// Only Run's goroutine uses the fields from here to latest.
+	// Only the goroutine that folds, Run's or the world's, uses the fields from here to latest.
 	ring      *ring.Ring
 	assembler *lookups.Assembler
 	rates     *lookups.Rates
@@ -132,6 +134,9 @@ func New(cfg Config) (*Live, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.World != nil {
+		cfg.Now = cfg.World.Now
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -197,7 +202,7 @@ func (l *Live) fold(ctx context.Context) {
 		taken[i] = batch{} // the queue keeps the slice
 		l.cfg.QueueMemory.Give(b.bytes)
 		l.events.done(len(b.events))
-		if !time.Now().Before(l.due) {
+		if l.cfg.World == nil && !time.Now().Before(l.due) {
 			l.publish()
 		}
 	}
@@ -331,6 +336,7 @@ func (l *Live) Offer(events []chordevent.Event, arrived time.Time) error {
 	if err != nil {
 		l.counts.refused.Add(uint64(len(events)))
 	}
+	l.followed()
 	return err
 }
 
@@ -353,6 +359,7 @@ func (l *Live) OfferSpans(spans []lookups.Span, points []lookups.Point) {
 	}
 	if l.waiting.Take(bytes) {
 		if l.side.put(sideBatch{spans, points, bytes}, n) == nil {
+			l.followed()
 			return
 		}
 		l.waiting.Give(bytes)

@@ -49,7 +49,7 @@ var directions = []struct {
 	{"conductor/lab/deploy", []string{"node", "otel", "conductor/ring", "conductor/lab/scenario", "conductor/lab/load", "conductor/lab/runtime"}, "a fleet knows no simulation and no judge"},
 	{"conductor/lab/judge/groundtruth", []string{"node/chord", "node/nodepb", "otel/chordevent"}, "what a node answers about itself"},
 	{"conductor/lab/judge", []string{"node/chord", "node/nodepb", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/lab/load", "conductor/lab/result"}, "a judge knows events and views, no fleet"},
-	{"conductor/lab/run", []string{"node/chord", "node/simenv", "otel", "conductor/live", "conductor/ring", "conductor/lab/deploy", "conductor/lab/judge", "conductor/lab/load", "conductor/lab/result", "conductor/lab/runtime", "conductor/lab/scenario"}, "run is below the controller"},
+	{"conductor/lab/run", []string{"node/chord", "node/simenv", "otel", "conductor/live", "conductor/lookups", "conductor/ring", "conductor/lab/deploy", "conductor/lab/judge", "conductor/lab/load", "conductor/lab/result", "conductor/lab/runtime", "conductor/lab/scenario"}, "run is below the controller"},
 	{"conductor/lab/controller", []string{"node/chord", "node/nodepb", "conductor/live", "conductor/ring", "conductor/lab"}, "the controller is on top"},
 	{"conductor", []string{"conductor", "node", "otel", "client", "internal"}, ""},
 	{"client", nil, "assets"},

@@ -14,6 +14,8 @@ type Deployment struct {
 	// Do runs a task in the runtime for a goroutine outside of it, and returns when the task has ended, or with an
 	// error when ctx or the runtime has. Only tasks within the runtime may use its clock and its signals.
 	Do func(ctx context.Context, task func(ctx context.Context)) error
+	// Virtual is whether the runtime's clock is a simulated world's, and no wall clock.
+	Virtual bool
 	// Network is the network conditions of the fleet's calls beyond those of the deployment.
 	Network scenario.Network
 	// End ends the runtime, and returns when all its tasks have ended. The fleet is closed before.

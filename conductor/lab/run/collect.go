@@ -15,17 +15,17 @@ const maxLost = 100
 
 // Result collects what has been measured up to now.
 func (s *Simulation) Result() *result.Result {
-	view := s.view()
+	view := s.from.View()
 	counts := s.driver.Phases()
 	r := &result.Result{
-		Scenario: s.Scenario, Virtual: s.virtual, Started: s.began,
+		Scenario: s.Scenario, Virtual: s.Deployment.Virtual, Started: s.began,
 		Moves: s.watch.Moves(), Lookups: s.watch.Lookups(), Slowest: s.driver.Slowest(), Keys: s.driver.Verdict(),
 		Loads: loads(view), Bits: view.Bits, Operations: s.watch.Operations(),
 	}
 	r.Telemetry.Lost, r.Telemetry.Outdated, r.Telemetry.Uncertain = view.Counts.Lost, view.Counts.Outdated, view.Certainty.Count
 	r.Telemetry.Applied, r.Telemetry.LookupsSampled = view.Counts.Applied, -1
-	if s.stats != nil {
-		st := s.stats()
+	if s.from.Stats != nil {
+		st := s.from.Stats()
 		r.Telemetry.StalenessP50, r.Telemetry.StalenessP99 = st.StalenessP50, st.StalenessP99
 		r.Telemetry.LookupsSampled = st.LookupsSampled
 	}

@@ -20,7 +20,7 @@ const (
 func (s *Simulation) monitor(ctx context.Context) {
 	next := s.began.Add(pointEvery)
 	for s.runtime.Sleep(lookEvery) == nil {
-		now, v := s.runtime.Now(), s.view()
+		now, v := s.runtime.Now(), s.from.look()
 		s.observe(now, v)
 		if now.Before(next) {
 			continue
@@ -94,8 +94,8 @@ func (s *Simulation) point(ctx context.Context, now time.Time, v *ring.View) {
 		P99:  time.Duration(latency.Quantile(0.99)) * time.Microsecond,
 		Lost: s.driver.Verdict().Lost,
 	}
-	if s.stats != nil {
-		p.StalenessMS = float64(s.stats().StalenessP99.Microseconds()) / 1000
+	if s.from.Stats != nil {
+		p.StalenessMS = float64(s.from.Stats().StalenessP99.Microseconds()) / 1000
 	}
 	var truth map[chord.ID]groundtruth.State
 	if s.truth != nil {

@@ -33,11 +33,22 @@ const (
 
 // Sources are what a simulation's figures about the ring are measured on.
 type Sources struct {
-	// View is the ring as rebuilt from its telemetry; Stats is how far that can be trusted (nil: not known).
+	// View is the ring as rebuilt from its telemetry, for any goroutine; Stats is how far that can be trusted (nil: not
+	// known).
 	View  func() *ring.View
 	Stats func() live.Stats
-	// Watch receives every event that reaches the view.
+	// Refresh makes View up to date: it is called within the runtime, and nil where a loop of its own does that.
+	Refresh func()
+	// Watch receives every event that reaches the view. The caller makes it a recorder of the view.
 	Watch *judge.Watch
+}
+
+// look is the present view, within the runtime.
+func (s *Sources) look() *ring.View {
+	if s.Refresh != nil {
+		s.Refresh()
+	}
+	return s.View()
 }
 
 // A Simulation is one scenario on one fleet.
@@ -46,13 +57,11 @@ type Simulation struct {
 	Deployment *faults.Deployment
 	runtime    *runtime.Scope
 	fleet      deploy.Fleet
-	view       func() *ring.View
-	stats      func() live.Stats
+	from       Sources
 	watch      *judge.Watch
 	faults     *faults.InForce
 	driver     *load.Driver
 	truth      func(ctx context.Context) map[chord.ID]groundtruth.State // nil: there is none, or it should not be asked
-	virtual    bool
 	began      time.Time
 
 	mu         sync.Mutex // guards all below
@@ -80,7 +89,7 @@ type Simulation struct {
 func New(s *scenario.Scenario, here *faults.Deployment, from Sources) *Simulation {
 	sim := &Simulation{
 		Scenario: s, Deployment: here, runtime: runtime.NewScope(here.Runtime), fleet: here.Fleet, faults: here.Faults,
-		view: from.View, stats: from.Stats, watch: from.Watch,
+		from: from, watch: from.Watch,
 		truth:      groundtruth.Source(here.Fleet, s.Expects(scenario.UnmarkedWrongFields)),
 		rand:       rand.New(rand.NewPCG(s.Seed, 0xfa0175)),
 		violations: make(map[string]ring.Violation), stopping: make(map[chord.ID]bool), stoppedBy: make(map[chord.ID]int), leavers: make(map[chord.ID]int), joiners: make(map[chord.ID]int),
@@ -190,7 +199,7 @@ func (s *Simulation) applyNetwork(ctx context.Context) {
 // underWay lists, by their phases, the members that were started and have not joined, and those that were ordered to
 // leave and are still there. A member that has joined and is gone since counts as joined.
 func (s *Simulation) underWay() (phases []int) {
-	hosts, v := s.fleet.Hosts(), s.view()
+	hosts, v := s.fleet.Hosts(), s.from.look()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range hosts {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/deploy/faults"
@@ -14,6 +15,8 @@ import (
 	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
+	"chordconductor/conductor/live"
+	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/simenv"
 	"chordconductor/otel"
@@ -21,10 +24,8 @@ import (
 )
 
 const (
-	// exportDelay is how long an event takes from its member to the view in virtual time: the exporters' interval.
+	// exportDelay is how long telemetry takes from its member to the view in virtual time: the exporters' interval.
 	exportDelay = 100 * time.Millisecond
-	// advanceEvery is the interval at which the fold's clock is advanced.
-	advanceEvery = 200 * time.Millisecond
 	// showEvery is the time, virtual, between two looks at the progress.
 	showEvery = time.Second
 	// drainLimit bounds what follows a scenario's end: operations under way, the sweep, the last judgements.
@@ -34,31 +35,95 @@ const (
 // ErrInterrupted is the error of a run that was ended from outside.
 var ErrInterrupted = errors.New("interrupted")
 
-// Virtual runs a scenario in virtual time: the same members, the same workload and judgement, on a simulated clock
-// and network. One seed is one run, tapped or not. show is called with the progress, unless it is nil.
-func Virtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(result.State, *ring.View)) (*result.Result, error) {
-	world := local.World(s, time.Time{})
-	defer world.Close()
-	watch := judge.NewWatch()
-	fold := &virtualFold{world: world, ring: ring.New(ring.Options{Base: s.Timing.Stabilize}), watch: watch}
+// A World is a simulated world and the conductor's ring view on its clock. Rings are made in it, one after the other,
+// whose telemetry reaches the view.
+type World struct {
+	*local.World
+	View  *live.Live
+	watch *judge.Watch
+	tap   Tap
+	entry *simenv.Host // where tasks from outside the world begin
+}
+
+// OpenWorld makes a world for a scenario's ring, and its view, which has watch among its recorders. The world's clock
+// takes the place of the one in view.
+func OpenWorld(s *scenario.Scenario, view live.Config, watch *judge.Watch, tap Tap) (*World, error) {
+	w := &World{World: local.OpenWorld(s, time.Time{}), watch: watch, tap: tap}
+	view.World = w.World
+	var err error
+	if w.View, err = live.New(view); err != nil {
+		return nil, err
+	}
+	if w.entry, err = w.Host("conductor"); err != nil {
+		return nil, err
+	}
+	w.View.Follow()
+	return w, nil
+}
+
+// ViewOf bounds nothing: what a simulation shows and measures must not depend on the machine's memory. It is as large as
+// the ring of the scenario.
+func ViewOf(s *scenario.Scenario) live.Config {
+	return live.Config{Ring: ring.Options{Base: s.Timing.Stabilize}}
+}
+
+// Sources are those of a simulation on a ring of the world.
+func (w *World) Sources() Sources {
+	return Sources{View: w.View.View, Refresh: w.View.Refresh, Watch: w.watch}
+}
+
+// deploy makes a scenario's ring, without hosts yet. It is called within the world.
+func (w *World) deploy(s *scenario.Scenario) (*deploy.Deployment, error) {
 	random := rand.New(rand.NewPCG(s.Seed, 0x7e1e))
 	telemetry, err := otel.Memory(otel.MemoryConfig{
-		Ring: deploy.RingName, Instance: "virtual", Random: random.Uint64, Now: world.Now, Sink: tap.BeforeLogs(fold.receive), Spans: tap.BeforeSpans(watch.Spans),
+		Ring: deploy.RingName, Instance: "virtual", Random: random.Uint64, Now: w.Now,
+		Sink: w.tap.BeforeLogs(w.logs), Spans: w.tap.BeforeSpans(w.spans),
 	})
 	if err != nil {
 		return nil, err
 	}
-	fleet, host, err := local.InWorld(s, world, telemetry)
+	fleet, host, err := w.Ring(s, telemetry)
 	if err != nil {
 		return nil, err
 	}
-	here := faults.On(&deploy.Deployment{Fleet: fleet, Runtime: host})
-	if err := host.Go(ctx, here.Renew); err != nil {
+	return &deploy.Deployment{Fleet: fleet, Runtime: host, Virtual: true}, nil
+}
+
+// logs takes a member's events to the view as they would go over OTLP: encoded, as the Collector's data, decoded, and
+// later. What cannot be decoded is lost here as it would be there.
+func (w *World) logs(data plog.Logs) {
+	w.At(exportDelay, func() { _ = w.View.Offer(chordevent.DecodeLogs(data), w.Now()) }) // never full: it folds immediately
+}
+
+// spans takes spans to those who measure them, and those of lookups to the view.
+func (w *World) spans(data ptrace.Traces) {
+	w.watch.Spans(data)
+	spans, _ := lookups.Decode(data)
+	if len(spans) > 0 {
+		w.At(exportDelay, func() { w.View.OfferSpans(spans, nil) })
+	}
+}
+
+// Virtual runs a scenario in virtual time: the same members, the same workload, view and judgement, on a simulated clock
+// and network. One seed is one run, tapped or not. show is called with the progress, unless it is nil.
+func Virtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(result.State, *ring.View)) (*result.Result, error) {
+	watch := judge.NewWatch()
+	view := ViewOf(s)
+	view.Recorder = watch
+	w, err := OpenWorld(s, view, watch, tap)
+	if err != nil {
 		return nil, err
 	}
-	sim := New(s, here, Sources{View: fold.view, Watch: watch})
-	sim.virtual = true
-	fold.advance()
+	defer w.Close()
+	deployment, err := w.deploy(s)
+	if err != nil {
+		return nil, err
+	}
+	here := faults.On(deployment)
+	if err := here.Runtime.Go(ctx, here.Renew); err != nil {
+		return nil, err
+	}
+	sim := New(s, here, w.Sources())
 	if err := sim.Begin(ctx); err != nil {
 		return nil, err
 	}
@@ -66,59 +131,16 @@ func Virtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(resul
 		if ctx.Err() != nil {
 			return sim.Result(), ErrInterrupted
 		}
-		if world.Elapsed() > s.Duration+drainLimit {
+		if w.Elapsed() > s.Duration+drainLimit {
 			return sim.Result(), errors.New("the scenario did not reach its end")
 		}
-		world.Run(showEvery)
+		w.Run(showEvery)
+		w.View.Refresh()
 		if show != nil {
 			st := result.State{}
 			sim.Report(&st)
-			show(st, fold.view())
+			show(st, w.View.View())
 		}
 	}
 	return sim.Result(), nil
-}
-
-// virtualFold is the ring view of a run in virtual time. Events reach it as over OTLP: encoded, as the Collector's
-// data, decoded, and later.
-type virtualFold struct {
-	world *simenv.World
-	ring  *ring.Ring
-	watch *judge.Watch
-	last  *ring.View // nil: out of date
-}
-
-// receive takes a member's events. What cannot be decoded is lost here as it would be there.
-func (f *virtualFold) receive(data plog.Logs) {
-	f.world.At(exportDelay, func() {
-		now := f.world.Now()
-		for _, rl := range data.ResourceLogs().All() {
-			source := chordevent.SourceOf(rl.Resource())
-			for _, sl := range rl.ScopeLogs().All() {
-				for _, record := range sl.LogRecords().All() {
-					if ev, _, err := chordevent.Decode(source, record); err == nil {
-						f.ring.Apply(&ev, now)
-						f.watch.Append(&ev, now)
-					}
-				}
-			}
-		}
-		f.last = nil
-	})
-}
-
-// advance advances the fold's clock, at intervals.
-func (f *virtualFold) advance() {
-	f.world.At(advanceEvery, func() {
-		f.ring.Advance(f.world.Now())
-		f.last = nil
-		f.advance()
-	})
-}
-
-func (f *virtualFold) view() *ring.View {
-	if f.last == nil {
-		f.last = f.ring.View()
-	}
-	return f.last
 }

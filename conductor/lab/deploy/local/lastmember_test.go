@@ -23,7 +23,7 @@ func TestLastMemberOfALocalRing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	world := World(s, time.Time{})
+	world := OpenWorld(s, time.Time{})
 	defer world.Close()
 	telemetry, err := otel.Memory(otel.MemoryConfig{
 		Ring: deploy.RingName, Instance: "virtual", Random: rand.New(rand.NewPCG(1, 1)).Uint64, Now: world.Now, Sink: func(plog.Logs) {}, Spans: func(ptrace.Traces) {},
@@ -31,7 +31,7 @@ func TestLastMemberOfALocalRing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fleet, host, err := InWorld(s, world, telemetry)
+	fleet, host, err := world.Ring(s, telemetry)
 	if err != nil {
 		t.Fatal(err)
 	}

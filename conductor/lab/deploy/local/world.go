@@ -17,16 +17,34 @@ import (
 // controllerAddress is the host of a simulated world on which the controller's own tasks run. It has no members.
 const controllerAddress = "lab"
 
-// InWorld makes the fleet of a ring in a simulated world, and the controller's host.
-func InWorld(s *scenario.Scenario, w *simenv.World, t *otel.Telemetry) (*Fleet, *simenv.Host, error) {
-	host, err := w.Host(controllerAddress)
+// A World is a simulated world in which rings are made, one after the other.
+type World struct {
+	*simenv.World
+	rings, hosts int // so far
+}
+
+// OpenWorld makes a world without a ring, with a scenario's seed and network. A zero start is the world's own.
+func OpenWorld(s *scenario.Scenario, start time.Time) *World {
+	cfg := conditions(s)
+	cfg.Start = start
+	return &World{World: simenv.New(cfg)}
+}
+
+// Ring makes the fleet of a scenario's ring, and the host of the controller's tasks that deal with it. It is called
+// within the world, of which seed and network become the scenario's.
+func (w *World) Ring(s *scenario.Scenario, t *otel.Telemetry) (*Fleet, *simenv.Host, error) {
+	address := controllerAddress
+	if w.rings++; w.rings > 1 {
+		address = fmt.Sprintf("%s-%d", controllerAddress, w.rings)
+		w.Renew(conditions(s))
+	}
+	host, err := w.Host(address)
 	if err != nil {
 		return nil, nil, err
 	}
-	hosts := 0
 	return newFleet(s, host, t, func() (hostSlot, error) {
-		hosts++
-		return simulatedSlot(w, fmt.Sprintf("host-%d:7000", hosts))
+		w.hosts++
+		return simulatedSlot(w.World, fmt.Sprintf("host-%d:7000", w.hosts))
 	}), host, nil
 }
 
@@ -45,10 +63,10 @@ func simulatedSlot(w *simenv.World, address string) (hostSlot, error) {
 	}, nil
 }
 
-// World is the simulated world with a scenario's network. A zero start is the world's own.
-func World(s *scenario.Scenario, start time.Time) *simenv.World {
+// conditions are a scenario's seed and network.
+func conditions(s *scenario.Scenario) simenv.Config {
 	n := s.Network
-	cfg := simenv.Config{Seed: s.Seed, Start: start, Loss: n.Loss}
+	cfg := simenv.Config{Seed: s.Seed, Loss: n.Loss}
 	switch {
 	case n.Spread == scenario.Exponential:
 		cfg.Delay = simenv.Exponential(n.Latency)
@@ -57,14 +75,14 @@ func World(s *scenario.Scenario, start time.Time) *simenv.World {
 	case n.Latency > 0:
 		cfg.Delay = simenv.Fixed(n.Latency)
 	}
-	return simenv.New(cfg)
+	return cfg
 }
 
 // newPacedDeployment makes a simulated world that follows the wall clock. Its members' telemetry is exported as usual.
 // The world starts now, so that its times and the wall clock's are the same.
 func newPacedDeployment(s *scenario.Scenario, t *otel.Telemetry, flush func(context.Context), log *slog.Logger) (*deploy.Deployment, error) {
-	world := World(s, time.Now())
-	fleet, host, err := InWorld(s, world, t)
+	world := OpenWorld(s, time.Now())
+	fleet, host, err := world.Ring(s, t)
 	if err != nil {
 		return nil, err
 	}
