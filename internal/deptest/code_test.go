@@ -29,6 +29,18 @@ func TestPure(t *testing.T) {
 	}
 }
 
+// The parts of the key side are state machines: their caller has the lock, the tasks, the calls to peers and the
+// telemetry, and they have none of them.
+func TestStateMachines(t *testing.T) {
+	for _, s := range tree(t) {
+		if !s.test && withinAny(s.dir, keyParts...) {
+			noDirectWorld(t, s, append(slices.Clone(doesIO), "sync", "context", "math/rand", "crypto/rand", "go.opentelemetry.io"))
+		}
+	}
+}
+
+var keyParts = []string{"node/kv/terms", "node/kv/ownership"}
+
 // Members reach time, concurrency, randomness and the network only through env: so one seed is one run.
 func TestDeterministic(t *testing.T) {
 	for _, s := range tree(t) {

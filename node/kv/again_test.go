@@ -43,7 +43,7 @@ func TestLostAnswerIsNoRefusal(t *testing.T) {
 			w, a, b, own := pair(t)
 			owner := &lossyKeys{Keeper: a, lose: lost}
 			w.others = map[string]nodepb.KeysServer{"a": owner}
-			b.owners.learn(*own, w.now)
+			b.own.Table.Learn(*own, w.now)
 			asking := b
 			if passed { // a third one takes b for the owner, and b corrects it
 				c, m := w.add(t, terms.Ownership{Owner: chord.Peer{ID: wideSpace().FromUint64(3), Addr: "c", Incarnation: 1}}, b.cfg, b.self)

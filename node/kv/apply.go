@@ -103,7 +103,7 @@ func (k *Keeper) route(id chord.ID) (to chord.Peer, released string, mine bool) 
 	case k.out != nil && k.out.released && k.out.Covers(id):
 		return k.out.receiver, k.out.id, false
 	}
-	if known, ok := k.owners.covering(id); ok && !known.indirect && !k.dead.Has(known.Owner, k.env.Now()) {
+	if known, ok := k.own.Table.Covering(id); ok && !known.Indirect && !k.dead.Has(known.Owner, k.env.Now()) {
 		return known.Owner, "", false
 	}
 	return chord.Peer{}, "", false

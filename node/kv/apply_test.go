@@ -82,13 +82,13 @@ func TestSilentReplicaIsReplaced(t *testing.T) {
 func TestLowerEpochIsRefused(t *testing.T) {
 	_, a, b, own := pair(t)
 	later := terms.Ownership{Owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}, From: wideSpace().FromUint64(2), Epoch: own.Epoch + 1}
-	b.owners.learn(later, b.env.Now())
+	b.own.Table.Learn(later, b.env.Now())
 	got, err := a.Apply(t.Context(), apply(1, opPut, "v"))
 	if err != nil || got.Outcome != nodepb.ApplyResponse_OUTCOME_RETRY {
 		t.Fatalf("a put that the replica refuses: %v, %v", got, err)
 	}
-	if len(a.disputes) != 1 || a.disputes[0] != later {
-		t.Fatalf("disputes: %v", a.disputes)
+	if disputes := a.own.Disputes(); len(disputes) != 1 || disputes[0] != later {
+		t.Fatalf("disputes: %v", disputes)
 	}
 	if b.store.Len() != 0 {
 		t.Error("the replica has stored it")

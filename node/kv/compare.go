@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
@@ -66,8 +67,8 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 	a := &nodepb.CompareResponse{Reply: k.member.Reply(), Room: k.budget.room(k.env.Now())}
 	k.mu.Lock()
 	v := k.admit(own, arcs)
-	if !v.refused {
-		a.Accepted, a.Overlapped = true, v.overlapped
+	if !v.Refused {
+		a.Accepted, a.Overlapped = true, v.Overlapped
 		for i, size := 0, 0; i < len(arcs) && size < answerBytes; i++ {
 			d := k.differ(arcs[i], q.Arcs[i])
 			a.Differences = append(a.Differences, d)
@@ -86,21 +87,21 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 
 // admit decides whether a peer may compare or send records: an owner whose ownership stands, or, without an ownership,
 // any member for whose arcs this member is the owner. mu is held.
-func (k *Keeper) admit(own *terms.Ownership, arcs []terms.Arc) verdict {
+func (k *Keeper) admit(own *terms.Ownership, arcs []terms.Arc) ownership.Verdict {
 	if own != nil {
 		v := k.meet(*own)
-		if !v.refused && len(arcs) > 0 { // else it is an announcement only
-			k.owners.hold(own.Owner, k.env.Now())
+		if !v.Refused && len(arcs) > 0 { // else it is an announcement only
+			k.own.Table.Hold(own.Owner, k.env.Now())
 		}
 		return v
 	}
 	mine := k.reg.Load()
 	for _, a := range arcs {
 		if mine == nil || !mine.Covers(a.To) {
-			return verdict{refused: true}
+			return ownership.Verdict{Refused: true}
 		}
 	}
-	return verdict{}
+	return ownership.Verdict{}
 }
 
 func (k *Keeper) differ(a terms.Arc, theirs *nodepb.Arc) *nodepb.CompareResponse_Difference {
@@ -222,14 +223,14 @@ func (k *Keeper) applyVerdict(p chord.Peer, a interface {
 		return nil
 	case a.GetImplausible():
 		if conflict != nil {
-			k.descend(conflict.Epoch)
+			k.apply(k.own.Descend(conflict.Epoch))
 		}
 		return terms.ErrOvertaken
 	case conflict != nil:
-		if known, is := k.implausible(*conflict); is {
+		if known, is := k.own.Implausible(*conflict); is {
 			return k.refuseEpoch(p, *conflict, known)
 		}
-		k.dispute(*conflict)
+		k.apply(k.own.Dispute(*conflict))
 		return terms.ErrOvertaken
 	}
 	return fmt.Errorf("%w by %s", terms.ErrRefused, p.Addr)

@@ -5,22 +5,9 @@
 //
 // # Ownership
 //
-// A member owns (from, its own identifier], according to its ownership register, or nothing. The register is not
-// derived from the predecessor pointer: it changes only in the following ways, each with a new epoch, so that of two
-// ownerships of a range the later one has the greater epoch (ties by identifier).
-//
-//	empty  ──Founded──────────────────────────────▶ the whole circle
-//	empty  ──Claim, then the owner's handoff──────▶ the owner's range up to the claimer's identifier
-//	owner  ──handoff to a claimer─────────────────▶ what is left above the claimer
-//	owner  ──drain: handoff to a member that stays▶ empty
-//	owner  ──the owner of the range below is dead─▶ extended by exactly that range, needs recovery
-//	owner  ──another live owner overlaps──────────▶ trimmed, or raised over it and needs recovery (see yield)
-//	empty  ──no member of the ring owns anything──▶ the whole circle, needs recovery
-//
-// Every call of an owner carries its ownership. A member that knows of an overlapping one that beats it refuses the
-// call and returns that one; the caller then asks that owner and either yields or raises its epoch (resolveDisputes).
-// Ownerships received are kept (ownershipTable): they show a successor what a dead owner owned, even without any
-// replica. What others report of an owner only makes a member ask that owner, and counts if it is dead (referrals.go).
+// What the member owns, what it knows of other owners, and how either changes is decided in package ownership. Here are
+// the calls: reconcileOwnership is the task that claims a range, watches the owner below and settles contests (its files
+// are ownershipreconciler.go, unowned.go, referrals.go, register.go).
 //
 // # Handoff
 //

@@ -32,7 +32,7 @@ func TestForwardKeepsEverything(t *testing.T) {
 		s, w := wideSpace(), newFakeWorld()
 		self, owner := chord.Peer{ID: s.FromUint64(1), Addr: "a", Incarnation: 1}, chord.Peer{ID: s.FromUint64(2), Addr: "b", Incarnation: 1}
 		k, _ := w.add(t, terms.Ownership{Owner: self}, Config{Space: s, Replicas: 1, CallTries: 1}, owner)
-		k.owners.learn(terms.Ownership{Owner: owner, From: owner.ID, Epoch: 1}, w.Now())
+		k.own.Table.Learn(terms.Ownership{Owner: owner, From: owner.ID, Epoch: 1}, w.Now())
 		other := &answers{answer: &nodepb.ApplyResponse{}}
 		w.others = map[string]nodepb.KeysServer{"b": other}
 		fill(rt, other.answer.ProtoReflect(), 2)

@@ -102,8 +102,8 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			k.learnLeaver(m.source)
 		}
 		if current == nil {
-			known, implausible := k.implausible(m.grant)
-			implausible = implausible && !k.asked(m)
+			known, implausible := k.own.Implausible(m.grant)
+			implausible = implausible && !k.own.Asked(m.source, m.grant)
 			if implausible {
 				_ = k.refuseEpoch(m.source, m.grant, known)
 			}
@@ -190,7 +190,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 // join that it belongs to has waited too long to have it in its trace, the span links to the join. mu is held.
 func (k *Keeper) openIn(ctx context.Context, m *incoming) {
 	_, m.span = k.tel.startMove(ctx, moveAttributes(k.space, m.id, "in", m.reason, m.source)...)
-	if k.join.IsValid() && !k.owned && m.span.SpanContext().TraceID() != k.join.TraceID() {
+	if k.join.IsValid() && !k.own.Filled() && m.span.SpanContext().TraceID() != k.join.TraceID() {
 		m.span.AddLink(trace.Link{SpanContext: k.join})
 	}
 	m.ctx = trace.ContextWithSpan(context.Background(), m.span)

@@ -85,10 +85,9 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 	switch {
 	case own == nil || !own.Covers(from.ID):
 		if own != nil && own.From == from.ID {
-			k.doubt = true // the claimer should own the range below this one, and does not
-			k.reconcileDue.Set()
+			k.apply(k.own.Doubt()) // the claimer should own the range below this one, and does not
 		}
-		if known, ok := k.owners.covering(from.ID); ok {
+		if known, ok := k.own.Table.Covering(from.ID); ok {
 			a.Owner = ownershipToWire(known.Ownership)
 		}
 	case k.out != nil && k.out.receiver == from:
@@ -108,7 +107,7 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 
 // superseded treats a call from an incarnation of a member as proof that its earlier ones have ended. mu is held.
 func (k *Keeper) superseded(p chord.Peer) {
-	for _, known := range k.owners {
+	for _, known := range k.own.Table {
 		if known.Owner.ID == p.ID && known.Owner.Incarnation < p.Incarnation {
 			k.dead.Add(known.Owner, k.env.Now().Add(k.suspicion()))
 			k.reconcileDue.Set()
@@ -225,8 +224,8 @@ func (k *Keeper) release(m *outgoing) bool {
 		m.left = &terms.Ownership{Owner: k.self, From: m.To, Epoch: m.grant.Epoch}
 	}
 	k.setRegister(m.left)
-	k.owners.bury(m.grant) // earlier owners there have been superseded by the receiver, too
-	k.owners.learn(m.grant, k.env.Now())
+	k.own.Table.Bury(m.grant) // earlier owners there have been superseded by the receiver, too
+	k.own.Table.Learn(m.grant, k.env.Now())
 	return true
 }
 
@@ -265,7 +264,7 @@ func (k *Keeper) takeBack(m *outgoing) bool {
 		return false
 	}
 	k.released, k.handed = "", chord.Peer{}
-	k.owners.forget(m.receiver)
+	k.own.Table.Forget(m.receiver)
 	k.setRegister(&terms.Ownership{Owner: k.self, From: m.From, Epoch: m.grant.Epoch + 1})
 	k.requireRecovery(m.receiver)
 	return true

@@ -12,6 +12,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/kv/hlc"
+	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
@@ -40,7 +41,6 @@ type Keeper struct {
 	ended   bool              // reconcileOwnership has returned, and the member has ended
 	join    trace.SpanContext // the span of the join that started this Keeper; invalid: none, or its trace is not sampled
 	leaving bool              // it accepts no handoffs of leavers and no replicas; set by Leaving
-	owned   bool              // the register has been filled before in this incarnation
 
 	needsRecovery bool         // other hosts may hold records of the range that are missing here
 	recoveries    int64        // number of calls of requireRecovery
@@ -48,39 +48,32 @@ type Keeper struct {
 	silent        []chord.Peer // members that range recovery did not ask because they were taken for dead; at most maxSources
 	asking        time.Time    // those members are asked periodically until then
 
+	own *ownership.Register // what the member owns, and others; reg is a copy of its register
+
 	store      *store.Store          // bounded by the host's budget
 	unsettled  map[string]*unsettled // keys whose version held may not be on R hosts; see maxUnsettled
 	olderBytes int64                 // of the versions kept there; at most maxOlder
 	flight     int64                 // bytes of writes under way
 	confirmed  time.Time             // when the last call that did not contest the register was sent to a replica
 	requests   requests
-	owners     ownershipTable
 	dead       terms.Lapsed // members found dead a short while ago
-	silences   hostSilences
-	leavers    terms.Lapsed      // members about to leave
-	unverified []terms.Ownership // table entries to be verified; at most maxUnverified
-	disputes   []terms.Ownership // ownerships because of which this member's was refused; at most maxDisputes
+	leavers    terms.Lapsed // members about to leave
 
 	preference preferenceList
-	replicas   []replica   // the first R-1 hosts of the preference list
-	announced  bool        // the register has been announced to other members since it changed
-	reclaims   []time.Time // when this member, wrongly taken for dead, last took its range back; at most maxReclaims
-	doubt      bool        // the owner of the range below seems to own nothing
+	replicas   []replica // the first R-1 hosts of the preference list
+	announced  bool      // the register has been announced to other members since it changed
 
 	out      *outgoing  // the one outgoing handoff, until its commit is over
 	ins      incomings  // incoming handoffs: several from leavers below, or one
 	released string     // ID of the last outgoing handoff that was released
 	handed   chord.Peer // its receiver
 	chosen   chosen     // the receiver that Room has found, before a leaver's handoff begins
-	claimed  chord.Peer // the owner from which this member last claimed its range
 	taken    []string   // IDs of the latest incoming handoffs that made this member responsible; at most maxTaken
 	moves    int64      // outgoing handoffs so far, to number them
 	promises []promise  // room reserved for leavers whose handoff has not begun; at most maxIncoming
 
-	row       int           // how many owners below are asked at once; grows while consecutive owners turn out to be dead; at most maxBelow
-	ownerless time.Time     // since when the range below, or with an empty register the whole ring, has no known live owner
-	sweep     time.Time     // time of the next search for orphaned replicas
-	sweepGap  time.Duration // from then to the next time
+	sweep    time.Time     // time of the next search for orphaned replicas
+	sweepGap time.Duration // from then to the next time
 
 	gets, puts, deletes int64
 
@@ -90,8 +83,8 @@ type Keeper struct {
 
 const (
 	maxSources  = 16 // beyond it the oldest is dropped: its records then return as orphaned replicas
-	maxReclaims = 4  // within fresh(): then the member steps down instead (yield)
-	maxDisputes = 8  // beyond it a dispute is dropped: it comes up again with the next refusal
+	MaxReclaims = 4  // within fresh(): then the member steps down instead (yield)
+	MaxDisputes = 8  // beyond it a dispute is dropped: it comes up again with the next refusal
 )
 
 // New makes the Keeper of a member. It serves nothing and has no tasks before Founded or Joined.
@@ -101,7 +94,7 @@ func New(e env.Env, m Member, clock *hlc.Clock, budget *HostBudget, cfg Config, 
 		env: e, member: m, clock: clock, budget: budget, cfg: cfg, space: cfg.Space, self: m.Self(),
 		tel:          newTelemetry(tracer, meter, e, cfg.Attributes),
 		reconcileDue: e.NewSignal(), repairDue: e.NewSignal(),
-		store: store.New(cfg.Space), unsettled: make(map[string]*unsettled),
+		own: ownership.New(m.Self(), fresh(cfg)), store: store.New(cfg.Space), unsettled: make(map[string]*unsettled),
 	}
 }
 

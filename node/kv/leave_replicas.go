@@ -90,7 +90,7 @@ func (k *Keeper) replicaRanges(ctx context.Context) (list []heldRange, err error
 			id, found = r.ID, true
 			return false
 		})
-		known, ok := k.owners.covering(id)
+		known, ok := k.own.Table.Covering(id)
 		dead := k.dead.Has(known.Owner, k.env.Now())
 		k.mu.Unlock()
 		if !found {
@@ -187,10 +187,10 @@ func (k *Keeper) learnOwner(c *heldRange, own *terms.Ownership, claims []*nodepb
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if own != nil && own.Owner == c.owner && own.Covers(c.To) {
-		k.owners.learn(*own, k.env.Now())
+		k.own.Table.Learn(*own, k.env.Now())
 		return c.owner, nil
 	}
-	k.owners.forget(c.owner)
+	k.own.Table.Forget(c.owner)
 	for _, claim := range claims[:min(len(claims), 1)] {
 		o, err := ownershipFromWire(k.space, claim)
 		if err != nil {
@@ -221,7 +221,7 @@ func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
-	if known, ok := k.owners.covering(held.To); ok {
+	if known, ok := k.own.Table.Covering(held.To); ok {
 		a.Claims = append(a.Claims, ownershipToWire(known.Ownership))
 	}
 	own := k.reg.Load()

@@ -23,7 +23,7 @@ import (
 const dropBatch = 1024
 
 // fresh returns for how long what a member has found out about others counts.
-func (k *Keeper) fresh() time.Duration { return 3 * k.cfg.SyncInterval }
+func fresh(c Config) time.Duration { return 3 * c.SyncInterval }
 
 // replicaTime returns for how long an owner's treatment of this member as a replica remains valid: longer than the
 // greatest time between two comparisons. For so long a former replica keeps newer versions to itself.
@@ -102,8 +102,8 @@ func (k *Keeper) nextOrphanedReplica(at, end chord.ID) (id chord.ID, found bool)
 		if !found {
 			return id, found
 		}
-		known, ok := k.owners.covering(id)
-		if !ok || known.replicaSince.Before(since) || known.replicaSince.IsZero() {
+		known, ok := k.own.Table.Covering(id)
+		if !ok || known.ReplicaSince.Before(since) || known.ReplicaSince.IsZero() {
 			return id, true
 		}
 		if !chord.Between(at, known.Owner.ID, end) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
@@ -18,10 +19,10 @@ import (
 // busy with other handoffs for the first joinRounds; see openIn.
 func (k *Keeper) reconcileOwnership(ctx context.Context) {
 	defer k.closeIn()
-	var claims claimPace
+	var claims ownership.ClaimPace
 	pause := time.Duration(0)
 	for round := 0; ; round++ {
-		if round == joinRounds || k.reg.Load() != nil {
+		if round == JoinRounds || k.reg.Load() != nil {
 			ctx = k.tel.quiet
 		}
 		if pause > 0 {
@@ -37,9 +38,9 @@ func (k *Keeper) reconcileOwnership(ctx context.Context) {
 }
 
 const (
-	reconcileSoon = 100 * time.Millisecond // while work remains
+
 	// joinRounds bounds a join's trace when no owner can be found or none is free. As a rule the first claim is accepted.
-	joinRounds = 8
+	JoinRounds = 8
 	// ownerlessTime is for how long a range must have no known owner before a member takes it over that knows nothing of
 	// it, in call limits: time for members that do know an owner to make it known.
 	ownerlessTime = 8
@@ -47,21 +48,8 @@ const (
 	maxClaimGap = 8
 )
 
-// claimPace spaces accepted claims while the register stays empty. A handoff that fails wakes the task, and one that
-// fails for lack of room would otherwise begin again at once, for ever: within one host at the speed of the processor.
-type claimPace struct {
-	next time.Time // the earliest time of the next claim
-	gap  time.Duration
-}
-
-// accepted notes that a claim has been accepted: the next one follows after a gap that doubles up to a maximum.
-func (p *claimPace) accepted(now time.Time, greatest time.Duration) {
-	p.gap = min(max(2*p.gap, reconcileSoon), greatest)
-	p.next = now.Add(p.gap)
-}
-
 // reconcileOnce does what is due, and returns the time until the next round if nothing happens.
-func (k *Keeper) reconcileOnce(ctx context.Context, claims *claimPace) (time.Duration, error) {
+func (k *Keeper) reconcileOnce(ctx context.Context, claims *ownership.ClaimPace) (time.Duration, error) {
 	if err := k.resolveDisputes(ctx); stopped(err) {
 		return 0, err
 	}
@@ -70,7 +58,7 @@ func (k *Keeper) reconcileOnce(ctx context.Context, claims *claimPace) (time.Dur
 	}
 	k.startTurns(ctx)
 	k.mu.Lock()
-	own, moving, leaving, disputed := k.reg.Load(), len(k.ins) > 0, k.leaving, len(k.disputes) > 0
+	own, moving, leaving, disputed := k.reg.Load(), len(k.ins) > 0, k.leaving, k.own.Disputed()
 	k.mu.Unlock()
 	var done bool
 	var err error
@@ -78,21 +66,21 @@ func (k *Keeper) reconcileOnce(ctx context.Context, claims *claimPace) (time.Dur
 	case own == nil && (moving || leaving):
 		return k.cfg.CallLimit, nil
 	case own == nil:
-		if wait := claims.next.Sub(k.env.Now()); wait > 0 {
+		if wait := claims.Next.Sub(k.env.Now()); wait > 0 {
 			return wait, nil
 		}
 		if done, err = k.claimRange(ctx); done {
-			claims.accepted(k.env.Now(), maxClaimGap*k.cfg.CallLimit)
+			claims.Accepted(k.env.Now(), maxClaimGap*k.cfg.CallLimit)
 		}
 	default:
-		*claims = claimPace{}
+		*claims = ownership.ClaimPace{}
 		done, err = k.lookBelow(ctx, own)
 	}
 	if stopped(err) {
 		return 0, err
 	}
 	if !done || disputed {
-		return reconcileSoon, nil
+		return ownership.ReconcileSoon, nil
 	}
 	if moving {
 		return k.cfg.CallLimit, nil // for sources that become silent
@@ -110,9 +98,9 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 	}
 	found := err == nil // an owner, which has confirmed it
 	k.mu.Lock()
-	again := k.owned
+	again := k.own.Filled()
 	if found {
-		k.ownerless = time.Time{}
+		k.own.Found()
 	}
 	k.mu.Unlock()
 	if live := k.member.State().Live(); !found && len(live) > 0 {
@@ -125,7 +113,7 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 			break
 		}
 		k.mu.Lock()
-		k.claimed = owner
+		k.own.Claimed(owner)
 		k.mu.Unlock()
 		a, err := ask(k, ctx, owner, chordevent.SpanKeysMove, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ClaimResponse, error) {
 			return keys.Claim(ctx, &nodepb.ClaimRequest{Call: call, Again: again})
@@ -142,7 +130,7 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 		}
 		if a.Accepted || better != nil && better.Owner == owner { // it owns the range, and is busy with another handoff
 			k.mu.Lock()
-			k.ownerless = time.Time{}
+			k.own.Found()
 			k.mu.Unlock()
 			return a.Accepted, nil
 		}
@@ -167,7 +155,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *terms.Ownership) (done bool
 			return false, err
 		} else if err == nil && s.own != nil && s.own.Overlaps(*own) {
 			k.mu.Lock()
-			k.dispute(*s.own)
+			k.apply(k.own.Dispute(*s.own))
 			k.mu.Unlock()
 			return false, nil
 		}
@@ -179,14 +167,13 @@ func (k *Keeper) lookBelow(ctx context.Context, own *terms.Ownership) (done bool
 		return false, nil
 	}
 	k.mu.Lock()
-	moving, doubt := k.out != nil && k.out.released || k.ins.covering(own.From) != nil, k.doubt
-	k.doubt = false
+	moving, doubt := k.out != nil && k.out.released || k.ins.covering(own.From) != nil, k.own.Doubted()
 	k.mu.Unlock()
 	if moving {
 		return true, nil // the new owner below is not aware of it yet, or is about to be this member; the end of the handoff wakes this task
 	}
 	below, known := k.below(own)
-	if known && below.alive && state.Pred == below.Owner && !doubt && !below.indirect {
+	if known && below.Alive && state.Pred == below.Owner && !doubt && !below.Indirect {
 		k.missing(false)
 		return true, nil
 	}
@@ -194,7 +181,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *terms.Ownership) (done bool
 		return false, err
 	}
 	below, known = k.below(own)
-	if known && below.alive {
+	if known && below.Alive {
 		// A member is between, or the ring has lost the owner, or the owner has claimed a range itself.
 		s, err := k.survey(ctx, below.Owner, own.From, chordevent.SpanRepair)
 		switch {
@@ -202,7 +189,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *terms.Ownership) (done bool
 			k.missing(false)
 			k.mu.Lock()
 			if s.own.Overlaps(*own) {
-				k.dispute(*s.own)
+				k.apply(k.own.Dispute(*s.own))
 			}
 			k.mu.Unlock()
 			return true, nil
@@ -219,11 +206,11 @@ func (k *Keeper) lookBelow(ctx context.Context, own *terms.Ownership) (done bool
 		case !errors.Is(err, terms.ErrDead):
 			return false, err
 		default:
-			below.alive = false
+			below.Alive = false
 		}
 	}
 	k.missing(true)
-	if known && !below.alive {
+	if known && !below.Alive {
 		if err := k.askAround(ctx, below.Ownership, own.From); err != nil {
 			return false, err
 		}
@@ -253,67 +240,28 @@ func (k *Keeper) lookBelow(ctx context.Context, own *terms.Ownership) (done bool
 }
 
 // askAround surveys concurrently the members affected by the death of an owner whose range is about to be taken over.
-// The other owners on its host have mostly ended with it, and their ranges would otherwise be taken over at the pace of
-// one time limit each; a host has at most MaxVirtualNodes members. Members whose identifier is in its range may own a
-// part of it by now, and the ring may not lead to them yet.
 func (k *Keeper) askAround(ctx context.Context, dead terms.Ownership, point chord.ID) error {
-	var others []chord.Peer
 	k.mu.Lock()
-	add := func(p chord.Peer) {
-		if p != dead.Owner && !k.unreachable(p) && !slices.Contains(others, p) {
-			others = append(others, p)
-		}
-	}
-	for _, known := range k.owners {
-		if known.Owner.Addr == dead.Owner.Addr {
-			add(known.Owner)
-		}
-	}
-	within := terms.Arc{From: dead.From, To: point}
-	for _, p := range k.member.Known() {
-		if within.Covers(p.ID) {
-			add(p)
-		}
-	}
+	others := k.own.Affected(dead, point, k.member.Known(), k.unreachable)
 	k.mu.Unlock()
 	_, _, err := k.surveyAll(ctx, others, point)
 	return err
 }
 
 // probeBelow surveys concurrently the owners of adjacent ranges below this member's, after some have just been taken
-// over from dead owners. Their number doubles each time: a failure that has ended one of a row has mostly ended many,
-// and they would otherwise cost one time limit after the other.
+// over from dead owners.
 func (k *Keeper) probeBelow(ctx context.Context, own *terms.Ownership) error {
 	k.mu.Lock()
-	if k.row == 0 {
-		k.mu.Unlock()
-		return nil
-	}
-	var next []chord.Peer
-	for _, o := range k.owners.down(own.From, maxBelow) {
-		if len(next) < k.row && o.Owner != k.self && !k.unreachable(o.Owner) {
-			next = append(next, o.Owner)
-		}
-	}
+	next := k.own.Row(own, k.unreachable)
 	k.mu.Unlock()
-	if len(next) < 2 {
-		return nil // the one right below is asked anyway
-	}
 	_, _, err := k.surveyAll(ctx, next, own.From)
 	return err
 }
 
-// neighbor is the table entry for the range right below this member's.
-type neighbor struct {
-	tableEntry
-	alive bool // neither it nor its host is taken for dead
-}
-
-func (k *Keeper) below(own *terms.Ownership) (neighbor, bool) {
+func (k *Keeper) below(own *terms.Ownership) (ownership.Neighbor, bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	known, ok := k.owners.covering(own.From)
-	return neighbor{known, !k.unreachable(known.Owner)}, ok
+	return k.own.Below(own, k.unreachable)
 }
 
 // inherit adds the range down to from to this member's own.
@@ -324,12 +272,7 @@ func (k *Keeper) inherit(ctx context.Context, own *terms.Ownership, from chord.I
 	}
 	k.mu.Lock()
 	if k.reg.Load() == own && k.ins.overlapping(terms.Arc{From: from, To: own.From}) == nil && (k.out == nil || !k.out.released) {
-		if own.Covers(from) || from == own.From {
-			from = k.self.ID // all the way around
-		}
-		k.takeOver(from, epoch)
-		k.requireRecovery(between...)
-		k.row = min(max(2*k.row, 2), maxBelow)
+		k.apply(k.own.Inherit(from, epoch, between))
 	}
 	k.mu.Unlock()
 	k.publishRegister(ctx)
@@ -352,23 +295,4 @@ func (k *Keeper) between(ctx context.Context, own *terms.Ownership) (list []chor
 		last, at = at, s.predecessor
 	}
 	return list, nil
-}
-
-// takeOver makes this member the owner of (from, its own identifier], at an epoch above all known ones, and marks the
-// range as needing recovery. mu is held.
-func (k *Keeper) takeOver(from chord.ID, epoch int64) {
-	k.abortOut()
-	if own := k.reg.Load(); own != nil {
-		epoch = max(epoch, own.Epoch)
-	}
-	next := terms.Ownership{Owner: k.self, From: from}
-	for _, known := range k.owners {
-		if known.Overlaps(next) {
-			epoch = max(epoch, known.Epoch)
-		}
-	}
-	next.Epoch = epoch + 1
-	k.owners.bury(next)
-	k.setRegister(&next)
-	k.requireRecovery()
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
@@ -53,8 +54,8 @@ type replica struct {
 // noteContact treats a call from a member as a sign that it is alive. mu is held.
 func (k *Keeper) noteContact(p chord.Peer) {
 	k.revived(p)
-	k.owners.alive(p)
-	k.silences.contact(p.Addr, k.env.Now())
+	k.own.Table.Alive(p)
+	k.own.Silences.Contact(p.Addr, k.env.Now())
 	if k.dead.Remove(p) {
 		k.repairDue.Set() // it may be a replica again
 	}
@@ -224,14 +225,11 @@ func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, opera
 	own, implausible := k.reg.Load(), false
 	if s.own != nil {
 		var known *terms.Ownership
-		if known, implausible = k.implausible(*s.own); implausible {
+		var effects ownership.Effects
+		if known, implausible, effects = k.own.Reported(*s.own, k.env.Now()); implausible {
 			err = k.refuseEpoch(p, *s.own, known)
-			if known != nil && known.Owner != k.self {
-				k.verifySoon(*known)
-			}
-		} else {
-			k.owners.learn(*s.own, k.env.Now())
 		}
+		k.apply(effects)
 	}
 	k.mu.Unlock()
 	if !implausible {
@@ -293,7 +291,7 @@ func (k *Keeper) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.S
 	if own := k.reg.Load(); own != nil {
 		a.Ownership = ownershipToWire(*own)
 	}
-	for _, known := range k.owners.down(point, 1+min(max(q.Below, 0), maxBelow)) {
+	for _, known := range k.own.Table.Down(point, 1+min(max(q.Below, 0), ownership.MaxBelow)) {
 		a.Claims = append(a.Claims, ownershipToWire(known))
 	}
 	a.Leaving = k.leaving

@@ -7,6 +7,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/kv/hlc"
+	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
@@ -138,10 +139,10 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 	k.mu.Lock()
 	v := k.admit(own, places)
 	if a.Leaving = k.leaving && own != nil && !version1(q.GetCall()); a.Leaving {
-		v = verdict{refused: true} // a replica here would not last: the owner takes another host
+		v = ownership.Verdict{Refused: true} // a replica here would not last: the owner takes another host
 	}
-	if !v.refused {
-		a.Accepted, a.Overlapped = true, v.overlapped
+	if !v.Refused {
+		a.Accepted, a.Overlapped = true, v.Overlapped
 		if len(q.Reservation) == requestIDSize {
 			k.budget.redeem([requestIDSize]byte(q.Reservation)) // the records may go into the reserve
 		}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 )
@@ -54,7 +55,7 @@ func drawReferralRing(t *testing.T, rt *rapid.T) *referralRing {
 			if rapid.Bool().Draw(rt, "invented") {
 				owner = chord.Peer{ID: id(rapid.IntRange(1, 100*n).Draw(rt, "id")), Addr: "nowhere", Incarnation: 1}
 			}
-			from, epoch := id(rapid.IntRange(1, 100*n).Draw(rt, "from")), rapid.Int64Range(1, maxLeap).Draw(rt, "epoch")
+			from, epoch := id(rapid.IntRange(1, 100*n).Draw(rt, "from")), rapid.Int64Range(1, ownership.MaxLeap).Draw(rt, "epoch")
 			list = append(list, ownershipToWire(terms.Ownership{Owner: owner, From: from, Epoch: epoch}))
 		}
 		return list
@@ -64,7 +65,7 @@ func drawReferralRing(t *testing.T, rt *rapid.T) *referralRing {
 		k, m := x.w.add(t, x.ranges[i], cfg)
 		m.keeper, m.state.Pred = k, peer((i+n-1)%n)
 		for _, o := range x.ranges[living : n-1] {
-			k.owners.learn(o, x.w.now)
+			k.own.Table.Learn(o, x.w.now)
 		}
 		r := &referrer{Keeper: k, draw: draw}
 		x.living, x.w.others[k.self.Addr] = append(x.living, r), r
@@ -74,7 +75,7 @@ func drawReferralRing(t *testing.T, rt *rapid.T) *referralRing {
 	m.keeper, m.state.Pred, x.k = k, peer(living-1), k
 	for _, o := range x.ranges[:n-1] {
 		if rapid.Bool().Draw(rt, "has been received") {
-			k.owners.learn(o, x.w.now)
+			k.own.Table.Learn(o, x.w.now)
 		}
 	}
 	return x
@@ -105,8 +106,8 @@ func TestReferralsOnlyMakeAMemberAsk(t *testing.T) {
 			rt.Errorf("it owns %v: all owners above %v are dead", own, nearest)
 		}
 		for _, r := range x.living {
-			if v := x.k.meet(*r.reg.Load()); v.refused {
-				rt.Errorf("the own report of %v is refused because of %v", r.self, v.conflict)
+			if v := x.k.meet(*r.reg.Load()); v.Refused {
+				rt.Errorf("the own report of %v is refused because of %v", r.self, v.Conflict)
 			}
 		}
 	})
@@ -130,14 +131,14 @@ func TestReferredOwnersAreAskedOnce(t *testing.T) {
 			if r.surveyed > 1 || i < len(asked) && r.surveyed == 0 {
 				rt.Errorf("%v was surveyed %d times", r.self, r.surveyed)
 			}
-			for _, known := range x.k.owners {
-				if known.Owner == r.self && (known.indirect || known.Epoch != r.reg.Load().Epoch) {
+			for _, known := range x.k.own.Table {
+				if known.Owner == r.self && (known.Indirect || known.Epoch != r.reg.Load().Epoch) {
 					rt.Errorf("entry %+v of a live owner of %v", known, r.reg.Load())
 				}
 			}
 		}
-		for _, known := range x.k.owners {
-			if known.indirect && !x.k.unreachable(known.Owner) {
+		for _, known := range x.k.own.Table {
+			if known.Indirect && !x.k.unreachable(known.Owner) {
 				rt.Errorf("indirect entry %v of an owner that has not been found dead", known.Ownership)
 			}
 		}

@@ -6,26 +6,41 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/otel/chordevent"
 )
 
 // setRegister changes the ownership register; nil empties it. mu is held. The caller publishes it after unlocking.
-func (k *Keeper) setRegister(own *terms.Ownership) {
-	old := k.reg.Load()
+func (k *Keeper) setRegister(own *terms.Ownership) { k.apply(k.own.Set(own)) }
+
+// apply does what a change of the register entails. mu is held; the caller publishes the register after unlocking.
+func (k *Keeper) apply(e ownership.Effects) {
+	if e.AbortHandoff {
+		k.abortOut()
+	}
+	if e.Changed {
+		k.registerChanged(e.Before, e.After)
+	}
+	if e.Recover {
+		k.requireRecovery(e.Sources...)
+	}
+	if e.Reconcile {
+		k.reconcileDue.Set()
+	}
+}
+
+// registerChanged informs all that depends on the register. mu is held.
+func (k *Keeper) registerChanged(before, own *terms.Ownership) {
 	k.reg.Store(own)
-	k.owned = k.owned || own != nil
 	k.announced = false
 	k.confirmed = time.Time{}
 	k.pruneUnsettled()
 	for i := range k.replicas {
 		k.replicas[i].synced = false // equal digests are valid for one extent and epoch of the range only
-		if own == nil || old == nil || !old.Contains(*own) {
+		if own == nil || before == nil || !before.Contains(*own) {
 			k.replicas[i].compared = false
 		}
-	}
-	if own == nil || old == nil {
-		k.ownerless = time.Time{}
 	}
 	if own == nil {
 		k.needsRecovery, k.sources, k.silent = false, nil, nil
@@ -46,81 +61,19 @@ func (k *Keeper) publishRegister(ctx context.Context) {
 	}
 }
 
-// A verdict is the result of receiving an ownership from its owner. Either it is refused, mostly because another one
-// stands, or it stands, and this member has given up what overlapped it.
-type verdict struct {
-	refused     bool
-	implausible bool
-	conflict    *terms.Ownership
-	overlapped  bool
-}
-
 // meet evaluates an ownership received from its owner. mu is held; the caller publishes the register, which may have
 // changed.
-func (k *Keeper) meet(o terms.Ownership) verdict {
-	if o.Owner.ID == k.self.ID {
-		return verdict{refused: true} // the call comes from an earlier incarnation of this member
-	}
-	if known, is := k.implausible(o); is {
-		_ = k.refuseEpoch(o.Owner, o, known)
-		return verdict{refused: true, implausible: true, conflict: known}
+func (k *Keeper) meet(o terms.Ownership) ownership.Verdict {
+	if v := k.own.Check(o); v.Refused {
+		if v.Implausible {
+			_ = k.refuseEpoch(o.Owner, o, v.Conflict)
+		}
+		return v
 	}
 	k.noteContact(o.Owner)
-	k.descend(o.Epoch)
-	own := k.reg.Load()
-	rival := own != nil && o.Overlaps(*own)
-	if rival && (own.Beats(o) || !k.yield(o)) {
-		k.requireRecovery(o.Owner) // until it yields, the other owner serves a part of this member's range
-		return verdict{refused: true, conflict: k.reg.Load()}
-	}
-	if winner, refused := k.owners.refuses(o); refused {
-		k.doubtEntry(winner, o.Epoch)
-		return verdict{refused: true, conflict: &winner}
-	}
-	k.owners.learn(o, k.env.Now())
-	return verdict{overlapped: rival}
-}
-
-// yield resolves an overlap with the range of a live owner whose ownership beats this member's, and reports whether the
-// other ownership stands unchanged. Each of two owners keeps the part that precedes it on the circle, up to the other
-// one. So this member gives up what lies below the other owner, if its range covers that owner. If the other's range
-// covers this member, this member was wrongly taken for dead: it takes its range back with a greater epoch and recovers
-// it, because the other owner has accepted writes meanwhile. If that happens repeatedly, because calls get through in
-// one direction only, it steps down and claims its range like a joiner. Its records of a range given up stay, as
-// orphaned replicas to be returned to the owner. mu is held.
-func (k *Keeper) yield(to terms.Ownership) (stands bool) {
-	own := k.reg.Load()
-	k.abortOut()
-	next := *own
-	next.Epoch = max(own.Epoch, to.Epoch) + 1
-	if own.Covers(to.Owner.ID) {
-		next.From = to.Owner.ID
-	}
-	if !to.Covers(k.self.ID) {
-		k.setRegister(&next)
-		return true
-	}
-	since := k.env.Now().Add(-k.fresh())
-	k.reclaims = slices.DeleteFunc(k.reclaims, func(at time.Time) bool { return at.Before(since) })
-	if len(k.reclaims) == maxReclaims {
-		k.reclaims = nil
-		k.setRegister(nil)
-		return true
-	}
-	k.reclaims = append(k.reclaims, k.env.Now())
-	k.setRegister(&next)
-	k.requireRecovery(to.Owner)
-	return false
-}
-
-// raise gives the present range a new epoch, above that of a contesting ownership that is outdated. mu is held.
-func (k *Keeper) raise(above int64) {
-	if own := k.reg.Load(); own != nil {
-		k.abortOut()
-		next := *own
-		next.Epoch = max(own.Epoch, above) + 1
-		k.setRegister(&next)
-	}
+	v, effects := k.own.Meet(o, k.env.Now())
+	k.apply(effects)
+	return v
 }
 
 // requireRecovery marks the range as needing recovery: other members, the sources if given, may hold records of it. mu
@@ -155,14 +108,6 @@ func (k *Keeper) revived(p chord.Peer) {
 	}
 }
 
-// dispute notes an ownership because of which this member's was refused. mu is held.
-func (k *Keeper) dispute(conflict terms.Ownership) {
-	if len(k.disputes) < maxDisputes && !slices.Contains(k.disputes, conflict) {
-		k.disputes = append(k.disputes, conflict)
-		k.reconcileDue.Set()
-	}
-}
-
 // resolveDisputes resolves ownerships that contest this member's, by asking the owners named. If that owner is dead, or
 // owns another range by now, the contesting ownership is outdated and a greater epoch supersedes it. If it does own the
 // range, one of the two yields.
@@ -171,8 +116,7 @@ func (k *Keeper) resolveDisputes(ctx context.Context) error {
 		return err
 	}
 	k.mu.Lock()
-	disputes := k.disputes
-	k.disputes = nil
+	disputes := k.own.Disputes()
 	k.mu.Unlock()
 	for _, conflict := range disputes {
 		if err := k.resolveDispute(ctx, conflict); err != nil {
@@ -200,15 +144,9 @@ func (k *Keeper) resolveDispute(ctx context.Context, conflict terms.Ownership) e
 		}
 	}
 	k.mu.Lock()
+	rival := k.own.Rival(theirs)
+	k.apply(k.own.Resolve(conflict, theirs, k.env.Now()))
 	own := k.reg.Load()
-	rival := own != nil && theirs != nil && theirs.Overlaps(*own)
-	switch {
-	case rival && theirs.Beats(*own):
-		k.yield(*theirs)
-	case own != nil && conflict.Beats(*own):
-		k.raise(conflict.Epoch)
-	}
-	own = k.reg.Load()
 	k.mu.Unlock()
 	k.publishRegister(ctx)
 	if rival && own != nil {

@@ -274,7 +274,7 @@ func (k *Keeper) recovered(asked []chord.Peer) {
 			k.silent = addSource(k.silent, p)
 		}
 	}
-	k.needsRecovery, k.sources, k.asking = false, nil, now.Add(k.fresh())
+	k.needsRecovery, k.sources, k.asking = false, nil, now.Add(fresh(k.cfg))
 	k.settleAll()
 	k.unsync()
 	for i := range k.replicas {

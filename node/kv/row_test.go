@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 )
 
@@ -25,15 +26,15 @@ func TestRowOfDeadOwnersIsAskedTogether(t *testing.T) {
 		m.keeper, m.lost = k, false
 		alive, _ := w.add(t, terms.Ownership{Owner: peer(1, "alive"), From: s.FromUint64(1000), Epoch: 1}, cfg)
 		m.state.Succ = []chord.Peer{alive.self}
-		n := rapid.IntRange(1, maxBelow).Draw(rt, "dead")
+		n := rapid.IntRange(1, ownership.MaxBelow).Draw(rt, "dead")
 		for i := range n {
 			from := 890 - 10*i
 			if i == n-1 {
 				from = 1
 			}
-			k.owners.learn(terms.Ownership{Owner: peer(900-10*i, fmt.Sprint("dead", i)), From: s.FromUint64(uint64(from)), Epoch: 1}, w.now)
+			k.own.Table.Learn(terms.Ownership{Owner: peer(900-10*i, fmt.Sprint("dead", i)), From: s.FromUint64(uint64(from)), Epoch: 1}, w.now)
 		}
-		k.owners.learn(terms.Ownership{Owner: alive.self, From: s.FromUint64(1000), Epoch: 1}, w.now)
+		k.own.Table.Learn(terms.Ownership{Owner: alive.self, From: s.FromUint64(1000), Epoch: 1}, w.now)
 		waits := 0
 		for range 3*n + 3 {
 			before := len(m.failed)

@@ -111,14 +111,14 @@ func TestATryThatWasNotAcknowledged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, a, b, own := pair(t)
 			later := terms.Ownership{Owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}, From: wideSpace().FromUint64(2), Epoch: own.Epoch + 1}
-			a.replicas[0].room = maxRoom // so nothing is reserved first
-			b.owners.learn(later, w.now) // so b refuses
+			a.replicas[0].room = maxRoom    // so nothing is reserved first
+			b.own.Table.Learn(later, w.now) // so b refuses
 			if got, err := a.Apply(t.Context(), apply(1, opPut, "one")); err != nil || got.Outcome != nodepb.ApplyResponse_OUTCOME_RETRY || !got.MaybeWritten {
 				t.Fatalf("first try: %v, %v", got, err)
 			}
 			id := wideSpace().Hash([]byte("k"))
 			first := a.store.Get(id, "k").Version
-			b.owners.forget(later.Owner)
+			b.own.Table.Forget(later.Owner)
 			w.now = w.now.Add(time.Second)
 			want, value := first, "one"
 			if superseded {
@@ -234,8 +234,8 @@ func TestEveryChangeOfOwnershipHasAGreaterEpoch(t *testing.T) {
 			k, m := w.add(t, terms.Ownership{Owner: high, From: mid.ID, Epoch: epochs.own}, cfg, low)
 			m.state.Pred = low
 			w.add(t, terms.Ownership{Owner: low, From: high.ID, Epoch: 1}, cfg)
-			k.owners.learn(terms.Ownership{Owner: mid, From: low.ID, Epoch: epochs.dead}, w.now) // there is no member at its address
-			k.owners.learn(terms.Ownership{Owner: low, From: high.ID, Epoch: 1}, w.now)
+			k.own.Table.Learn(terms.Ownership{Owner: mid, From: low.ID, Epoch: epochs.dead}, w.now) // there is no member at its address
+			k.own.Table.Learn(terms.Ownership{Owner: low, From: high.ID, Epoch: 1}, w.now)
 			if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil {
 				t.Fatal(err)
 			}
@@ -243,7 +243,7 @@ func TestEveryChangeOfOwnershipHasAGreaterEpoch(t *testing.T) {
 			if own.From != low.ID || own.Epoch <= max(epochs.own, epochs.dead) || !k.needsRecovery {
 				t.Errorf("it owns %v, needs recovery %t", own, k.needsRecovery)
 			}
-			if _, still := k.owners.covering(mid.ID); still {
+			if _, still := k.own.Table.Covering(mid.ID); still {
 				t.Error("the dead owner's entry is still there")
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/kv/termstest"
 	"chordconductor/node/nodepb"
@@ -260,7 +261,7 @@ func TestDeadOwnersRangeIsTakenAtOnce(t *testing.T) {
 		w := newFakeWorld()
 		k, m := w.add(t, own, Config{Space: termstest.Space(), Replicas: 2})
 		m.keeper = k
-		k.owners = ownershipTable{{Ownership: dead, received: w.now}}
+		k.own.Table = ownership.Table{{Ownership: dead, Received: w.now}}
 		if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil {
 			rt.Fatal(err)
 		}

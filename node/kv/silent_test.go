@@ -11,6 +11,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
@@ -176,9 +177,9 @@ func TestDeadHostIsTakenOverTogether(t *testing.T) {
 		witness, _ := w.add(t, terms.Ownership{Owner: peer(1, "witness"), From: s.FromUint64(1000), Epoch: 1}, cfg)
 		k, m := w.add(t, terms.Ownership{Owner: peer(1000, "a"), From: s.FromUint64(900), Epoch: 1}, cfg, witness.self)
 		m.keeper, m.state.Pred = k, witness.self
-		n := rapid.IntRange(1, maxBelow).Draw(rt, "members")
+		n := rapid.IntRange(1, ownership.MaxBelow).Draw(rt, "members")
 		for i := range n {
-			witness.owners.learn(terms.Ownership{Owner: peer(900-10*i, "dead"), From: s.FromUint64(uint64(890 - 10*i)), Epoch: 1}, w.now)
+			witness.own.Table.Learn(terms.Ownership{Owner: peer(900-10*i, "dead"), From: s.FromUint64(uint64(890 - 10*i)), Epoch: 1}, w.now)
 		}
 		const rounds = 3 // one to survey the ownerships, one to find one dead, one for the others
 		for i := range rounds + n {
@@ -209,7 +210,7 @@ func TestUnknownStretchesAreWaitedForTogether(t *testing.T) {
 		m.keeper, m.state.Pred = k, other.self
 		n := rapid.IntRange(1, 8).Draw(rt, "stretches")
 		for i := range n { // of ten each, dead owners of ten between them
-			k.owners.learn(terms.Ownership{Owner: peer(890-20*i, "dead"), From: s.FromUint64(uint64(880 - 20*i)), Epoch: 1}, w.now)
+			k.own.Table.Learn(terms.Ownership{Owner: peer(890-20*i, "dead"), From: s.FromUint64(uint64(880 - 20*i)), Epoch: 1}, w.now)
 		}
 		waited := time.Duration(0)
 		until := func(done func() bool) {
@@ -228,9 +229,9 @@ func TestUnknownStretchesAreWaitedForTogether(t *testing.T) {
 		if most := (ownerlessTime + 1) * cfg.CallLimit; waited > most {
 			rt.Errorf("%d ranges: waited for %v, want at most %v", n, waited, most)
 		}
-		until(func() bool { return k.ownerless.IsZero() })
+		until(func() bool { return k.own.Ownerless(w.now) > time.Hour })
 		w.now = w.now.Add(time.Hour)
-		k.owners = nil
+		k.own.Table = nil
 		m.state.Pred = peer(1, "nowhere")
 		k.setRegister(&terms.Ownership{Owner: k.self, From: s.FromUint64(900), Epoch: k.reg.Load().Epoch + 1})
 		if _, err := k.lookBelow(t.Context(), k.reg.Load()); err != nil || k.reg.Load().From != s.FromUint64(900) {
@@ -305,7 +306,7 @@ func TestSilentWitnessIsAskedAgain(t *testing.T) {
 				t.Fatalf("%v later: %v", w.now.Sub(time.Unix(1_000_000, 0)), got)
 			}
 		}
-		if most := 2 + int(a.fresh()/a.suspicion()); !lives && (asked < 3 || asked > most) {
+		if most := 2 + int(fresh(a.cfg)/a.suspicion()); !lives && (asked < 3 || asked > most) {
 			t.Errorf("asked %d times, want at most %d", asked, most)
 		}
 	}

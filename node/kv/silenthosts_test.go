@@ -2,7 +2,6 @@ package kv
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -10,50 +9,10 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 )
-
-// TestSilentHosts: a host is silent while queries to several of its members have ended without an answer, if it has sent
-// no message since these began. Both lists are bounded.
-func TestSilentHosts(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		const lasts = 10
-		var s hostSilences
-		now := time.Unix(1000, 0)
-		silent, until, contact := map[string]map[chord.Peer]bool{}, map[string]time.Time{}, map[string]time.Time{}
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			p := chord.Peer{ID: chord.ID{byte(rapid.IntRange(1, 3).Draw(t, "id"))}, Addr: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "host"), Incarnation: 1}
-			now = now.Add(time.Duration(rapid.IntRange(1, 6).Draw(t, "seconds")) * time.Second)
-			if rapid.IntRange(0, 3).Draw(t, "message") == 0 {
-				s.contact(p.Addr, now)
-				contact[p.Addr] = now
-				delete(silent, p.Addr)
-			} else {
-				began := now.Add(-time.Duration(rapid.IntRange(0, 6).Draw(t, "since")) * time.Second)
-				s.note(p, began, now.Add(lasts*time.Second))
-				if at, ok := contact[p.Addr]; !ok || at.Before(began) {
-					if silent[p.Addr] == nil {
-						silent[p.Addr] = map[chord.Peer]bool{}
-					}
-					silent[p.Addr][p], until[p.Addr] = true, now.Add(lasts*time.Second)
-				}
-			}
-			for _, addr := range []string{"a", "b"} {
-				if want := len(silent[addr]) >= silentMembers && until[addr].After(now); s.is(addr, now) != want {
-					t.Fatalf("host %s silent: %v, want %v", addr, !want, want)
-				}
-			}
-		}
-		for i := range 3 * maxSilentHosts {
-			s.contact(fmt.Sprint("c", i), now)
-			s.note(chord.Peer{Addr: fmt.Sprint("n", i)}, now, now)
-		}
-		if len(s.silent) > maxSilentHosts || len(s.contacts) > maxSilentHosts {
-			t.Errorf("%d silent hosts, %d contacts", len(s.silent), len(s.contacts))
-		}
-	})
-}
 
 // deadHost answers nothing, and counts which of its members are asked.
 type deadHost struct {
@@ -111,7 +70,7 @@ func TestMembersOfASilentHostAreNotAskedOneByOne(t *testing.T) {
 		if own := k.reg.Load(); own.From != first.ID {
 			rt.Errorf("it owns %v: all owners above %v are dead", own, first)
 		}
-		if len(host.asked) > silentMembers {
+		if len(host.asked) > ownership.SilentMembers {
 			rt.Errorf("%d of %d members were asked", len(host.asked), n)
 		}
 	})

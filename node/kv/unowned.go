@@ -26,10 +26,7 @@ func (k *Keeper) claimUnowned(ctx context.Context, began time.Time) (bool, error
 		return false, nil
 	}
 	k.mu.Lock()
-	if k.ownerless.IsZero() {
-		k.ownerless = began
-	}
-	waited := now.Sub(k.ownerless)
+	waited := k.own.Searched(began, now)
 	k.mu.Unlock()
 	patience := 2 * ownerlessTime * k.cfg.CallLimit
 	if alone := len(state.Live()) == 0; !alone && !(state.Pred.Real() && state.Pred.ID.Compare(k.self.ID) >= 0) {
@@ -45,39 +42,26 @@ func (k *Keeper) claimUnowned(ctx context.Context, began time.Time) (bool, error
 	k.mu.Lock()
 	switch {
 	case owned:
-		k.ownerless = time.Time{}
+		k.own.Found()
 	case k.reg.Load() == nil && len(k.ins) == 0 && !k.leaving:
-		k.takeOver(k.self.ID, 0)
+		k.apply(k.own.TakeOver(k.self.ID, 0))
 	}
 	k.mu.Unlock()
 	k.publishRegister(ctx)
 	return !owned, nil
 }
 
-// missing notes whether the range below this member's has a live owner. The time since then counts for all ranges
-// further down that turn out to have none: several owners may have died at once, and members that know of one range
-// have had the time to make the next known as well.
+// missing notes whether the range below this member's has a live owner.
 func (k *Keeper) missing(is bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	switch {
-	case !is:
-		k.ownerless, k.row = time.Time{}, 0
-	case k.ownerless.IsZero():
-		k.ownerless = k.env.Now()
-	}
+	k.own.Missing(is, k.env.Now())
 }
 
 // anyClaimed reports whether any owner in this member's ownership table may be alive.
 func (k *Keeper) anyClaimed(ctx context.Context, point chord.ID) (bool, error) {
-	var owners []chord.Peer
 	k.mu.Lock()
-	now := k.env.Now()
-	for _, known := range k.owners {
-		if !k.dead.Has(known.Owner, now) && known.Owner != k.self && !slices.Contains(owners, known.Owner) {
-			owners = append(owners, known.Owner)
-		}
-	}
+	owners := k.own.Others(k.dead, k.env.Now())
 	k.mu.Unlock()
 	_, errs, err := k.surveyAll(ctx, owners, point)
 	return slices.ContainsFunc(errs, func(err error) bool { return !errors.Is(err, terms.ErrDead) }), err
@@ -177,7 +161,7 @@ func (k *Keeper) inheritUnknown(ctx context.Context, own *terms.Ownership, pred 
 func (k *Keeper) waitedForOwner() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.env.Now().Sub(k.ownerless) >= ownerlessTime*k.cfg.CallLimit
+	return k.own.Ownerless(k.env.Now()) >= ownerlessTime*k.cfg.CallLimit
 }
 
 // restOrphaned takes over the rest of the circle for a member that is alone, after one owner after the other below it
@@ -222,11 +206,7 @@ func (k *Keeper) nearestBelow(ctx context.Context, own *terms.Ownership, pred ch
 	} // else alone, as far as can be seen
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, known := range k.owners {
-		if chord.Between(down, known.Owner.ID, own.From) {
-			down = known.Owner.ID
-		}
-	}
+	down = k.own.Nearest(down, own)
 	return &down, nil
 }
 
@@ -246,7 +226,7 @@ func (k *Keeper) ownerBefore(ctx context.Context, own *terms.Ownership, pred cho
 			return nil, err
 		case s.own != nil && s.own.Overlaps(*own):
 			k.mu.Lock()
-			k.dispute(*s.own)
+			k.apply(k.own.Dispute(*s.own))
 			k.mu.Unlock()
 			return nil, nil
 		case s.own != nil:

@@ -29,7 +29,7 @@ func version1(header interface{ GetVersion() uint32 }) bool { return header.GetV
 func (k *Keeper) heldOwnership(c *heldRange) *nodepb.Ownership {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if known, ok := k.owners.covering(c.To); ok && known.Owner == c.owner {
+	if known, ok := k.own.Table.Covering(c.To); ok && known.Owner == c.owner {
 		return ownershipToWire(known.Ownership)
 	}
 	return nil

@@ -52,7 +52,7 @@ func TestLeaverAtVersion1(t *testing.T) {
 			}
 		}
 		own.Epoch = rapid.Int64Range(1, 3).Draw(rt, "known epoch")
-		b.owners.learn(own, w.now)
+		b.own.Table.Learn(own, w.now)
 		b.Leaving(t.Context(), true)
 		if err := b.drain(t.Context(), w.now.Add(time.Minute)); err != nil {
 			rt.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
@@ -94,11 +95,11 @@ func ownershipToWire(o terms.Ownership) *nodepb.Ownership {
 }
 
 // conflictToWire encodes why an ownership is refused.
-func conflictToWire(v verdict) (conflict *nodepb.Ownership, implausible bool) {
-	if v.conflict != nil {
-		conflict = ownershipToWire(*v.conflict)
+func conflictToWire(v ownership.Verdict) (conflict *nodepb.Ownership, implausible bool) {
+	if v.Conflict != nil {
+		conflict = ownershipToWire(*v.Conflict)
 	}
-	return conflict, v.implausible
+	return conflict, v.Implausible
 }
 
 // maxExpires, in Unix milliseconds, is greater than any TTL yields, and keeps sums with a lifetime from overflowing.
@@ -178,7 +179,7 @@ func surveyFromWire(space chord.Space, a *nodepb.SurveyResponse) (s survey, err 
 	if s.predecessor, err = peerFromWire(space, a.Predecessor); err != nil {
 		return s, err
 	}
-	if n := max(len(a.Successors), len(a.Hosts)); len(a.Claims) > maxTableEntries || n > chordevent.MaxSuccessors {
+	if n := max(len(a.Successors), len(a.Hosts)); len(a.Claims) > ownership.MaxEntries || n > chordevent.MaxSuccessors {
 		return s, fmt.Errorf("survey with %d ownerships and lists of up to %d peers: too many", len(a.Claims), n)
 	}
 	for _, c := range a.Claims {

@@ -20,7 +20,7 @@ func TestDeadOwnersRangeIsNotTakenFromTheLiving(t *testing.T) {
 		cfg := Config{Space: s, Replicas: 2}
 		k, m := w.add(t, terms.Ownership{Owner: peer(100, "a"), From: at(50), Epoch: 1}, cfg)
 		m.keeper = k
-		k.owners.learn(terms.Ownership{Owner: peer(50, "dead"), From: at(10), Epoch: 3}, w.now)
+		k.own.Table.Learn(terms.Ownership{Owner: peer(50, "dead"), From: at(10), Epoch: 3}, w.now)
 		nearest := 10
 		for i, end := range rapid.SliceOfNDistinct(rapid.IntRange(11, 49), 0, 4, rapid.ID).Draw(rt, "others") {
 			other, _ := w.add(t, terms.Ownership{Owner: peer(end, string(rune('b'+i))), From: at(end - 1), Epoch: 4}, cfg)

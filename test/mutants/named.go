@@ -39,7 +39,7 @@ var nodeRules = []named{
 	{"dead-hops-not-skipped", "node/chord/hops.go", "		if dead != nil && dead(*p) {\n			continue\n		}\n		if !final {", "		if !final {"},
 	{"key-at-its-own-identifier-not-owned", "node/kv/terms/ownership.go", "func (a Arc) Covers(id chord.ID) bool { return chord.Owns(a.From, id, a.To) }", "func (a Arc) Covers(id chord.ID) bool { return id != a.To && chord.Owns(a.From, id, a.To) }"},
 	{"greater-epoch-loses", "node/kv/terms/ownership.go", "	if c := cmp.Compare(o.Epoch, p.Epoch); c != 0 {\n		return c > 0", "	if c := cmp.Compare(o.Epoch, p.Epoch); c != 0 {\n		return c < 0"},
-	{"takeover-at-the-same-epoch", "node/kv/ownershipreconciler.go", "next.Epoch = epoch + 1", "next.Epoch = epoch"},
+	{"takeover-at-the-same-epoch", "node/kv/ownership/register.go", "next.Epoch = epoch + 1", "next.Epoch = epoch"},
 	{"move-at-the-same-epoch", "node/kv/handoff_send.go", "k.beginOut(from, from.ID, own.Epoch+1, reason)", "k.beginOut(from, from.ID, own.Epoch, reason)"},
 	{"older-record-replaces", "node/kv/records.go", "	if !r.Newer(old) {\n		return false, nil\n	}\n", ""},
 	{"version-not-observed", "node/kv/hlc/clock.go", "		if stamp <= last || c.last.CompareAndSwap(last, stamp) {", "		if true || stamp <= last {"},
