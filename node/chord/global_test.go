@@ -2,21 +2,12 @@ package chord_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
 )
-
-func breached(g *chord.Global, r int) []string {
-	var out []string
-	for _, b := range g.Breaches(r) {
-		out = append(out, b.Condition)
-	}
-	return out
-}
 
 func TestIdealRing(t *testing.T) {
 	s := space(t, 6)
@@ -31,101 +22,6 @@ func TestIdealRing(t *testing.T) {
 			if err := g.Invariant(r); (err == nil) != (n > r) {
 				t.Errorf("%d members, r = %d: %v", n, r, err)
 			}
-		}
-	}
-}
-
-func TestRingErrorOfOneMember(t *testing.T) {
-	s := space(t, 6)
-	for _, c := range []struct {
-		what string
-		edit func(*chord.State) // member 21 of ... 8 14 21 32 38 42 ..., r = 3
-		want int
-	}{
-		{"predecessor one too far", func(m *chord.State) { m.Pred = peer(s, 8) }, 1},
-		{"predecessor three too far", func(m *chord.State) { m.Pred = peer(s, 56) }, 3},
-		{"predecessor unknown", func(m *chord.State) { m.Pred = chord.Peer{} }, 10},
-		{"predecessor dead", func(m *chord.State) { m.Pred = peer(s, 20) }, 11},
-		{"predecessor of another incarnation", func(m *chord.State) { m.Pred = incarnation(s, 14, 7) }, 11},
-		{"head one too far", func(m *chord.State) { m.Succ = list(s, 21, 3, 38, 42, 48) }, 1},
-		{"head dead", func(m *chord.State) { m.Succ = list(s, 21, 3, 30, 32, 38) }, 13},
-		{"no successor", func(m *chord.State) { m.Succ = list(s, 21, 3) }, 12},
-		{"last entry missing", func(m *chord.State) { m.Succ = list(s, 21, 3, 32, 38) }, 1},
-		{"a dead entry", func(m *chord.State) { m.Succ = list(s, 21, 3, 32, 35, 38) }, 2},
-	} {
-		ring := idealRing(s, 3, paperRing...)
-		c.edit(&ring[3])
-		g := chord.Observe(ring)
-		each, total := g.RingError(s)
-		// Member 14 is the only one whose list is compared with member 21's.
-		elsewhere := 0
-		for i, e := range each {
-			if i != 2 && i != 3 {
-				elsewhere += e
-			}
-		}
-		if each[3] != c.want || elsewhere != 0 || total != each[2]+each[3] || g.Ideal(s) {
-			t.Errorf("%s: error %v, want %d at rank 3", c.what, each, c.want)
-		}
-	}
-}
-
-func TestBreaches(t *testing.T) {
-	s := space(t, 6)
-	ring := func(pairs ...[]uint64) *chord.Global {
-		var states []chord.State
-		for _, p := range pairs {
-			states = append(states, chord.State{Self: peer(s, p[0]), Succ: list(s, p[0], 2, p[1:]...)})
-		}
-		return chord.Observe(states)
-	}
-	for _, c := range []struct {
-		what string
-		g    *chord.Global
-		want []string
-	}{
-		{"sound", ring([]uint64{10, 20, 30}, []uint64{20, 30, 10}, []uint64{30, 10, 20}), nil},
-		{"an appendage", ring([]uint64{10, 20, 30}, []uint64{20, 30, 10}, []uint64{30, 10, 20}, []uint64{15, 20, 30}), nil},
-		{"a dead successor", ring([]uint64{10, 20, 30}, []uint64{20, 30, 10}, []uint64{30, 5, 10}, []uint64{40, 5, 6}),
-			[]string{chord.LiveSuccessor, chord.ConnectedAppendages}},
-		{"a member skipped", ring([]uint64{10, 30, 10}, []uint64{20, 30, 10}, []uint64{30, 10, 20}), []string{chord.EnoughPrincipals}},
-		{"two rings", ring([]uint64{10, 20}, []uint64{20, 10}, []uint64{30, 40}, []uint64{40, 30}),
-			[]string{chord.EnoughPrincipals, chord.OneOrderedRing}},
-		{"twice around", ring([]uint64{10, 30}, []uint64{20, 40}, []uint64{30, 20}, []uint64{40, 10}),
-			[]string{chord.EnoughPrincipals, chord.OneOrderedRing}},
-	} {
-		if got := breached(c.g, 2); !slices.Equal(got, c.want) {
-			t.Errorf("%s: %v, want %v", c.what, got, c.want)
-		}
-		if err := c.g.Invariant(2); err != nil && !strings.Contains(err.Error(), c.want[0]) {
-			t.Errorf("%s: %v", c.what, err)
-		}
-	}
-	if b := chord.Observe(nil).Breaches(2); b != nil {
-		t.Errorf("no members at all: %v", b)
-	}
-}
-
-func TestListBreaches(t *testing.T) {
-	s := space(t, 6)
-	for what, c := range map[string]struct {
-		succ []chord.Peer
-		want []string
-	}{
-		"sound":                        {peers(s, 20, 30, 5), nil},
-		"placeholders":                 {list(s, 10, 3, 20), nil},
-		"out of order":                 {peers(s, 30, 20, 40), []string{chord.OrderedSuccessorLists}},
-		"past its owner":               {peers(s, 30, 5, 20), []string{chord.OrderedSuccessorLists}},
-		"twice":                        {peers(s, 20, 20, 30), []string{chord.NoDuplicates}},
-		"its owner in it":              {peers(s, 20, 10, 30), []string{chord.NoDuplicates}},
-		"two incarnations of a member": {[]chord.Peer{peer(s, 20), incarnation(s, 20, 2), peer(s, 30)}, []string{chord.NoDuplicates}},
-	} {
-		var got []string
-		for _, b := range chord.ListBreaches(chord.State{Self: peer(s, 10), Succ: c.succ}) {
-			got = append(got, b.Condition)
-		}
-		if !slices.Equal(got, c.want) {
-			t.Errorf("%s: %v, want %v", what, got, c.want)
 		}
 	}
 }
