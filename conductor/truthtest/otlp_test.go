@@ -231,7 +231,7 @@ func (r *realRing) add(listen string) string {
 	})
 	fail(err)
 	h.telemetry.OnRecovery(h.Recovered)
-	h.env.Serve(h.layer.ServeRing(h), h.layer.ServeKeys(h), nil)
+	h.env.Serve(h, h, h.layer.Serve, nil)
 	r.mu.Lock()
 	r.hosts = append(r.hosts, h)
 	r.mu.Unlock()

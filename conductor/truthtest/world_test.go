@@ -162,7 +162,7 @@ func (w *world) addAt(addr string) *host {
 		panic(err)
 	}
 	h.path.recover = h.Recovered
-	sim.Serve(h.layer.ServeRing(h), h.layer.ServeKeys(h))
+	sim.Serve(h, h, h.layer.Serve)
 	w.hosts = append(w.hosts, h)
 	if _, err := h.Start(w.plan.virtual); err != nil {
 		panic(err)

@@ -91,7 +91,7 @@ func serve(t *testing.T, s *store, settings access.Settings) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	e.Serve(s, s, func(r grpc.ServiceRegistrar) { nodepb.RegisterKVServer(r, s) })
+	e.Serve(s, s, nil, func(r grpc.ServiceRegistrar) { nodepb.RegisterKVServer(r, s) })
 	return e.Address()
 }
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"chordconductor/node/nodepb"
+	"google.golang.org/grpc"
 )
 
 var (
@@ -37,12 +37,11 @@ type Env interface {
 	Uint64() uint64
 	// NewSignal makes a signal on which a task can wait.
 	NewSignal() Signal
-	// Ring and Keys give access to the services of the host at an address. Every call on the result ends within limit,
-	// or somewhat later on a host that is late itself: with the answer, an answer's gRPC status error, or ErrTimeout.
-	// In a simulated world messages are passed by reference: after sending or answering, a message and what it points
-	// to must not be changed.
-	Ring(addr string, limit time.Duration) nodepb.RingServer
-	Keys(addr string, limit time.Duration) nodepb.KeysServer
+	// Conn gives access to the host at an address; see Ring and Keys. Every call on the result ends within limit, or
+	// somewhat later on a host that is late itself: with the answer, an answer's gRPC status error, or ErrTimeout.
+	// In a simulated world messages are passed by reference: after sending or answering, what a message points to must
+	// not be changed.
+	Conn(addr string, limit time.Duration) grpc.ClientConnInterface
 }
 
 // A Signal is a latch with one waiter or more: Set wakes all tasks that wait now, or makes the next Wait return

@@ -98,7 +98,7 @@ func (h *Host) open() error {
 	h.kv = service.NewKV(h.members, cfg.Version)
 	h.Keys = client.InProcess(h.kv)
 	h.env.SetReady(false)
-	h.env.Serve(layer.ServeRing(h.members), layer.ServeKeys(h.members), func(s grpc.ServiceRegistrar) {
+	h.env.Serve(h.members, h.members, layer.Serve, func(s grpc.ServiceRegistrar) {
 		nodepb.RegisterKVServer(s, h.kv)
 		nodepb.RegisterHostServer(s, service.NewControl(h.members, h.env, layer, gate, cfg.Access.ControlToken))
 	})

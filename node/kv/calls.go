@@ -16,11 +16,11 @@ import (
 // ask calls a peer, and repeats the call if there is no answer, up to CallTries. A peer that answers no try, or whose
 // answer comes from another incarnation, is reported to the member as failed in the operation.
 func ask[A interface{ GetReply() *nodepb.Reply }](k *Keeper, ctx context.Context, p chord.Peer, operation string, limit time.Duration,
-	call func(nodepb.KeysServer, *nodepb.Call) (A, error)) (A, error) {
+	call func(nodepb.KeysClient, *nodepb.Call) (A, error)) (A, error) {
 	var none A
 	began := k.env.Now()
 	for try := 1; ; try++ {
-		a, err := call(k.env.Keys(p.Addr, limit), k.member.Call(p))
+		a, err := call(env.Keys(k.env, p.Addr, limit), k.member.Call(p))
 		switch {
 		case err == nil:
 			k.noteHost(p.Addr)

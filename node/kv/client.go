@@ -157,7 +157,7 @@ func (k *Keeper) applyAt(ctx context.Context, owner chord.Peer, q *nodepb.ApplyR
 // been carried out: the repeated call states that, and its answer cannot rule it out.
 func (k *Keeper) callApply(ctx context.Context, to chord.Peer, q *nodepb.ApplyRequest, forwards int32, released string) (*nodepb.ApplyResponse, error) {
 	calls := 0
-	a, err := ask(k, ctx, to, operationName(q.Operation), k.applyLimit(), func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ApplyResponse, error) {
+	a, err := ask(k, ctx, to, operationName(q.Operation), k.applyLimit(), func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.ApplyResponse, error) {
 		calls++
 		return keys.Apply(ctx, &nodepb.ApplyRequest{
 			Call: call, RequestId: q.RequestId, Operation: q.Operation, Key: q.Key, Value: q.Value, TtlMillis: q.TtlMillis,

@@ -138,7 +138,7 @@ func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *terms.Ownership
 	}
 	k.mu.Unlock()
 	sent := k.env.Now()
-	a, err := ask(k, ctx, p, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.CompareResponse, error) {
+	a, err := ask(k, ctx, p, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.CompareResponse, error) {
 		return keys.Compare(ctx, &nodepb.CompareRequest{Call: call, Ownership: q.Ownership, Arcs: q.Arcs})
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/node/chord"
@@ -43,58 +44,39 @@ func (w *fakeWorld) Go(ctx context.Context, task func(context.Context)) error {
 	return nil
 }
 
-func (w *fakeWorld) Ring(string, time.Duration) nodepb.RingServer {
-	panic("a keeper makes no ring calls")
-}
-
-func (w *fakeWorld) Keys(addr string, _ time.Duration) nodepb.KeysServer {
-	if other := w.others[addr]; other != nil {
-		return other
-	}
-	if k := w.keepers[addr]; k != nil {
-		if w.older[addr] {
-			return olderKeys{counted{w, k}}
+func (w *fakeWorld) Conn(addr string, _ time.Duration) grpc.ClientConnInterface {
+	return env.Call(func(ctx context.Context, method string, request, answer any) error {
+		var service nodepb.KeysServer
+		switch {
+		case w.others[addr] != nil:
+			service = w.others[addr]
+		case w.keepers[addr] == nil:
+			service = nowhere{}
+		case w.older[addr]:
+			service = olderKeys{w.keepers[addr]}
+		default:
+			service = w.keepers[addr]
 		}
-		return counted{w, k}
-	}
-	return nowhere{}
+		received, err := env.NewServices(nodepb.UnimplementedRingServer{}, service, nil).Answer(ctx, method, request)
+		if w.keepers[addr] != nil {
+			w.calls++
+			w.bytes += proto.Size(request.(proto.Message))
+		}
+		if err != nil {
+			return err
+		}
+		env.Share(answer, received)
+		if w.keepers[addr] != nil {
+			w.bytes += proto.Size(answer.(proto.Message))
+		}
+		return nil
+	})
 }
 
 type fakeSignal struct{}
 
 func (fakeSignal) Set()                     {}
 func (fakeSignal) Wait(time.Duration) error { return nil }
-
-// counted counts the calls and bytes of a comparison.
-type counted struct {
-	w *fakeWorld
-	*Keeper
-}
-
-func (c counted) count(messages ...proto.Message) {
-	c.w.calls++
-	for _, m := range messages {
-		c.w.bytes += proto.Size(m)
-	}
-}
-
-func (c counted) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
-	a, err := c.Keeper.Compare(ctx, q)
-	c.count(q, a)
-	return a, err
-}
-
-func (c counted) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
-	a, err := c.Keeper.Replicate(ctx, q)
-	c.count(q, a)
-	return a, err
-}
-
-func (c counted) Fetch(ctx context.Context, q *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
-	a, err := c.Keeper.Fetch(ctx, q)
-	c.count(q, a)
-	return a, err
-}
 
 // nowhere is an address without a member.
 type nowhere struct{ nodepb.UnimplementedKeysServer }

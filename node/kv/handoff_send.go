@@ -329,7 +329,7 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 		}
 	}
 	grant := ownershipToWire(m.grant)
-	a, err := ask(k, ctx, m.receiver, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.MoveResponse, error) {
+	a, err := ask(k, ctx, m.receiver, operation, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.MoveResponse, error) {
 		return keys.Move(ctx, &nodepb.MoveRequest{
 			Call: call, MoveId: m.id, Phase: q.Phase, Grant: grant, RangeTo: m.To[:],
 			Reason: reasonToWire(m.reason), Records: q.Records, Write: q.Write, UnsettledKeys: unsettled,

@@ -138,7 +138,7 @@ func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
 		k.mu.Unlock()
 		var q *nodepb.DiscardRequest
 		named := k.heldOwnership(c)
-		a, err := ask(k, ctx, c.owner, chordevent.SpanLeave, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
+		a, err := ask(k, ctx, c.owner, chordevent.SpanLeave, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
 			q = &nodepb.DiscardRequest{Call: call, Ownership: named, Leaving: true, Held: wire, Compared: c.known && c.digest == held.Digest}
 			return keys.Discard(ctx, q)
 		})

@@ -131,7 +131,7 @@ func (k *Keeper) returnOrphanedReplicas(ctx context.Context, own terms.Ownership
 	if k.reg.Load() == nil {
 		return false, nil // this member may be about to claim the range itself
 	}
-	a, err := ask(k, ctx, own.Owner, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
+	a, err := ask(k, ctx, own.Owner, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
 		return keys.Discard(ctx, &nodepb.DiscardRequest{Call: call, Ownership: ownershipToWire(own)})
 	})
 	if err != nil || !a.Granted {

@@ -115,7 +115,7 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 		k.mu.Lock()
 		k.own.Claimed(owner)
 		k.mu.Unlock()
-		a, err := ask(k, ctx, owner, chordevent.SpanKeysMove, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ClaimResponse, error) {
+		a, err := ask(k, ctx, owner, chordevent.SpanKeysMove, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.ClaimResponse, error) {
 			return keys.Claim(ctx, &nodepb.ClaimRequest{Call: call, Again: again})
 		})
 		if err != nil {

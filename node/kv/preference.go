@@ -203,7 +203,7 @@ type survey struct {
 
 // survey asks a member for its report, and learns its own ownership from it. What it reports of others are referrals.
 func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, operation string, also ...func(*nodepb.SurveyRequest)) (survey, error) {
-	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.SurveyResponse, error) {
+	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.SurveyResponse, error) {
 		q := &nodepb.SurveyRequest{Call: call, Point: point[:]}
 		for _, set := range also {
 			set(q)

@@ -73,7 +73,7 @@ func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *terms.Ownership
 		wire = ownershipToWire(*own)
 	}
 	sent := k.env.Now()
-	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(keys nodepb.KeysServer, call *nodepb.Call) (*nodepb.ReplicateResponse, error) {
+	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.ReplicateResponse, error) {
 		return keys.Replicate(ctx, &nodepb.ReplicateRequest{
 			Call: call, Ownership: wire, Records: q.Records, Drop: q.Drop, Reserve: q.Reserve, Reservation: q.Reservation,
 		})
@@ -220,7 +220,7 @@ func (k *Keeper) fetch(ctx context.Context, p chord.Peer, keys []string, operati
 	for i, key := range keys {
 		wanted[key], list[i] = true, []byte(key)
 	}
-	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(s nodepb.KeysServer, call *nodepb.Call) (*nodepb.FetchResponse, error) {
+	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(s nodepb.KeysClient, call *nodepb.Call) (*nodepb.FetchResponse, error) {
 		return s.Fetch(ctx, &nodepb.FetchRequest{Call: call, Keys: list})
 	})
 	if err != nil {

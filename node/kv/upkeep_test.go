@@ -108,7 +108,7 @@ func TestSweepsSlowDown(t *testing.T) {
 	b = third
 	rec := record(wideSpace(), 1, 5)
 	merged(t, b, rec)
-	w.others["a"] = noDiscard{counted{w, a}}
+	w.others["a"] = noDiscard{a}
 	for _, want := range []time.Duration{time.Second, 3 * time.Second, 7 * time.Second} {
 		round()
 		if want = min(want, b.cfg.SyncInterval); b.sweepGap != want {
@@ -118,7 +118,7 @@ func TestSweepsSlowDown(t *testing.T) {
 }
 
 // noDiscard is an owner that never lets a replica be dropped.
-type noDiscard struct{ counted }
+type noDiscard struct{ *Keeper }
 
 func (d noDiscard) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
 	a, err := d.Keeper.Discard(ctx, q)
@@ -155,7 +155,7 @@ func TestSettledWritesAreNotListed(t *testing.T) {
 }
 
 // lostCommit is a receiver whose answer to a COMMIT is lost.
-type lostCommit struct{ counted }
+type lostCommit struct{ *Keeper }
 
 func (l lostCommit) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
 	a, err := l.Keeper.Move(ctx, q)
@@ -172,7 +172,7 @@ func TestHandoffToASilentReceiverIsDone(t *testing.T) {
 	peerA, peerB := chord.Peer{ID: s.FromUint64(1), Addr: "a", Incarnation: 1}, chord.Peer{ID: s.Hash([]byte("b")), Addr: "b", Incarnation: 1}
 	a, _ := w.add(t, terms.Ownership{Owner: peerA, From: peerA.ID, Epoch: 1}, Config{Space: s, Replicas: 2}, peerB)
 	b, _ := w.add(t, terms.Ownership{Owner: peerB}, a.cfg, peerA)
-	w.others["b"] = lostCommit{counted{w, b}}
+	w.others["b"] = lostCommit{b}
 	moving := 0
 	for n := range 50 {
 		rec := record(s, n, 1)
@@ -202,7 +202,7 @@ func TestHandoffToASilentReceiverIsDone(t *testing.T) {
 
 // abortWatch is a receiver that does not answer a PREPARE, and notes the phases that it receives.
 type abortWatch struct {
-	counted
+	*Keeper
 	phases *[]nodepb.MoveRequest_Phase
 }
 
@@ -219,7 +219,7 @@ func (a abortWatch) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.Mo
 func TestReceiverLearnsOfAFailedHandoff(t *testing.T) {
 	w, a, b, own := pair(t)
 	var phases []nodepb.MoveRequest_Phase
-	w.others["b"] = abortWatch{counted{w, b}, &phases}
+	w.others["b"] = abortWatch{b, &phases}
 	if _, err := a.Claim(t.Context(), &nodepb.ClaimRequest{Call: b.member.Call(a.self)}); err != nil {
 		t.Fatal(err)
 	}

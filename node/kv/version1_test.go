@@ -15,7 +15,7 @@ import (
 )
 
 // olderKeys answers a Discard as version 1 does: by the ownership named, and with yes or no.
-type olderKeys struct{ counted }
+type olderKeys struct{ *Keeper }
 
 func (o olderKeys) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
 	a, err := o.Keeper.Discard(ctx, &nodepb.DiscardRequest{

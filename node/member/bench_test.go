@@ -33,7 +33,7 @@ func benchmarkLookup(b *testing.B, mode member.Mode) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	e.Serve(h, h, nil)
+	e.Serve(h, h, nil, nil)
 	if _, err := h.Start(64); err != nil {
 		b.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func settled(b *testing.B, cfg member.Config, size int) (*simWorld, []*member.Ho
 		if err != nil {
 			b.Fatal(err)
 		}
-		e.Serve(h, h)
+		e.Serve(h, h, nil)
 		if _, err := h.Start(1); err != nil {
 			b.Fatal(err)
 		}

@@ -170,7 +170,7 @@ const (
 // ask makes one maintenance query. It repeats the query after BUSY, and makes it up to CallTries times if there is no
 // answer. With holding the query copies the peer's pointers: the member answers BUSY itself from sending until the
 // answer is applied, but not while it pauses between tries, or two members that query each other would wait forever.
-func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, call func(nodepb.RingServer) (A, error)) (A, chord.Peer, error) {
+func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, call func(nodepb.RingClient) (A, error)) (A, chord.Peer, error) {
 	var none A
 	busy, unanswered, pause := 0, 0, busyPause
 	for {
@@ -181,7 +181,7 @@ func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, c
 			m.asked.Store(&p)
 			m.busy.Store(true)
 		}
-		a, err := call(m.env.Ring(p.Addr, m.host.cfg.CallLimit))
+		a, err := call(env.Ring(m.env, p.Addr, m.host.cfg.CallLimit))
 		timeout := errors.Is(err, env.ErrTimeout)
 		self, err := verifyAnswer(m, ctx, p, a, err)
 		if err == nil {
@@ -211,7 +211,7 @@ func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, c
 }
 
 func (m *Member) ping(ctx context.Context, p chord.Peer) (*nodepb.PingResponse, chord.Peer, error) {
-	return ask(m, ctx, p, false, func(r nodepb.RingServer) (*nodepb.PingResponse, error) {
+	return ask(m, ctx, p, false, func(r nodepb.RingClient) (*nodepb.PingResponse, error) {
 		return r.Ping(ctx, &nodepb.PingRequest{Call: m.Call(p)})
 	})
 }
@@ -235,7 +235,7 @@ func (m *Member) neighbors(ctx context.Context, p chord.Peer) (chord.Neighbors, 
 
 // pointers copies a peer's pointers, like neighbors; only with holding does the member answer BUSY until apply.
 func (m *Member) pointers(ctx context.Context, p chord.Peer, holding bool) (chord.Neighbors, error) {
-	a, self, err := ask(m, ctx, p, holding, func(r nodepb.RingServer) (*nodepb.NeighborsResponse, error) {
+	a, self, err := ask(m, ctx, p, holding, func(r nodepb.RingClient) (*nodepb.NeighborsResponse, error) {
 		return r.Neighbors(ctx, &nodepb.NeighborsRequest{Call: m.Call(p)})
 	})
 	if err != nil {

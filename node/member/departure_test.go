@@ -88,7 +88,7 @@ func TestLeaverDepartsWhereverItsReceiverIs(t *testing.T) {
 			if err != nil {
 				rt.Fatal(err)
 			}
-			e.Serve(h, h)
+			e.Serve(h, h, nil)
 			started, err := h.Start(1)
 			if err != nil {
 				rt.Fatal(err)

@@ -2,7 +2,7 @@
 //
 //	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0", Tracer: …})   // or (*simenv.World).Host
 //	h, err := member.NewHost(member.Config{Join: seeds}, e.Address(), e, telemetry)
-//	e.Serve(h, h, nil)
+//	e.Serve(h, h, nil, nil)
 //	members, err := h.Start(8)            // virtual nodes; they join by themselves
 //	found, err := h.Any().Find(ctx, key, member.Recursive)
 //	err = h.Leave(ctx)                    // graceful; or h.Crash()

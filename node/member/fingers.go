@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -80,7 +81,7 @@ func (m *Member) askFinger(r *round, slot int) (chord.Peer, error) {
 	now := m.now.Load()
 	start := m.host.space.FingerStart(m.self.ID, slot)
 	if p := now.fingers.At(slot); p.Real() {
-		a, err := m.env.Ring(p.Addr, m.host.cfg.CallLimit).FindNext(r.ctx, &nodepb.FindNextRequest{Call: m.Call(p), Key: start[:], Final: true})
+		a, err := env.Ring(m.env, p.Addr, m.host.cfg.CallLimit).FindNext(r.ctx, &nodepb.FindNextRequest{Call: m.Call(p), Key: start[:], Final: true})
 		if _, err := verifyAnswer(m, r.ctx, p, a, err); err == nil && a.Owner {
 			return p, nil
 		} else if isStop(err) {

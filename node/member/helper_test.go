@@ -60,7 +60,7 @@ func (w grpcWorld) host(t *testing.T, cfg member.Config) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Serve(layer.ServeRing(h), layer.ServeKeys(h), nil)
+	e.Serve(h, h, layer.Serve, nil)
 	stop := func() {
 		h.Crash()
 		e.Close()
@@ -126,7 +126,7 @@ func (w *simWorld) hostAt(t *testing.T, cfg member.Config, addr string) *host {
 	if w.keys != nil {
 		keys = w.keys(keys)
 	}
-	e.Serve(layer.ServeRing(ring), layer.ServeKeys(keys))
+	e.Serve(ring, keys, layer.Serve)
 	return &host{h, layer, func() {
 		h.Crash()
 		e.Crash()

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 )
 
@@ -93,7 +94,7 @@ func (m *Member) sendHosts() {
 		return
 	}
 	ctx := m.host.in.unsampled
-	a, err := m.env.Ring(s.Pred.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
+	a, err := env.Ring(m.env, s.Pred.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
 		Call: m.Call(s.Pred), Kind: nodepb.HintRequest_KIND_HOSTS, Hosts: peersToWire(s.hosts),
 	})
 	_, _ = verifyAnswer(m, ctx, s.Pred, a, err) // one that misses it gets it when it stabilizes

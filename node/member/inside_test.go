@@ -34,7 +34,7 @@ func smallRing(t *testing.T, size int) (*simenv.World, []*Host) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.Serve(h, h)
+		e.Serve(h, h, nil)
 		if _, err := h.Start(1); err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,7 @@ func (m *Member) iterate(ctx context.Context, key chord.ID, start []candidate, l
 		if left <= 0 {
 			return chord.Peer{}, last
 		}
-		a, err := m.env.Ring(c.peer.Addr, min(left, m.host.cfg.CallLimit)).FindNext(ctx, &nodepb.FindNextRequest{
+		a, err := env.Ring(m.env, c.peer.Addr, min(left, m.host.cfg.CallLimit)).FindNext(ctx, &nodepb.FindNextRequest{
 			Call: m.Call(c.peer), Key: key[:], Final: c.final, Hop: int32(len(l.Path)),
 		})
 		silent := errors.Is(err, env.ErrTimeout)

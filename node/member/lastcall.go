@@ -123,7 +123,7 @@ func (c *call) askOne(ctx context.Context, to *called) (missing []string) {
 	if m == nil {
 		return nil
 	}
-	a, err := c.h.env.Ring(to.addr, c.h.cfg.CallLimit).LastCall(ctx, &nodepb.LastCallRequest{Call: m.callTo(nil)})
+	a, err := env.Ring(c.h.env, to.addr, c.h.cfg.CallLimit).LastCall(ctx, &nodepb.LastCallRequest{Call: m.callTo(nil)})
 	if err != nil {
 		if c.h.wasAskedBy(to.addr) {
 			to.stance = chord.Bound // and may have ended since

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env"
 	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
@@ -193,7 +194,7 @@ func (m *Member) askNear(ctx context.Context, head, receiver chord.Peer) (*near,
 			a, _, err := m.ping(ctx, p)
 			stances[i], n.err = stanceOf(a, err), err
 		default:
-			a, err := m.env.Ring(p.Addr, m.host.cfg.CallLimit).Ping(ctx, &nodepb.PingRequest{Call: m.Call(p)})
+			a, err := env.Ring(m.env, p.Addr, m.host.cfg.CallLimit).Ping(ctx, &nodepb.PingRequest{Call: m.Call(p)})
 			_, err = verifyAnswer(m, ctx, p, a, err)
 			stances[i] = stanceOf(a, err)
 		}
@@ -220,11 +221,11 @@ func stanceOf(a *nodepb.PingResponse, err error) chord.Stance {
 
 // sendDepart sends Depart to a neighbor. One that was silent a moment ago gets one try.
 func (m *Member) sendDepart(ctx context.Context, to chord.Peer, s chord.State, silent bool) error {
-	depart := func(r nodepb.RingServer) (*nodepb.DepartResponse, error) {
+	depart := func(r nodepb.RingClient) (*nodepb.DepartResponse, error) {
 		return r.Depart(ctx, &nodepb.DepartRequest{Call: m.Call(to), Predecessor: peerToWire(s.Pred, m.peers.seq(s.Pred)), Successors: peersToWire(s.Succ)})
 	}
 	if silent {
-		a, err := depart(m.env.Ring(to.Addr, m.host.cfg.CallLimit))
+		a, err := depart(env.Ring(m.env, to.Addr, m.host.cfg.CallLimit))
 		_, err = verifyAnswer(m, ctx, to, a, err)
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -116,13 +117,13 @@ func (m *Member) notify(ctx context.Context, head chord.Peer) {
 	if head.ID == m.self.ID {
 		return
 	}
-	a, err := m.env.Ring(head.Addr, m.host.cfg.CallLimit).Notify(ctx, &nodepb.NotifyRequest{Call: m.Call(head)})
+	a, err := env.Ring(m.env, head.Addr, m.host.cfg.CallLimit).Notify(ctx, &nodepb.NotifyRequest{Call: m.Call(head)})
 	verifyAnswer(m, ctx, head, a, err)
 }
 
 // sendHint sends a contact to a peer. Hints only make repairs faster: no operation depends on them.
 func (m *Member) sendHint(ctx context.Context, to chord.Peer, kind nodepb.HintRequest_Kind, contact chord.Peer, hops int32) {
-	a, err := m.env.Ring(to.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
+	a, err := env.Ring(m.env, to.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
 		Call: m.Call(to), Kind: kind, Contact: peerToWire(contact, m.peers.seq(contact)), HopsLeft: hops,
 	})
 	verifyAnswer(m, ctx, to, a, err)

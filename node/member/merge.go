@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -53,7 +54,7 @@ func (m *Member) probe() {
 		return
 	}
 	r := m.begin(context.Background(), chordevent.SpanProbe)
-	a, err := m.env.Ring(p.Addr, m.host.cfg.CallLimit).Ping(r.ctx, &nodepb.PingRequest{Call: m.Call(p)})
+	a, err := env.Ring(m.env, p.Addr, m.host.cfg.CallLimit).Ping(r.ctx, &nodepb.PingRequest{Call: m.Call(p)})
 	self, err := verifyAnswer(m, r.ctx, p, a, err)
 	r.about(cmp.Or(self, p))
 	switch {

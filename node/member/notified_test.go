@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/log/embedded"
 	"go.opentelemetry.io/otel/trace"
 
+	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/simenv"
 	"chordconductor/otel/chordevent"
@@ -74,7 +75,7 @@ func TestNotifyOutlivesItsSimulatedCall(t *testing.T) {
 	traced := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
 	w.do(t, notifier, func(ctx context.Context) {
 		call := notifier.Any().Call(notified.Any().Self())
-		_, err := notifier.faults.Ring(notified.Address(), time.Second).Notify(trace.ContextWithSpanContext(ctx, traced), &nodepb.NotifyRequest{Call: call})
+		_, err := env.Ring(notifier.faults, notified.Address(), time.Second).Notify(trace.ContextWithSpanContext(ctx, traced), &nodepb.NotifyRequest{Call: call})
 		if err != nil {
 			t.Error(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 )
 
@@ -60,7 +61,7 @@ func (m *Member) answering(ctx context.Context, contacts []candidate) (found []c
 		answers, errs, leaving := make([]chord.Peer, len(batch)), make([]error, len(batch)), make([]bool, len(batch))
 		if err := each(m.env, ctx, len(batch), func(ctx context.Context, i int) {
 			p := batch[i].peer
-			a, err := m.env.Ring(p.Addr, m.host.cfg.CallLimit).Ping(ctx, &nodepb.PingRequest{Call: m.Call(p)})
+			a, err := env.Ring(m.env, p.Addr, m.host.cfg.CallLimit).Ping(ctx, &nodepb.PingRequest{Call: m.Call(p)})
 			answers[i], errs[i] = verifyAnswer(m, ctx, p, a, err)
 			leaving[i] = a.GetLeaving()
 		}); err != nil {

@@ -160,7 +160,7 @@ func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeout
 			t.from = peerToWire(t.initiator, 0) // the lookup leaves its first host
 		}
 		peer := c.toWire()
-		a, err := m.env.Ring(c.peer.Addr, m.host.cfg.CallLimit).Forward(ctx, &nodepb.ForwardRequest{
+		a, err := env.Ring(m.env, c.peer.Addr, m.host.cfg.CallLimit).Forward(ctx, &nodepb.ForwardRequest{
 			Call: m.callTo(peer.Id), Lookup: t.lookup, Initiator: t.from, Key: t.key[:], Final: c.final,
 			Path: append(t.wire(), hopToWire(&hop, peer)), HopsLeft: t.hopsLeft - 1, StartedMicros: t.started,
 		})
@@ -205,7 +205,7 @@ func (m *Member) answer(ctx context.Context, t *transit, owner chord.Peer, probl
 		if owner.Real() {
 			q.Owner = m.wireSelf()
 		}
-		a, err := m.env.Ring(t.initiator.Addr, m.host.cfg.CallLimit).Answer(ctx, q)
+		a, err := env.Ring(m.env, t.initiator.Addr, m.host.cfg.CallLimit).Answer(ctx, q)
 		silent := errors.Is(err, env.ErrTimeout)
 		if verifyAnswer(m, ctx, t.initiator, a, err); !silent {
 			return

@@ -57,7 +57,7 @@ func TestKeyframeAfterLoss(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Serve(h, h)
+	e.Serve(h, h, nil)
 	if _, err := h.Start(1); err != nil {
 		t.Fatal(err)
 	}

@@ -175,7 +175,7 @@ func (h *Host) askClocks(ctx context.Context) {
 				continue
 			}
 			asked[addr] = true
-			a, err := h.env.Ring(addr, h.cfg.CallLimit).Ping(ctx, &nodepb.PingRequest{Call: h.call()})
+			a, err := env.Ring(h.env, addr, h.cfg.CallLimit).Ping(ctx, &nodepb.PingRequest{Call: h.call()})
 			if err == nil && speaks(a.GetReply().GetVersion()) == nil {
 				h.clocks.note(addr, a.GetReply().GetClockMillis(), h.env.Now())
 			}

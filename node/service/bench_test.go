@@ -122,7 +122,7 @@ func startBenchRing(b *testing.B) *benchRing {
 			b.Fatal(err)
 		}
 		count := counter{h, r.rpcs}
-		e.Serve(counted{h, count}, countedKeys{h, count}, func(s grpc.ServiceRegistrar) {
+		e.Serve(counted{h, count}, countedKeys{h, count}, nil, func(s grpc.ServiceRegistrar) {
 			nodepb.RegisterKVServer(s, countedKV{service.NewKV(h, "bench"), count})
 		})
 		b.Cleanup(func() {

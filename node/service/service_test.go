@@ -39,7 +39,7 @@ func servingBehind(t *testing.T, gate service.Gate, token string, join ...string
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Serve(layer.ServeRing(h), layer.ServeKeys(h), func(s grpc.ServiceRegistrar) {
+	e.Serve(h, h, layer.Serve, func(s grpc.ServiceRegistrar) {
 		nodepb.RegisterKVServer(s, service.NewKV(h, "test"))
 		nodepb.RegisterHostServer(s, service.NewControl(h, e, layer, gate, token))
 	})

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	metricnoop "go.opentelemetry.io/otel/metric/noop"
 
+	"chordconductor/node/env"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/service"
@@ -57,7 +58,7 @@ func TestSpansNameMembers(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(e.Close)
-		e.Serve(pinged{}, pinged{}, nil)
+		e.Serve(pinged{}, pinged{}, nil, nil)
 		return e
 	}
 	server, client := listen(), listen()
@@ -66,12 +67,12 @@ func TestSpansNameMembers(t *testing.T) {
 	id := func(last byte) []byte { return append(make([]byte, 19), last) }
 	for _, target := range [][]byte{id(0x2a), nil, id(0x2a)[:7]} {
 		call := &nodepb.Call{Target: target, From: &nodepb.Peer{Id: id(0x08)}, Bits: 8}
-		if _, err := client.Ring(server.Address(), time.Minute).Ping(ctx, &nodepb.PingRequest{Call: call}); err != nil {
+		if _, err := env.Ring(client, server.Address(), time.Minute).Ping(ctx, &nodepb.PingRequest{Call: call}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	hostile := &nodepb.Call{Target: id(0x2a), From: &nodepb.Peer{Id: append([]byte{0xff}, make([]byte, 19)...)}, Bits: 1 << 31}
-	if _, err := client.Ring(server.Address(), time.Minute).Ping(ctx, &nodepb.PingRequest{Call: hostile}); err != nil {
+	if _, err := env.Ring(client, server.Address(), time.Minute).Ping(ctx, &nodepb.PingRequest{Call: hostile}); err != nil {
 		t.Fatal(err)
 	}
 	root.End()

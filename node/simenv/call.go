@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"chordconductor/node/env"
-	"chordconductor/node/nodepb"
 )
 
 // caller is a host that calls an address.
@@ -17,13 +16,13 @@ type caller struct {
 
 // call sends a request over the network and blocks until the answer is back, or the limit has passed (lost messages,
 // and those to a host that has ended, are never answered), or the call that it is made in service of has ended.
-func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host) func(context.Context, Q) (A, error)) (A, error) {
+func (c caller) call(ctx context.Context, method string, request, answer any) error {
 	w, t := c.h.w, c.h.w.current
-	var none, answer A
+	var received any
 	var failure error
 	outer := callOf(ctx)
 	if outer != nil && outer.err != nil {
-		return none, outer.err
+		return outer.err
 	}
 	var serving *callContext // nil: the request has not arrived, or is the host's own and so not sent over the network
 	var delay time.Duration
@@ -36,7 +35,7 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host)
 				c.send(func() { t.wake(wait, env.ErrTimeout) })
 				return
 			}
-			if server == nil || server.crashed || server.ring == nil {
+			if server == nil || server.crashed || server.services == nil {
 				return
 			}
 			inner := newCallContext(ctx)
@@ -44,7 +43,7 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host)
 				serving = inner
 			}
 			w.start(server, inner, func(ctx context.Context) {
-				a, err := method(server)(ctx, request)
+				a, err := server.services.Answer(ctx, method, request)
 				if serving != nil {
 					serving.end(w, context.Canceled)
 				}
@@ -57,7 +56,7 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host)
 				}
 				c.send(func() {
 					if t.wait == wait {
-						answer, failure = a, err
+						received, failure = a, err
 						t.wake(wait, nil)
 					}
 				})
@@ -66,7 +65,10 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host)
 	})
 	outer.forget(t)
 	if err == nil {
-		return answer, failure
+		if failure == nil {
+			env.Share(answer, received)
+		}
+		return failure
 	}
 	why := context.Canceled
 	if err == env.ErrTimeout {
@@ -77,7 +79,7 @@ func call[Q, A any](ctx context.Context, c caller, request Q, method func(*Host)
 			serving.end(w, why)
 		}
 	})
-	return none, err
+	return err
 }
 
 // send delivers a message after its delay, which it returns, or loses it. Messages to the host itself are neither
@@ -94,110 +96,4 @@ func (c caller) send(deliver func()) time.Duration {
 	}
 	w.schedule(delay, deliver)
 	return delay
-}
-
-type ringCaller struct{ caller }
-
-func (c ringCaller) Ping(ctx context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse, error) {
-		return h.ring.Ping
-	})
-}
-
-func (c ringCaller) Neighbors(ctx context.Context, q *nodepb.NeighborsRequest) (*nodepb.NeighborsResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.NeighborsRequest) (*nodepb.NeighborsResponse, error) {
-		return h.ring.Neighbors
-	})
-}
-
-func (c ringCaller) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.NotifyResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.NotifyRequest) (*nodepb.NotifyResponse, error) {
-		return h.ring.Notify
-	})
-}
-
-func (c ringCaller) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.HintRequest) (*nodepb.HintResponse, error) {
-		return h.ring.Hint
-	})
-}
-
-func (c ringCaller) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
-		return h.ring.Depart
-	})
-}
-
-func (c ringCaller) LastCall(ctx context.Context, q *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
-		return h.ring.LastCall
-	})
-}
-
-func (c ringCaller) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
-		return h.ring.FindNext
-	})
-}
-
-func (c ringCaller) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
-		return h.ring.Forward
-	})
-}
-
-func (c ringCaller) Answer(ctx context.Context, q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
-		return h.ring.Answer
-	})
-}
-
-type keysCaller struct{ caller }
-
-func (c keysCaller) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
-		return h.keys.Apply
-	})
-}
-
-func (c keysCaller) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
-		return h.keys.Survey
-	})
-}
-
-func (c keysCaller) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
-		return h.keys.Claim
-	})
-}
-
-func (c keysCaller) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
-		return h.keys.Move
-	})
-}
-
-func (c keysCaller) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
-		return h.keys.Replicate
-	})
-}
-
-func (c keysCaller) Fetch(ctx context.Context, q *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
-		return h.keys.Fetch
-	})
-}
-
-func (c keysCaller) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
-		return h.keys.Compare
-	})
-}
-
-func (c keysCaller) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
-	return call(ctx, c.caller, q, func(h *Host) func(context.Context, *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
-		return h.keys.Discard
-	})
 }

@@ -5,7 +5,7 @@
 //	defer w.Close()
 //	e, err := w.Host("n1")                       // an env.Env
 //	h, err := member.NewHost(cfg, "n1", e, …)
-//	e.Serve(h, h)
+//	e.Serve(h, h, nil, nil)
 //	h.Start(1)
 //	w.Run(time.Hour)                             // of virtual time
 //

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 )
@@ -14,14 +16,13 @@ var errCrashed = errors.New("the host has crashed")
 
 // A Host is one address of the world, with tasks of its own. It implements env.Env.
 type Host struct {
-	w       *World
-	addr    string
-	ring    nodepb.RingServer // nil: not serving
-	keys    nodepb.KeysServer
-	tasks   []*task // tasks with work; the members bound their number
-	crashed bool
-	exited  bool          // crashed, and refuses calls rather than leaving them unanswered
-	dead    chan struct{} // closed when crashed, for goroutines outside
+	w        *World
+	addr     string
+	services *env.Services // nil: not serving
+	tasks    []*task       // tasks with work; the members bound their number
+	crashed  bool
+	exited   bool          // crashed, and refuses calls rather than leaving them unanswered
+	dead     chan struct{} // closed when crashed, for goroutines outside
 }
 
 var _ env.Env = (*Host)(nil)
@@ -40,8 +41,10 @@ func (w *World) Host(addr string) (*Host, error) {
 // Address is the host's address.
 func (h *Host) Address() string { return h.addr }
 
-// Serve sets the services that answer calls to the host.
-func (h *Host) Serve(ring nodepb.RingServer, keys nodepb.KeysServer) { h.ring, h.keys = ring, keys }
+// Serve sets the services that answer calls to the host; intercept, if it is not nil, handles each call before them.
+func (h *Host) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, intercept grpc.UnaryServerInterceptor) {
+	h.services = env.NewServices(ring, keys, intercept)
+}
 
 // Crash ends the host: its tasks return, and it answers no further calls. Messages already sent arrive.
 func (h *Host) Crash() {
@@ -103,12 +106,7 @@ func (h *Host) Go(ctx context.Context, task func(context.Context)) error {
 // NewSignal makes a signal.
 func (h *Host) NewSignal() env.Signal { return &signal{w: h.w} }
 
-// Ring gives access to the ring service of the host at an address.
-func (h *Host) Ring(addr string, limit time.Duration) nodepb.RingServer {
-	return ringCaller{caller{h, addr, limit}}
-}
-
-// Keys gives access to the key service of the host at an address.
-func (h *Host) Keys(addr string, limit time.Duration) nodepb.KeysServer {
-	return keysCaller{caller{h, addr, limit}}
+// Conn gives access to the host at an address.
+func (h *Host) Conn(addr string, limit time.Duration) grpc.ClientConnInterface {
+	return env.Call(caller{h, addr, limit}.call)
 }

@@ -44,7 +44,7 @@ func host(t *testing.T, w *simenv.World, addr string, takes time.Duration) (*sim
 		t.Fatal(err)
 	}
 	s := &answerer{e: h, takes: takes}
-	h.Serve(s, s)
+	h.Serve(s, s, nil)
 	return h, s
 }
 
@@ -63,7 +63,7 @@ func start(t *testing.T, h *simenv.Host, task func()) {
 }
 
 func ping(h *simenv.Host, addr string, limit time.Duration) error {
-	_, err := h.Ring(addr, limit).Ping(context.Background(), &nodepb.PingRequest{})
+	_, err := env.Ring(h, addr, limit).Ping(context.Background(), &nodepb.PingRequest{})
 	return err
 }
 
@@ -134,10 +134,10 @@ func TestContextOfACall(t *testing.T) {
 	var log []string
 	note := func(what string, err error) { log = append(log, fmt.Sprintf("%v %s: %v", w.Elapsed(), what, err)) }
 	ask := func(from *simenv.Host, ctx context.Context, addr string, limit time.Duration) error {
-		_, err := from.Ring(addr, limit).Ping(ctx, &nodepb.PingRequest{})
+		_, err := env.Ring(from, addr, limit).Ping(ctx, &nodepb.PingRequest{})
 		return err
 	}
-	serve := func(h *simenv.Host, ping func(ctx context.Context)) { h.Serve(asked{ping: ping}, asked{}) }
+	serve := func(h *simenv.Host, ping func(ctx context.Context)) { h.Serve(asked{ping: ping}, asked{}, nil) }
 	run := func(name string, want ...string) {
 		t.Helper()
 		w.Run(time.Hour - w.Elapsed()%time.Hour)
@@ -345,7 +345,7 @@ func BenchmarkCall(b *testing.B) {
 		b.Fatal(err)
 	}
 	s := &answerer{}
-	peer.Serve(s, s)
+	peer.Serve(s, s, nil)
 	b.ReportAllocs()
 	h.Go(b.Context(), func(context.Context) {
 		for range b.N {

@@ -37,7 +37,7 @@ func startReal(t *testing.T, join ...*realHost) *realHost {
 	if h.Host, err = member.NewHost(cfg, e.Address(), h.layer, member.Telemetry{}); err != nil {
 		t.Fatal(err)
 	}
-	e.Serve(h.layer.ServeRing(h), h.layer.ServeKeys(h), nil)
+	e.Serve(h, h, h.layer.Serve, nil)
 	t.Cleanup(h.crash)
 	if _, err := h.Start(1); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/env"
 	"chordconductor/node/kv"
 	"chordconductor/node/kv/hlc"
 	"chordconductor/node/member"
@@ -82,7 +83,7 @@ func (x *hostilePeer) received(o *nodepb.Ownership) {
 }
 
 // send makes one call to a member.
-func (x *hostilePeer) send(ctx context.Context, keys nodepb.KeysServer, to chord.Peer) {
+func (x *hostilePeer) send(ctx context.Context, keys nodepb.KeysClient, to chord.Peer) {
 	call := proto.Clone(x.header).(*nodepb.Call)
 	call.Target = to.ID[:]
 	call.From = &nodepb.Peer{Id: x.id(), Address: hostileAddr, Incarnation: 1 + x.random.Int64N(3)}
@@ -169,7 +170,7 @@ func TestHostileNumbers(t *testing.T) {
 			members = append(members, h.Members()...)
 		}
 		x := &hostilePeer{r: r, random: rnd, header: members[0].Call(members[0].Self()), last: 1, once: n == 0}
-		sim.Serve(nodepb.UnimplementedRingServer{}, x)
+		sim.Serve(nodepb.UnimplementedRingServer{}, x, nil)
 		length := time.Duration(5+rnd.IntN(30)) * time.Second
 		calls := int(length / time.Millisecond)
 		if x.once {
@@ -181,7 +182,7 @@ func TestHostileNumbers(t *testing.T) {
 				call := to.Call(to.Self())
 				x.header.Clock, x.header.ClockMillis = call.Clock, call.ClockMillis
 				_ = sim.Go(context.Background(), func(ctx context.Context) {
-					x.send(ctx, sim.Keys(to.Self().Addr, time.Second), to.Self())
+					x.send(ctx, env.Keys(sim, to.Self().Addr, time.Second), to.Self())
 				})
 			})
 		}

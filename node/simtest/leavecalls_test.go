@@ -2,12 +2,14 @@ package simtest
 
 import (
 	"context"
+	"path"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"chordconductor/node/env"
 	"chordconductor/node/kv"
-	"chordconductor/node/nodepb"
 )
 
 // keyCalls counts the calls of the key service that a host makes.
@@ -16,33 +18,13 @@ type keyCalls struct {
 	count map[string]int
 }
 
-func (e keyCalls) Keys(addr string, limit time.Duration) nodepb.KeysServer {
-	return countedCalls{e.Env.Keys(addr, limit), e.count}
-}
-
-type countedCalls struct {
-	nodepb.KeysServer
-	count map[string]int
-}
-
-func (c countedCalls) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
-	c.count["Survey"]++
-	return c.KeysServer.Survey(ctx, q)
-}
-
-func (c countedCalls) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
-	c.count["Compare"]++
-	return c.KeysServer.Compare(ctx, q)
-}
-
-func (c countedCalls) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
-	c.count["Move"]++
-	return c.KeysServer.Move(ctx, q)
-}
-
-func (c countedCalls) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
-	c.count["Discard"]++
-	return c.KeysServer.Discard(ctx, q)
+func (e keyCalls) Conn(addr string, limit time.Duration) grpc.ClientConnInterface {
+	return env.Call(func(ctx context.Context, method string, request, answer any) error {
+		if service, name := path.Split(method); service == "/chord.v1.Keys/" {
+			e.count[name]++
+		}
+		return e.Env.Conn(addr, limit).Invoke(ctx, method, request, answer)
+	})
 }
 
 // TestLeaveOfAMemberWithoutKeys: such a leave once took 400 surveys and 400 comparisons. With nothing to hand off it

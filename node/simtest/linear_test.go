@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	"google.golang.org/grpc"
 
 	"chordconductor/node/env/faults"
 	"chordconductor/node/kv"
@@ -172,19 +173,17 @@ func (c *chronicle) operate() {
 
 // listen wraps the services of a host.
 func (c *chronicle) listen(h *host, arrived func(q *nodepb.ReplicateRequest) (taken func())) {
-	h.sim.Serve(h.layer.ServeRing(h), copyWatch{h.layer.ServeKeys(h), arrived})
-}
-
-type copyWatch struct {
-	nodepb.KeysServer
-	arrived func(q *nodepb.ReplicateRequest) (taken func())
-}
-
-func (w copyWatch) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
-	taken := w.arrived(q)
-	a, err := w.KeysServer.Replicate(ctx, q)
-	taken()
-	return a, err
+	watch := func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		q, isCopy := request.(*nodepb.ReplicateRequest)
+		if !isCopy {
+			return next(ctx, request)
+		}
+		taken := arrived(q)
+		a, err := next(ctx, request)
+		taken()
+		return a, err
+	}
+	h.sim.Serve(h, h, chained(watch, h.layer.Serve))
 }
 
 // play runs a trial, and returns the operations and the end of the last hindrance.

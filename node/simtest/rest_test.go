@@ -5,8 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"chordconductor/node/env"
-	"chordconductor/node/nodepb"
 )
 
 // counted counts the calls that a host's members make.
@@ -15,14 +16,9 @@ type counted struct {
 	r *ring
 }
 
-func (c counted) Ring(addr string, limit time.Duration) nodepb.RingServer {
+func (c counted) Conn(addr string, limit time.Duration) grpc.ClientConnInterface {
 	c.r.count()
-	return c.Env.Ring(addr, limit)
-}
-
-func (c counted) Keys(addr string, limit time.Duration) nodepb.KeysServer {
-	c.r.count()
-	return c.Env.Keys(addr, limit)
+	return c.Env.Conn(addr, limit)
 }
 
 // maxCallRate bounds the calls of all members together in a virtual second. A ring that makes more of them is in a

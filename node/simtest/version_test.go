@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -63,80 +64,32 @@ func strip(m protoreflect.Message) {
 // pinned is the environment of a host of version 1: all that it sends and receives is of that version.
 type pinned struct{ env.Env }
 
-func (p pinned) Ring(addr string, limit time.Duration) nodepb.RingServer {
-	return pinnedRing{p.Env.Ring(addr, limit)}
+func (p pinned) Conn(addr string, limit time.Duration) grpc.ClientConnInterface {
+	return env.Call(func(ctx context.Context, method string, request, answer any) error {
+		if method == nodepb.Ring_LastCall_FullMethodName {
+			return errUnknownMethod
+		}
+		err := p.Env.Conn(addr, limit).Invoke(ctx, method, older(request.(proto.Message)), answer)
+		if err == nil {
+			env.Share(answer, older(answer.(proto.Message)))
+		}
+		return err
+	})
 }
 
-func (p pinned) Keys(addr string, limit time.Duration) nodepb.KeysServer {
-	return pinnedKeys{p.Env.Keys(addr, limit)}
-}
-
-// asOlder passes a call on in version 1, and its answer back.
-func asOlder[Q, A proto.Message](ctx context.Context, q Q, method func(context.Context, Q) (A, error)) (A, error) {
-	a, err := method(ctx, older(q))
-	if err != nil {
-		return a, err
+// serveOlder is an interceptor of such a host.
+func serveOlder(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if info.FullMethod == nodepb.Ring_LastCall_FullMethodName {
+		return nil, errUnknownMethod
 	}
-	return older(a), nil
+	answer, err := next(ctx, older(request.(proto.Message)))
+	if err != nil {
+		return nil, err
+	}
+	return older(answer.(proto.Message)), nil
 }
 
-type pinnedRing struct{ nodepb.RingServer }
-
-func (p pinnedRing) Ping(ctx context.Context, q *nodepb.PingRequest) (*nodepb.PingResponse, error) {
-	return asOlder(ctx, q, p.RingServer.Ping)
-}
-func (p pinnedRing) Neighbors(ctx context.Context, q *nodepb.NeighborsRequest) (*nodepb.NeighborsResponse, error) {
-	return asOlder(ctx, q, p.RingServer.Neighbors)
-}
-func (p pinnedRing) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.NotifyResponse, error) {
-	return asOlder(ctx, q, p.RingServer.Notify)
-}
-func (p pinnedRing) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintResponse, error) {
-	return asOlder(ctx, q, p.RingServer.Hint)
-}
-func (p pinnedRing) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.DepartResponse, error) {
-	return asOlder(ctx, q, p.RingServer.Depart)
-}
-func (p pinnedRing) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb.FindNextResponse, error) {
-	return asOlder(ctx, q, p.RingServer.FindNext)
-}
-func (p pinnedRing) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.ForwardResponse, error) {
-	return asOlder(ctx, q, p.RingServer.Forward)
-}
-func (p pinnedRing) Answer(ctx context.Context, q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
-	return asOlder(ctx, q, p.RingServer.Answer)
-}
-
-func (pinnedRing) LastCall(context.Context, *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "unknown method LastCall")
-}
-
-type pinnedKeys struct{ nodepb.KeysServer }
-
-func (p pinnedKeys) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
-	return asOlder(ctx, q, p.KeysServer.Apply)
-}
-func (p pinnedKeys) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
-	return asOlder(ctx, q, p.KeysServer.Replicate)
-}
-func (p pinnedKeys) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
-	return asOlder(ctx, q, p.KeysServer.Survey)
-}
-func (p pinnedKeys) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
-	return asOlder(ctx, q, p.KeysServer.Claim)
-}
-func (p pinnedKeys) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
-	return asOlder(ctx, q, p.KeysServer.Move)
-}
-func (p pinnedKeys) Fetch(ctx context.Context, q *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
-	return asOlder(ctx, q, p.KeysServer.Fetch)
-}
-func (p pinnedKeys) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
-	return asOlder(ctx, q, p.KeysServer.Compare)
-}
-func (p pinnedKeys) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
-	return asOlder(ctx, q, p.KeysServer.Discard)
-}
+var errUnknownMethod = status.Error(codes.Unimplemented, "unknown method LastCall")
 
 // TestRollingRestart replaces the five hosts of a ring one after the other, under load: from version 1 to this one, and
 // back. Nothing is lost, no get misses, and the ring is in order in between, when it is mixed. The successor lists

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"chordconductor/internal/emissions"
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
@@ -155,11 +157,11 @@ func (r *ring) addHost(addr string, memory int64) *host {
 	if h.Host, err = member.NewHost(cfg, addr, e, r.telemetry()); err != nil {
 		panic(err)
 	}
-	ring, keys := h.layer.ServeRing(h), h.layer.ServeKeys(h)
+	intercept := []grpc.UnaryServerInterceptor{r.watchMoves(h), h.layer.Serve}
 	if older {
-		ring, keys = pinnedRing{ring}, pinnedKeys{keys}
+		intercept = slices.Insert(intercept, 1, grpc.UnaryServerInterceptor(serveOlder))
 	}
-	sim.Serve(ring, moveWatch{keys, r, h})
+	sim.Serve(h, h, chained(intercept...))
 	r.hosts = append(r.hosts, h)
 	r.changed = r.w.Now()
 	r.apply()
@@ -176,21 +178,29 @@ func (r *ring) telemetry() member.Telemetry {
 	}
 }
 
-// moveWatch reports received moves to the ring's onMove.
-type moveWatch struct {
-	nodepb.KeysServer
-	r *ring
-	h *host
+// chained makes one interceptor of several, the first one outermost.
+func chained(list ...grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		for _, intercept := range slices.Backward(list) {
+			inner := next
+			next = func(ctx context.Context, request any) (any, error) { return intercept(ctx, request, info, inner) }
+		}
+		return next(ctx, request)
+	}
 }
 
-func (w moveWatch) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveResponse, error) {
-	if w.r.onMove == nil {
-		return w.KeysServer.Move(ctx, q)
+// watchMoves reports received moves to the ring's onMove.
+func (r *ring) watchMoves(h *host) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		q, isMove := request.(*nodepb.MoveRequest)
+		if !isMove || r.onMove == nil {
+			return next(ctx, request)
+		}
+		r.onMove(h, q, false)
+		a, err := next(ctx, request)
+		r.onMove(h, q, true)
+		return a, err
 	}
-	w.r.onMove(w.h, q, false)
-	a, err := w.KeysServer.Move(ctx, q)
-	w.r.onMove(w.h, q, true)
-	return a, err
 }
 
 func (r *ring) byAddr(addr string) *host {

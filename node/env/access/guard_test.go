@@ -70,7 +70,7 @@ func serve(t *testing.T, s access.Settings, log *refusalLog) *grpcenv.Env {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	e.Serve(unimplemented{}, unimplemented{}, func(r grpc.ServiceRegistrar) {
+	e.Serve(unimplemented{}, unimplemented{}, nil, func(r grpc.ServiceRegistrar) {
 		nodepb.RegisterKVServer(r, unimplemented{})
 		nodepb.RegisterHostServer(r, unimplemented{})
 	})

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/internal/certtest"
+	"chordconductor/node/env"
 	"chordconductor/node/env/access"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/nodepb"
@@ -162,14 +163,14 @@ func TestHostsAnswerForThemselves(t *testing.T) {
 			t.Fatal(err)
 		}
 		l := &liar{self: test.self, owner: test.owner}
-		e.Serve(l, l, nil)
+		e.Serve(l, l, nil, nil)
 		log.take()
 		q := &nodepb.SurveyRequest{Call: &nodepb.Call{From: member("127.0.0.1:1")}}
-		_, err = asker.Keys(e.Address(), time.Minute).Survey(t.Context(), q)
+		_, err = env.Keys(asker, e.Address(), time.Minute).Survey(t.Context(), q)
 		if refused := log.take(); (err == nil) != test.honest || len(refused) == 0 != test.honest {
 			t.Errorf("an answer of %q, owner %q: %v, %+v", test.self, test.owner, err, refused)
 		}
-		_, err = asker.Ring(e.Address(), time.Minute).Ping(t.Context(), &nodepb.PingRequest{Call: q.Call})
+		_, err = env.Ring(asker, e.Address(), time.Minute).Ping(t.Context(), &nodepb.PingRequest{Call: q.Call})
 		if honest := strings.HasSuffix(test.self, ":1") && !strings.HasPrefix(test.self, "127.0.0.2") || test.self == "host-a.example:9"; (err == nil) != honest {
 			t.Errorf("a ping answered by %q: %v", test.self, err)
 		}
@@ -207,7 +208,7 @@ func TestPeers(t *testing.T) {
 	}
 	for from, a := range kinds {
 		for to, b := range kinds {
-			_, err := hosts[from].Ring(hosts[to].Address(), time.Minute).Ping(t.Context(), &nodepb.PingRequest{Call: &nodepb.Call{From: member("127.0.0.1:7001")}})
+			_, err := env.Ring(hosts[from], hosts[to].Address(), time.Minute).Ping(t.Context(), &nodepb.PingRequest{Call: &nodepb.Call{From: member("127.0.0.1:7001")}})
 			talk := contains(strings.Fields(a.accepts), b.presents) && contains(strings.Fields(b.accepts), a.presents)
 			if from == to { // a host's calls to itself do not leave the process
 				talk = true

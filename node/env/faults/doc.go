@@ -3,7 +3,7 @@
 //
 //	layer := faults.New(e, e.Address())
 //	h, err := member.NewHost(cfg, e.Address(), layer, …)
-//	e.Serve(layer.ServeRing(h), layer.ServeKeys(h))
+//	e.Serve(h, h, layer.Serve, nil)
 //	layer.Set(rules)
 //
 // A rule applies to what this host sends to one address: its calls, and its answers to calls from there. A rule with

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -142,82 +143,71 @@ func (s signal) Wait(limit time.Duration) error {
 // it into silence.
 var errLost = status.Error(codes.DataLoss, "answer lost: injected fault")
 
+// Conn implements env.Env: calls go through the layer.
+func (l *Layer) Conn(addr string, limit time.Duration) grpc.ClientConnInterface {
+	return env.Call(func(ctx context.Context, method string, request, answer any) error {
+		return l.call(ctx, addr, limit, method, request, answer)
+	})
+}
+
 // call sends a request under the rule for its address and receives the answer.
-func call[Q, A any](ctx context.Context, c caller, request Q, method func(time.Duration) func(context.Context, Q) (A, error)) (A, error) {
-	var none A
-	l, left := c.layer, c.limit
+func (l *Layer) call(ctx context.Context, addr string, left time.Duration, method string, request, answer any) error {
 	if err := l.waitResume(); err != nil {
-		return none, err
+		return err
 	}
-	silence := func() (A, error) {
+	silence := func() error {
 		if err := l.Sleep(left); err != nil {
-			return none, err
+			return err
 		}
-		return none, env.ErrTimeout
+		return env.ErrTimeout
 	}
-	r := l.rule(c.addr)
+	r := l.rule(addr)
 	delay := l.delay(r)
 	if l.lost(r) || delay >= left {
 		return silence()
 	}
 	if delay > 0 {
 		if err := l.Env.Sleep(delay); err != nil {
-			return none, err
+			return err
 		}
 		left -= delay
 	}
 	sent := l.Env.Now()
-	answer, err := method(left)(ctx, request)
+	err := l.Env.Conn(addr, left).Invoke(ctx, method, request, answer)
 	if status.Code(err) == codes.DataLoss {
 		if left -= l.Env.Now().Sub(sent); left > 0 {
 			return silence()
 		}
-		return none, env.ErrTimeout
+		return env.ErrTimeout
 	}
 	if paused := l.waitResume(); paused != nil {
-		return none, paused
+		return paused
 	}
-	return answer, err
+	return err
 }
 
-// serve lets a member answer, under the rule for the caller's address.
-func serve[Q interface{ GetCall() *nodepb.Call }, A any](ctx context.Context, l *Layer, request Q, method func(context.Context, Q) (A, error)) (A, error) {
-	var none A
-	if err := l.waitResume(); err != nil {
-		return none, err
+// Serve is the interceptor of the host's own services: members answer through the layer, under the rule for the caller's
+// address. Other services, which members do not call, are not affected.
+func (l *Layer) Serve(ctx context.Context, request any, _ *grpc.UnaryServerInfo, service grpc.UnaryHandler) (any, error) {
+	members, ok := request.(interface{ GetCall() *nodepb.Call })
+	if !ok {
+		return service(ctx, request)
 	}
-	answer, err := method(ctx, request)
-	r := l.rule(request.GetCall().GetFrom().GetAddress())
+	if err := l.waitResume(); err != nil {
+		return nil, err
+	}
+	answer, err := service(ctx, request)
+	r := l.rule(members.GetCall().GetFrom().GetAddress())
 	if l.lost(r) {
-		return none, errLost
+		return nil, errLost
 	}
 	if delay := l.delay(r); delay > 0 {
 		if err := l.Env.Sleep(delay); err != nil {
-			return none, err
+			return nil, err
 		}
 	}
 	if paused := l.waitResume(); paused != nil {
-		return none, paused
+		return nil, paused
 	}
 	return answer, err
 }
-
-type caller struct {
-	layer *Layer
-	addr  string
-	limit time.Duration
-}
-
-// Ring implements env.Env.
-func (l *Layer) Ring(addr string, limit time.Duration) nodepb.RingServer {
-	return ringCaller{caller{l, addr, limit}}
-}
-
-// Keys implements env.Env.
-func (l *Layer) Keys(addr string, limit time.Duration) nodepb.KeysServer {
-	return keysCaller{caller{l, addr, limit}}
-}
-
-// ServeRing and ServeKeys put the layer in front of the host's own services.
-func (l *Layer) ServeRing(inner nodepb.RingServer) nodepb.RingServer { return ringServer{l, inner} }
-func (l *Layer) ServeKeys(inner nodepb.KeysServer) nodepb.KeysServer { return keysServer{l, inner} }

@@ -45,7 +45,7 @@ func newPair(t *testing.T) *pair {
 			t.Fatal(err)
 		}
 		l, s := faults.New(e, addr), &answerer{}
-		e.Serve(l.ServeRing(s), l.ServeKeys(s))
+		e.Serve(s, s, l.Serve)
 		p.at[addr] = s
 		return l
 	}
@@ -59,7 +59,7 @@ func (p *pair) ping(from *faults.Layer, self, to string) (took time.Duration, er
 	done := false
 	if e := from.Go(p.t.Context(), func(ctx context.Context) {
 		begin := from.Now()
-		_, err = from.Ring(to, time.Second).Ping(ctx, &nodepb.PingRequest{Call: &nodepb.Call{From: &nodepb.Peer{Address: self}}})
+		_, err = env.Ring(from, to, time.Second).Ping(ctx, &nodepb.PingRequest{Call: &nodepb.Call{From: &nodepb.Peer{Address: self}}})
 		took, done = from.Now().Sub(begin), true
 	}); e != nil {
 		p.t.Fatal(e)

@@ -3,7 +3,7 @@
 //
 //	e, err := grpcenv.Listen(grpcenv.Options{Listen: "127.0.0.1:0"})
 //	host, err := member.NewHost(member.HostConfig{Address: e.Address(), …}, e, telemetry)
-//	e.Serve(host, host, func(s grpc.ServiceRegistrar) { nodepb.RegisterKVServer(s, kv) })
+//	e.Serve(host, host, nil, func(s grpc.ServiceRegistrar) { nodepb.RegisterKVServer(s, kv) })
 //	…
 //	e.Close()
 //

@@ -57,8 +57,7 @@ type Env struct {
 	pool     pool
 	late     lateness
 
-	ring nodepb.RingServer // this host's own services, for calls to itself; set once by Serve
-	keys nodepb.KeysServer
+	own *env.Services // this host's, for calls to itself; set once by Serve
 
 	stop chan struct{} // closed when the environment ends
 

@@ -52,12 +52,12 @@ func serving(t *testing.T, opts grpcenv.Options, s *answerer) *grpcenv.Env {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
-	e.Serve(s, s, nil)
+	e.Serve(s, s, nil, nil)
 	return e
 }
 
 func ping(e *grpcenv.Env, addr string, limit time.Duration) error {
-	_, err := e.Ring(addr, limit).Ping(context.Background(), &nodepb.PingRequest{})
+	_, err := env.Ring(e, addr, limit).Ping(context.Background(), &nodepb.PingRequest{})
 	return err
 }
 
@@ -80,11 +80,11 @@ func TestCalls(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := good.Ring(slow.Address(), 5*time.Second).Ping(ctx, &nodepb.PingRequest{}); !errors.Is(err, context.Canceled) {
+	if _, err := env.Ring(good, slow.Address(), 5*time.Second).Ping(ctx, &nodepb.PingRequest{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a caller that gave up receives %v", err)
 	}
 	// A host's calls to its own keys may take long, but no longer than the limit.
-	if _, err := slow.Keys(slow.Address(), 50*time.Millisecond).Apply(t.Context(), &nodepb.ApplyRequest{}); !errors.Is(err, env.ErrTimeout) {
+	if _, err := env.Keys(slow, slow.Address(), 50*time.Millisecond).Apply(t.Context(), &nodepb.ApplyRequest{}); !errors.Is(err, env.ErrTimeout) {
 		t.Errorf("slow keys of its own: %v", err)
 	}
 }
@@ -96,7 +96,7 @@ func TestReconnect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.Serve(&answerer{}, &answerer{}, nil)
+	first.Serve(&answerer{}, &answerer{}, nil, nil)
 	addr := first.Address()
 	if err := ping(e, addr, time.Minute); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestReconnect(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	second.Serve(&answerer{}, &answerer{}, nil)
+	second.Serve(&answerer{}, &answerer{}, nil, nil)
 	deadline := time.Now().Add(time.Minute)
 	for ping(e, addr, 5*time.Second) != nil {
 		if time.Now().After(deadline) {
@@ -146,7 +146,7 @@ func TestCloseStopsEverything(t *testing.T) {
 	hold := make(chan struct{})
 	defer close(hold)
 	slow := serving(t, grpcenv.Options{}, &answerer{hold: hold})
-	e.Serve(&answerer{}, &answerer{}, nil)
+	e.Serve(&answerer{}, &answerer{}, nil, nil)
 	var stopped atomic.Int32
 	task := func(do func() error) {
 		if err := e.Go(t.Context(), func(context.Context) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chordconductor/node/env"
+	"chordconductor/node/nodepb"
 )
 
 func TestPatience(t *testing.T) {
@@ -47,17 +48,20 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+type slowKeys struct{ nodepb.UnimplementedKeysServer }
+
+func (slowKeys) Apply(context.Context, *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
+	time.Sleep(2 * time.Second)
+	return &nodepb.ApplyResponse{}, nil
+}
+
 // A call to the host itself is granted as much as a call to another host: it may wait for one.
 func TestPatienceWithItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &Env{stop: make(chan struct{})}
+		e := &Env{addr: "self:1", stop: make(chan struct{}), own: env.NewServices(nodepb.UnimplementedRingServer{}, slowKeys{}, nil)}
 		e.late.saw(100 * time.Millisecond)
 		begin := time.Now()
-		slow := func(context.Context) (*struct{}, error) {
-			time.Sleep(2 * time.Second)
-			return nil, nil
-		}
-		if _, err := local(t.Context(), remote{e: e, limit: 500 * time.Millisecond}, slow); !errors.Is(err, env.ErrTimeout) {
+		if _, err := env.Keys(e, "self:1", 500*time.Millisecond).Apply(t.Context(), &nodepb.ApplyRequest{}); !errors.Is(err, env.ErrTimeout) {
 			t.Errorf("error %v", err)
 		}
 		if took := time.Since(begin); took != 1300*time.Millisecond {

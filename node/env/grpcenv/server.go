@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/stats"
 
+	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 )
 
@@ -25,9 +26,9 @@ const (
 	streamWorkers = 32
 )
 
-// Serve starts to serve the host's members, and the services that register (nil: none) adds on the same port. It does
-// not block. It must be called only once.
-func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, register func(grpc.ServiceRegistrar)) {
+// Serve starts to serve the host's members, and the services that register (nil: none) adds on the same port. Intercept
+// (nil: none) handles each call before them. Serve does not block. It must be called only once.
+func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, intercept grpc.UnaryServerInterceptor, register func(grpc.ServiceRegistrar)) {
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams), grpc.NumStreamWorkers(streamWorkers),
 		grpc.ReadBufferSize(bufferSize), grpc.WriteBufferSize(bufferSize),
@@ -39,6 +40,9 @@ func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, register fun
 		options = append(options, grpc.Creds(creds))
 	}
 	options = append(options, e.guard.ServerOptions()...)
+	if intercept != nil {
+		options = append(options, grpc.ChainUnaryInterceptor(intercept))
+	}
 	if e.opts.Tracer != nil {
 		options = append(options, instrument(e.opts, otelgrpc.NewServerHandler(instrumentation(e.opts)...), grpc.StatsHandler)...)
 	}
@@ -56,7 +60,7 @@ func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, register fun
 
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.ring, e.keys, e.server = ring, keys, s
+	e.own, e.server = env.NewServices(ring, keys, intercept), s
 	if e.stopped {
 		s.Stop()
 		return

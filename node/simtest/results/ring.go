@@ -48,7 +48,7 @@ func (r *ring) join() {
 	must(err)
 	h, err := member.NewHost(cfg, addr, sim, member.Telemetry{})
 	must(err)
-	sim.Serve(h, h)
+	sim.Serve(h, h, nil)
 	_, err = h.Start(1)
 	must(err)
 	r.hosts = append(r.hosts, &host{Host: h, sim: sim})

@@ -79,7 +79,7 @@ func grpcSlot(t *otel.Telemetry) (hostSlot, error) {
 	return hostSlot{
 		layer:   layer,
 		address: e.Address(),
-		serve:   func(h *member.Host) { e.Serve(layer.ServeRing(h), layer.ServeKeys(h), nil) },
+		serve:   func(h *member.Host) { e.Serve(h, h, layer.Serve, nil) },
 		close:   e.Close,
 		blocks:  true,
 	}, nil

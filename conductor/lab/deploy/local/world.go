@@ -58,7 +58,7 @@ func simulatedSlot(w *simenv.World, address string) (hostSlot, error) {
 	return hostSlot{
 		layer:   layer,
 		address: address,
-		serve:   func(h *member.Host) { e.Serve(layer.ServeRing(h), layer.ServeKeys(h)) },
+		serve:   func(h *member.Host) { e.Serve(h, h, layer.Serve) },
 		close:   e.Crash,
 	}, nil
 }
