@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 )
@@ -112,7 +113,7 @@ func TestForeignBytes(t *testing.T) {
 		"handoff":                 func() error { _, err := a.Move(t.Context(), &nodepb.MoveRequest{}); return err },
 		"epoch":                   func() error { _, err := a.Compare(t.Context(), &nodepb.CompareRequest{Ownership: noEpoch}); return err },
 		"arcs": func() error {
-			_, err := a.Compare(t.Context(), &nodepb.CompareRequest{Ownership: wire, Arcs: make([]*nodepb.Arc, maxArcs+1)})
+			_, err := a.Compare(t.Context(), &nodepb.CompareRequest{Ownership: wire, Arcs: make([]*nodepb.Arc, replication.MaxArcs+1)})
 			return err
 		},
 		"empty arc": func() error {
@@ -136,7 +137,7 @@ func TestForeignBytes(t *testing.T) {
 			return err
 		},
 		"keys to fetch": func() error {
-			_, err := a.Fetch(t.Context(), &nodepb.FetchRequest{Keys: make([][]byte, maxFetch+1)})
+			_, err := a.Fetch(t.Context(), &nodepb.FetchRequest{Keys: make([][]byte, replication.MaxFetch+1)})
 			return err
 		},
 		"discard": func() error { _, err := a.Discard(t.Context(), &nodepb.DiscardRequest{}); return err },

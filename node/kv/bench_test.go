@@ -56,7 +56,7 @@ func BenchmarkReconcile(b *testing.B) {
 					for n := range differing {
 						other.drop(record(wideSpace(), n*(stored/10), 1))
 					}
-					if done, err := owner.reconcile(b.Context(), other.self, own, own.Arc(), true, nil); err != nil || done.pushed != differing {
+					if done, err := owner.reconcile(b.Context(), other.self, own, own.Arc(), true, nil); err != nil || done.Pushed != differing {
 						b.Fatal(done, err)
 					}
 				}

@@ -7,33 +7,14 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/kv/ownership"
+	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
-	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
 )
 
-// Two members compare by digests what they hold in an arc of the circle. Where the digests differ the arc is split into
-// parts, whose digests are compared next; an arc of few records is answered with all their versions. So a comparison
-// costs one message when nothing differs, and otherwise grows with the differences and the logarithm of what is stored.
-
-const (
-	// maxArcs bounds the arcs of one request.
-	maxArcs = 64
-	// fewRecords is up to how many records, those of both sides together, an arc is answered with versions rather than
-	// split.
-	fewRecords = 128
-	// answerBytes is the size at which an answer ends; the remaining arcs are requested again.
-	answerBytes = 256 << 10
-)
-
-// difference is the answer for one arc.
-type difference struct {
-	same     bool
-	split    bool
-	parts    []terms.Arc // if it was split: those whose digests differ
-	versions []*store.Record
-}
+// answerBytes is the size at which an answer ends; the remaining arcs are requested again.
+const answerBytes = 256 << 10
 
 func (k *Keeper) arcToWire(a terms.Arc) *nodepb.Arc {
 	sum := k.store.Summary(a.From, a.To)
@@ -55,8 +36,8 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 	if err != nil {
 		return nil, malformed(err)
 	}
-	if len(q.Arcs) > maxArcs {
-		return nil, malformed(fmt.Errorf("comparison of %d arcs: expected at most %d", len(q.Arcs), maxArcs))
+	if len(q.Arcs) > replication.MaxArcs {
+		return nil, malformed(fmt.Errorf("comparison of %d arcs: expected at most %d", len(q.Arcs), replication.MaxArcs))
 	}
 	arcs := make([]terms.Arc, len(q.Arcs))
 	for i, a := range q.Arcs {
@@ -70,7 +51,7 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 	if !v.Refused {
 		a.Accepted, a.Overlapped = true, v.Overlapped
 		for i, size := 0, 0; i < len(arcs) && size < answerBytes; i++ {
-			d := k.differ(arcs[i], q.Arcs[i])
+			d := answerToWire(replication.Differ(k.space, k.store, arcs[i], replication.Sum{Digest: q.Arcs[i].Digest, Count: q.Arcs[i].Count}))
 			a.Differences = append(a.Differences, d)
 			for _, version := range d.Versions {
 				size += len(version.Key) + 48
@@ -104,30 +85,19 @@ func (k *Keeper) admit(own *terms.Ownership, arcs []terms.Arc) ownership.Verdict
 	return ownership.Verdict{}
 }
 
-func (k *Keeper) differ(a terms.Arc, theirs *nodepb.Arc) *nodepb.CompareResponse_Difference {
-	sum := k.store.Summary(a.From, a.To)
-	d := &nodepb.CompareResponse_Difference{}
-	if d.Same = sum.Digest == theirs.Digest && sum.Count == theirs.Count; d.Same {
-		return d
+func answerToWire(a replication.Answer) *nodepb.CompareResponse_Difference {
+	d := &nodepb.CompareResponse_Difference{Same: a.Same}
+	for _, part := range a.Parts {
+		d.Parts = append(d.Parts, &nodepb.Arc{Digest: part.Digest, Count: part.Count})
 	}
-	if ends := store.Parts(k.space, a.From, a.To); sum.Count+theirs.Count > fewRecords && len(ends) > 1 {
-		from := a.From
-		for _, to := range ends {
-			part := k.store.Summary(from, to)
-			d.Parts = append(d.Parts, &nodepb.Arc{Digest: part.Digest, Count: part.Count})
-			from = to
-		}
-		return d
-	}
-	k.store.Ascend(a.From, a.To, func(r *store.Record) bool {
+	for _, r := range a.Versions {
 		d.Versions = append(d.Versions, versionToWire(r))
-		return true
-	})
+	}
 	return d
 }
 
 // compare compares arcs with a member: arcs of this member's range, or of the other one's if own is nil.
-func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *terms.Ownership, arcs []terms.Arc) ([]difference, error) {
+func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *terms.Ownership, arcs []terms.Arc) ([]replication.Difference, error) {
 	q := &nodepb.CompareRequest{}
 	if own != nil {
 		q.Ownership = ownershipToWire(*own)
@@ -151,7 +121,7 @@ func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *terms.Ownership
 	if len(a.Differences) > len(arcs) {
 		return nil, fmt.Errorf("%w: expected at most %d answers for as many arcs, got %d", terms.ErrRefused, len(arcs), len(a.Differences))
 	}
-	differences := make([]difference, len(a.Differences))
+	differences := make([]replication.Difference, len(a.Differences))
 	for i, d := range a.Differences {
 		if differences[i], err = k.readDifference(d, arcs[i]); err != nil {
 			return nil, fmt.Errorf("%w: %w", terms.ErrRefused, err)
@@ -160,38 +130,22 @@ func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *terms.Ownership
 	return differences, nil
 }
 
-// readDifference reads the answer for an arc. Both sides split an arc alike, so an answer carries only the digests of
-// its parts.
-func (k *Keeper) readDifference(d *nodepb.CompareResponse_Difference, whole terms.Arc) (difference, error) {
-	out := difference{same: d.GetSame()}
+// readDifference reads the answer for an arc.
+func (k *Keeper) readDifference(d *nodepb.CompareResponse_Difference, whole terms.Arc) (replication.Difference, error) {
+	a := replication.Answer{Same: d.GetSame()}
 	for _, version := range d.GetVersions() {
 		r, err := versionFromWire(k.space, version)
 		if err != nil {
-			return out, err
+			return replication.Difference{}, err
 		}
-		if whole.Covers(r.ID) {
-			out.versions = append(out.versions, r)
-		}
+		a.Versions = append(a.Versions, r)
 	}
-	if len(d.GetParts()) == 0 {
-		return out, nil
+	for _, part := range d.GetParts() {
+		a.Parts = append(a.Parts, replication.Sum{Digest: part.GetDigest(), Count: part.GetCount()})
 	}
-	ends := store.Parts(k.space, whole.From, whole.To)
-	if len(ends) != len(d.Parts) || len(ends) == 1 {
-		return out, fmt.Errorf("expected an arc in %d parts, got %d", len(ends), len(d.Parts))
-	}
-	out.split = true
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	from := whole.From
-	for i, to := range ends {
-		theirs := d.Parts[i]
-		if sum := k.store.Summary(from, to); sum.Digest != theirs.GetDigest() || sum.Count != theirs.GetCount() {
-			out.parts = append(out.parts, terms.Arc{From: from, To: to})
-		}
-		from = to
-	}
-	return out, nil
+	return replication.Read(k.space, k.store, whole, a)
 }
 
 // applyVerdict applies a peer's verdict on this member's ownership as it was when the call was sent.

@@ -57,8 +57,4 @@ const (
 	// MaxKey and MaxValue bound what a client may store.
 	MaxKey   = 1 << 10
 	MaxValue = 1 << 20
-
-	// batchBytes and batchRecords bound a message that carries records; a single record may be larger than batchBytes.
-	batchBytes   = 512 << 10
-	batchRecords = 512
 )

@@ -29,7 +29,7 @@ func (k *Keeper) serveGet(ctx context.Context, id chord.ID, key string) *nodepb.
 		return retry
 	}
 	if r == nil && settled {
-		r, settled = k.readable(id, key)
+		r, settled = k.unsettled.Readable(key, k.store.Get(id, key))
 	}
 	if r != nil && !settled {
 		k.mu.Unlock()

@@ -179,10 +179,10 @@ func (k *Keeper) transfer(ctx context.Context, m *outgoing) error {
 	if held > 0 {
 		// The receiver has a replica, or had the range before: sending the differences is enough, and the newer version wins.
 		done, err := k.reconcile(ctx, m.receiver, own, m.Arc, true, nil)
-		if err != nil && (!done.full || errors.Is(err, terms.ErrPeerFull)) { // what this host has no room for, the receiver has
+		if err != nil && (!done.Full || errors.Is(err, terms.ErrPeerFull)) { // what this host has no room for, the receiver has
 			return err
 		}
-		m.keys, m.bytes = int64(done.pushed), done.bytes
+		m.keys, m.bytes = int64(done.Pushed), done.Bytes
 	} else if err := k.stream(ctx, m, snapshot); err != nil {
 		return err
 	}
@@ -201,7 +201,7 @@ func (k *Keeper) stream(ctx context.Context, m *outgoing, snapshot store.Snapsho
 		return err == nil
 	}
 	snapshot.Ascend(m.From, m.To, func(r *store.Record) bool {
-		if len(chunk) > 0 && (size+r.Size() > batchBytes || len(chunk) == batchRecords) && !flush() {
+		if len(chunk) > 0 && (size+r.Size() > terms.BatchBytes || len(chunk) == terms.BatchRecords) && !flush() {
 			return false
 		}
 		chunk, size = append(chunk, r), size+r.Size()
@@ -310,7 +310,7 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 	witnesses := peersToWire(slices.Concat(k.silent, k.sources)) // the receiver takes the last of them
 	var unsettled [][]byte
 	if q.Phase == nodepb.MoveRequest_PHASE_PREPARE {
-		unsettled = k.unsettledIn(m.Arc) // keys added to the list from here on reach the receiver as writes
+		unsettled = k.unsettled.In(m.Arc) // keys added to the list from here on reach the receiver as writes
 	}
 	var sentKeys, sentBytes, room int64
 	if q.Phase == nodepb.MoveRequest_PHASE_BEGIN {

@@ -13,6 +13,7 @@ import (
 	"chordconductor/node/env"
 	"chordconductor/node/kv/hlc"
 	"chordconductor/node/kv/ownership"
+	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
@@ -50,14 +51,13 @@ type Keeper struct {
 
 	own *ownership.Register // what the member owns, and others; reg is a copy of its register
 
-	store      *store.Store          // bounded by the host's budget
-	unsettled  map[string]*unsettled // keys whose version held may not be on R hosts; see maxUnsettled
-	olderBytes int64                 // of the versions kept there; at most maxOlder
-	flight     int64                 // bytes of writes under way
-	confirmed  time.Time             // when the last call that did not contest the register was sent to a replica
-	requests   requests
-	dead       terms.Lapsed // members found dead a short while ago
-	leavers    terms.Lapsed // members about to leave
+	store     *store.Store          // bounded by the host's budget
+	unsettled replication.Unsettled // keys whose version held may not be on R hosts
+	flight    int64                 // bytes of writes under way
+	confirmed time.Time             // when the last call that did not contest the register was sent to a replica
+	requests  requests
+	dead      terms.Lapsed // members found dead a short while ago
+	leavers   terms.Lapsed // members about to leave
 
 	preference preferenceList
 	replicas   []replica // the first R-1 hosts of the preference list
@@ -94,7 +94,7 @@ func New(e env.Env, m Member, clock *hlc.Clock, budget *HostBudget, cfg Config, 
 		env: e, member: m, clock: clock, budget: budget, cfg: cfg, space: cfg.Space, self: m.Self(),
 		tel:          newTelemetry(tracer, meter, e, cfg.Attributes),
 		reconcileDue: e.NewSignal(), repairDue: e.NewSignal(),
-		own: ownership.New(m.Self(), fresh(cfg)), store: store.New(cfg.Space), unsettled: make(map[string]*unsettled),
+		own: ownership.New(m.Self(), fresh(cfg)), store: store.New(cfg.Space),
 	}
 }
 

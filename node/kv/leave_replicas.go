@@ -175,7 +175,7 @@ func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
 		if err != nil {
 			return err
 		}
-		if done.pushed == 0 {
+		if done.Pushed == 0 {
 			c.known, c.digest = true, held.Digest
 		}
 	}

@@ -4,31 +4,17 @@ import (
 	"fmt"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 )
 
-// A replica may hold a newer version of a key than the owner does: from another owner of a range that had two, or from
-// a peer that has forged it. The replica reports it when the owner sends a write, and the owner assigns the write a
-// greater version, because the write has begun since. Otherwise the other version would one day supersede an
-// acknowledged write. Members of an earlier protocol version do not report it.
-
-// heldNewer is the error that a member holds a newer version of a record than the one sent to it.
-type heldNewer struct {
-	by   chord.Peer
-	held *store.Record // its version alone
-}
-
-func (e heldNewer) Error() string {
-	return fmt.Sprintf("%s holds version %d instead", e.by.Addr, e.held.Version)
-}
-
-// readNewer returns what a member holds instead of what it was sent: a heldNewer, or nil. A version that no clock can
+// readNewer returns what a member holds instead of what it was sent: a HeldNewer, or nil. A version that no clock can
 // have counted is refused, so that there is always a greater version.
 func (k *Keeper) readNewer(p chord.Peer, list []*nodepb.Version) error {
 	var most *store.Record
-	for _, version := range list[:min(len(list), batchRecords)] {
+	for _, version := range list[:min(len(list), terms.BatchRecords)] {
 		r, err := versionFromWire(k.space, version)
 		if err != nil {
 			return fmt.Errorf("%w: %w", terms.ErrRefused, err)
@@ -43,15 +29,15 @@ func (k *Keeper) readNewer(p chord.Peer, list []*nodepb.Version) error {
 	if most == nil {
 		return nil
 	}
-	return heldNewer{p, most}
+	return replication.HeldNewer{By: p, Held: most}
 }
 
 // unknownHere reports whether the version that another member holds instead of a record is newer than the one held
 // here, too. Otherwise it belongs to a write that has superseded the record here.
-func (k *Keeper) unknownHere(e heldNewer, rec *store.Record) bool {
+func (k *Keeper) unknownHere(e replication.HeldNewer, rec *store.Record) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return e.held.Newer(k.store.Get(rec.ID, rec.Key))
+	return e.Held.Newer(k.store.Get(rec.ID, rec.Key))
 }
 
 // rewrite assigns a write a version above one that is held elsewhere, and returns its record. If a later write at this

@@ -124,7 +124,7 @@ func (k *Keeper) returnOrphanedReplicas(ctx context.Context, own terms.Ownership
 		if err != nil {
 			return false, err
 		}
-		if lacking = done.pushed > 0; lacking && try == maxPasses {
+		if lacking = done.Pushed > 0; lacking && try == maxPasses {
 			return false, fmt.Errorf("%w: %s still lacks records", terms.ErrRefused, own.Owner.Addr)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/store"
 )
@@ -42,21 +43,11 @@ func (k *Keeper) readRepair(ctx context.Context, id chord.ID, key, operation str
 	replicas := k.nextReplicas(ctx, k.cfg.Replicas-1, nil)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	newest = k.store.Get(id, key)
-	for _, r := range found {
-		if r != nil && r.Newer(newest) {
-			newest = r
-		}
+	newest, settled = replication.Newest(k.store.Get(id, key), peers, found, replicas)
+	if newest != nil {
+		_, _ = k.merge(newest, forKeeps) // without memory for it the answer is still the newest
 	}
-	if newest == nil {
-		return nil, true, nil
-	}
-	_, _ = k.merge(newest, forKeeps) // without memory for it the answer is still the newest
-	lacks := func(p chord.Peer) bool {
-		i := slices.Index(peers, p)
-		return i < 0 || !newest.Same(found[i])
-	}
-	return newest, !slices.ContainsFunc(replicas, lacks), nil
+	return newest, settled, nil
 }
 
 // witnesses returns all members that may hold records of a range that needs recovery: its replicas, the fallback

@@ -65,7 +65,7 @@ func TestReconcile(t *testing.T) {
 				}
 			}
 		}
-		if done, err := a.reconcile(t.Context(), b.self, own, own.Arc(), true, nil); err != nil || done.differed {
+		if done, err := a.reconcile(t.Context(), b.self, own, own.Arc(), true, nil); err != nil || done.Differed {
 			rt.Fatalf("a second time: %+v, %v", done, err)
 		}
 	})
@@ -84,7 +84,7 @@ func TestRepairCostsWhatDiffers(t *testing.T) {
 			}
 		}
 		done, err := a.reconcile(t.Context(), b.self, own, own.Arc(), true, nil)
-		if err != nil || done.pushed != differing || done.pulled != 0 {
+		if err != nil || done.Pushed != differing || done.Pulled != 0 {
 			t.Fatalf("%d stored: %+v, %v", stored, done, err)
 		}
 		return w.calls, w.bytes
@@ -120,7 +120,7 @@ func TestReconcileManyLargeRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if done, err := a.reconcile(t.Context(), b.self, own, own.Arc(), true, nil); err != nil || done.pulled != 20 || done.pushed != 20 {
+	if done, err := a.reconcile(t.Context(), b.self, own, own.Arc(), true, nil); err != nil || done.Pulled != 20 || done.Pushed != 20 {
 		t.Fatalf("%+v, %v", done, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/kv/hlc"
 	"chordconductor/node/kv/ownership"
+	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
@@ -60,7 +61,7 @@ func (k *Keeper) pushRecords(ctx context.Context, p chord.Peer, own *terms.Owner
 	for _, r := range drop {
 		q.Drop = append(q.Drop, versionToWire(r))
 	}
-	if err := k.deliver(ctx, p, own, q, operation); !errors.As(err, new(heldNewer)) {
+	if err := k.deliver(ctx, p, own, q, operation); !errors.As(err, new(replication.HeldNewer)) {
 		return err
 	}
 	return nil // the next comparison fetches what is newer there
@@ -210,9 +211,6 @@ func (k *Keeper) unsync() {
 	k.repairDue.Set()
 }
 
-// maxFetch bounds the keys requested in one message.
-const maxFetch = 256
-
 // fetch reads records at another member: those of the first keys, as many as it answers.
 func (k *Keeper) fetch(ctx context.Context, p chord.Peer, keys []string, operation string) (records []*store.Record, answered int, err error) {
 	wanted := make(map[string]bool, len(keys)) // looked up only
@@ -243,8 +241,8 @@ func (k *Keeper) fetch(ctx context.Context, p chord.Peer, keys []string, operati
 
 // Fetch returns the records of the requested keys.
 func (k *Keeper) Fetch(_ context.Context, q *nodepb.FetchRequest) (*nodepb.FetchResponse, error) {
-	if len(q.Keys) > maxFetch {
-		return nil, malformed(fmt.Errorf("%d keys to fetch: expected at most %d", len(q.Keys), maxFetch))
+	if len(q.Keys) > replication.MaxFetch {
+		return nil, malformed(fmt.Errorf("%d keys to fetch: expected at most %d", len(q.Keys), replication.MaxFetch))
 	}
 	a := &nodepb.FetchResponse{Reply: k.member.Reply()}
 	var size int64
@@ -252,7 +250,7 @@ func (k *Keeper) Fetch(_ context.Context, q *nodepb.FetchRequest) (*nodepb.Fetch
 	defer k.mu.Unlock()
 	for _, key := range q.Keys {
 		if r := k.store.Get(k.space.Hash(key), string(key)); r != nil {
-			if size > 0 && size+r.Size() > batchBytes {
+			if size > 0 && size+r.Size() > terms.BatchBytes {
 				break
 			}
 			size += r.Size()

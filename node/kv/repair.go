@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/otel/chordevent"
 )
@@ -121,7 +122,7 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.reg.Load() == own && !k.needsRecovery && k.allSynced() {
-		k.settleAll()
+		k.unsettled.SettleAll()
 	}
 	return again, nil
 }
@@ -131,7 +132,7 @@ func (k *Keeper) syncReplica(ctx context.Context, own *terms.Ownership, h replic
 	for range maxPasses {
 		done, err := k.repairWith(ctx, h.peer, own, own.Arc(), true)
 		k.noteRoom(h.peer, !errors.Is(err, terms.ErrPeerFull))
-		if done.full {
+		if done.Full {
 			k.mu.Lock()
 			k.requireRecovery(h.peer) // the replica holds what there is no room for here
 			k.mu.Unlock()
@@ -139,7 +140,7 @@ func (k *Keeper) syncReplica(ctx context.Context, own *terms.Ownership, h replic
 		if err != nil {
 			return err
 		}
-		if done.differed {
+		if done.Differed {
 			continue
 		}
 		k.mu.Lock()
@@ -156,7 +157,7 @@ func (k *Keeper) syncReplica(ctx context.Context, own *terms.Ownership, h replic
 
 // repairWith reconciles an arc with a member. It starts a trace when it finds a difference. Without push nothing is
 // sent to the other member.
-func (k *Keeper) repairWith(ctx context.Context, p chord.Peer, own *terms.Ownership, whole terms.Arc, push bool) (outcome, error) {
+func (k *Keeper) repairWith(ctx context.Context, p chord.Peer, own *terms.Ownership, whole terms.Arc, push bool) (replication.Exchanged, error) {
 	start := k.env.Now()
 	var span trace.Span
 	done, err := k.reconcile(ctx, p, own, whole, push, func() (traced context.Context) {
@@ -165,7 +166,7 @@ func (k *Keeper) repairWith(ctx context.Context, p chord.Peer, own *terms.Owners
 		return traced
 	})
 	if span != nil {
-		k.tel.end(span, err, chordevent.RepairRecordsKey.Int(done.pulled+done.pushed), chordevent.RepairBytesKey.Int64(done.bytes))
+		k.tel.end(span, err, chordevent.RepairRecordsKey.Int(done.Pulled+done.Pushed), chordevent.RepairBytesKey.Int64(done.Bytes))
 	}
 	return done, err
 }
@@ -214,9 +215,9 @@ func (k *Keeper) recoverRange(ctx context.Context, own *terms.Ownership) error {
 		peers := k.witnesses(ctx)
 		errs, pulled := make([]error, len(peers)), make([]int, len(peers))
 		if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
-			var done outcome
+			var done replication.Exchanged
 			done, errs[i] = k.recover(ctx, peers[i], own)
-			pulled[i] = done.pulled
+			pulled[i] = done.Pulled
 		}); err != nil {
 			return err
 		}
@@ -251,7 +252,7 @@ func (k *Keeper) askSilent(ctx context.Context) (again bool, err error) {
 
 // recover fetches what is newer at a member that may hold records of this one's range. Only a replica is sent what is
 // newer here; if it lacks room for that, nothing is missing here.
-func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *terms.Ownership) (outcome, error) {
+func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *terms.Ownership) (replication.Exchanged, error) {
 	k.mu.Lock()
 	holds := k.replicaOn(p) != nil
 	k.mu.Unlock()
@@ -259,7 +260,7 @@ func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *terms.Ownership
 	if holds {
 		k.noteRoom(p, !errors.Is(err, terms.ErrPeerFull))
 	}
-	if errors.Is(err, terms.ErrPeerFull) && !done.full {
+	if errors.Is(err, terms.ErrPeerFull) && !done.Full {
 		err = nil
 	}
 	return done, err
@@ -275,7 +276,7 @@ func (k *Keeper) recovered(asked []chord.Peer) {
 		}
 	}
 	k.needsRecovery, k.sources, k.asking = false, nil, now.Add(fresh(k.cfg))
-	k.settleAll()
+	k.unsettled.SettleAll()
 	k.unsync()
 	for i := range k.replicas {
 		k.replicas[i].compared = false // only a comparison shows how much has arrived

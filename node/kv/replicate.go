@@ -3,9 +3,9 @@ package kv
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
@@ -14,18 +14,17 @@ import (
 // replicate sends a record that the owner has written to R-1 other hosts, and to the receiver of a handoff of its
 // range. The next host of the preference list replaces a silent one. It returns the members that hold the record, each
 // on another host, this one first: fewer than R only if the preference list is exhausted. After an error the write must
-// not be acknowledged. Room may have been reserved for the record under an ID. The error is a heldNewer if some of them
+// not be acknowledged. Room may have been reserved for the record under an ID. The error is a HeldNewer if some of them
 // hold a newer version that this member does not have; nothing is acknowledged against that.
 func (k *Keeper) replicate(ctx context.Context, own terms.Ownership, rec *store.Record, reservation []byte, move *outgoing, operation string) (replicas []chord.Peer, err error) {
-	var tried []chord.Peer
-	replicas = []chord.Peer{k.self}
-	failed := error(nil)
+	spread := replication.NewSpread(k.self, k.cfg.Replicas)
 	for {
-		batch := k.nextReplicas(ctx, k.cfg.Replicas-len(replicas), tried)
+		missing, tried := spread.Missing()
+		batch := k.nextReplicas(ctx, missing, tried)
 		if len(batch) == 0 && move == nil {
-			break
+			return spread.Outcome()
 		}
-		tried = append(tried, batch...)
+		spread.Send(batch)
 		errs := make([]error, len(batch)+1)
 		moving := move
 		move = nil
@@ -42,37 +41,32 @@ func (k *Keeper) replicate(ctx context.Context, own terms.Ownership, rec *store.
 		if err != nil {
 			return nil, err
 		}
-		var beyond heldNewer // the newest version that is not held here
+		var beyond replication.HeldNewer // the newest version that is not held here
 		for i, err := range errs {
-			var newer heldNewer
-			if errors.As(err, &newer) {
-				err = nil
-				if newer.held.Newer(beyond.held) && k.unknownHere(newer, rec) {
+			var newer replication.HeldNewer
+			switch {
+			case stopped(err):
+				return nil, err
+			case errors.As(err, &newer):
+				errs[i] = nil
+				if newer.Held.Newer(beyond.Held) && k.unknownHere(newer, rec) {
 					beyond = newer
 				}
 			}
-			switch {
-			case err == nil:
-				if i < len(batch) {
-					replicas = append(replicas, batch[i])
-				}
-			case stopped(err) || errors.Is(err, terms.ErrOvertaken) || i == len(batch):
-				return nil, err
-			default:
-				k.missed(batch[i])
-				if !errors.Is(err, terms.ErrDead) {
-					failed = err
-				}
-			}
 		}
-		if beyond.held != nil {
+		lack, err := spread.Answered(batch, errs[:len(batch)])
+		for _, p := range lack {
+			k.missed(p)
+		}
+		switch {
+		case err != nil:
+			return nil, err
+		case errs[len(batch)] != nil:
+			return nil, errs[len(batch)]
+		case beyond.Held != nil:
 			return nil, beyond
 		}
 	}
-	if len(replicas) < k.cfg.Replicas && failed != nil {
-		return nil, failed // a live host does not accept it
-	}
-	return replicas, nil
 }
 
 // nextReplicas picks up to n hosts of the preference list that have not been tried.
@@ -80,14 +74,7 @@ func (k *Keeper) nextReplicas(ctx context.Context, n int, tried []chord.Peer) []
 	if n <= 0 {
 		return nil
 	}
-	var next []chord.Peer
-	for _, p := range k.hosts(ctx, n+len(tried)) {
-		sameHost := func(t chord.Peer) bool { return t.Addr == p.Addr }
-		if len(next) < n && !slices.ContainsFunc(tried, sameHost) {
-			next = append(next, p)
-		}
-	}
-	return next
+	return replication.Next(k.hosts(ctx, n+len(tried)), n, tried)
 }
 
 // missed notes that a write did not reach a replica.

@@ -128,32 +128,6 @@ func (d noDiscard) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*node
 	return a, err
 }
 
-// TestSettledWritesAreNotListed: of writes of a key under way at once, in whatever order they end, none is left on the list
-// of those that may not be on enough hosts, once the newest is.
-func TestSettledWritesAreNotListed(t *testing.T) {
-	for _, order := range [][]uint64{{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}} {
-		_, a, _, _ := pair(t)
-		var key string
-		var u *unsettled
-		for version := range uint64(3) {
-			r := record(wideSpace(), 1, version+1)
-			key = r.Key
-			u = a.unsettle(r.ID, r.Key, version == 0)
-			u.running++
-			merged(t, a, r)
-		}
-		for i, version := range order {
-			a.endWrite(u, record(wideSpace(), 1, version), nil)
-			if listed := a.unsettled[key] == u; listed != (i < 2) {
-				t.Errorf("writes that end in the order %v: after %d it is listed: %t", order, i+1, listed)
-			}
-		}
-		if a.olderBytes != 0 {
-			t.Errorf("writes that end in the order %v: %d bytes of earlier versions are left", order, a.olderBytes)
-		}
-	}
-}
-
 // lostCommit is a receiver whose answer to a COMMIT is lost.
 type lostCommit struct{ *Keeper }
 

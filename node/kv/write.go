@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
@@ -86,10 +87,10 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 	k.mu.Unlock()
 
 	held, err := k.replicate(ctx, *own, rec, reservation, move, operation)
-	var newer heldNewer
+	var newer replication.HeldNewer
 	for try := 0; try < maxPasses && errors.As(err, &newer); try++ {
 		k.mu.Lock()
-		next := k.rewrite(req, rec, newer.held.Version)
+		next := k.rewrite(req, rec, newer.Held.Version)
 		k.mu.Unlock()
 		if next == nil {
 			break
@@ -147,14 +148,14 @@ func (k *Keeper) recall(req *request, id chord.ID, key string) (old *store.Recor
 // A try at another owner than the first one's finds the write by the request ID in its record. If another version is
 // held, the write may have been superseded by it, or may never have been carried out. The time at which the request
 // began decides: a version up to that was there before, and has superseded nothing.
-func (k *Keeper) write(req *request, q *nodepb.ApplyRequest, id chord.ID) (*store.Record, *unsettled, error) {
+func (k *Keeper) write(req *request, q *nodepb.ApplyRequest, id chord.ID) (*store.Record, *replication.Key, error) {
 	old := k.recall(req, id, string(q.Key))
 	if old != nil && req.version == 0 && q.Again && old.Version > q.Floor {
 		return nil, nil, errUnknown
 	}
 	if req.version != 0 && old != nil && old.Version >= req.version {
 		list := k.unsettle(id, old.Key, true)
-		list.running++
+		list.Begin()
 		return old, list, nil
 	}
 	rec := &store.Record{
@@ -177,7 +178,7 @@ func (k *Keeper) write(req *request, q *nodepb.ApplyRequest, id chord.ID) (*stor
 		return nil, nil, terms.ErrFull
 	}
 	list := k.unsettle(id, rec.Key, true)
-	list.running++
+	list.Begin()
 	k.store.Put(rec)
 	req.version = rec.Version
 	return rec, list, nil
