@@ -10,8 +10,8 @@ BUF := client/node_modules/.bin/buf
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## bin/conductor and bin/node
-	$(GO) build -trimpath -o bin/ ./conductor ./node
+build: ## bin/conductor and bin/node, with the flags of `go run`, so that both share the build cache
+	$(GO) build -o bin/ ./conductor ./node
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
