@@ -111,46 +111,6 @@ func TestHealedViolationsAreBounded(t *testing.T) {
 	}
 }
 
-func TestSeamsBetweenOwners(t *testing.T) {
-	r := New(Options{})
-	w := settled(t, r, 6)
-	later := func() *View {
-		w.Now = w.Now.Add(1100 * time.Millisecond)
-		r.Advance(w.Now)
-		return r.View()
-	}
-	w.Own(w.Members[3], w.Members[3].Self.ID) // alone, it owns the whole circle
-	if v := later(); v.Gaps != 0 || v.Overlaps != 0 {
-		t.Errorf("one owner of all: %d gaps, %d overlaps", v.Gaps, v.Overlaps)
-	}
-	w.OwnAll()
-	if v := later(); v.Gaps != 0 || v.Overlaps != 0 || len(openConditions(v)) != 0 {
-		t.Errorf("right: %d gaps, %d overlaps, %v", v.Gaps, v.Overlaps, v.Violations)
-	}
-	a := w.Members[3]
-	w.Own(a, w.Space.FromUint64(250))
-	if v := r.View(); v.Gaps != 0 {
-		t.Error("a gap is reported before its grace is over")
-	}
-	if v := later(); v.Gaps != 1 || v.Overlaps != 0 || !slices.Equal(openConditions(v), []string{OwnershipGap}) || v.Status != Ideal {
-		t.Errorf("%d gaps, %d overlaps, %v, %s", v.Gaps, v.Overlaps, v.Violations, v.Status)
-	}
-	w.Own(a, w.Space.FromUint64(150))
-	if v := later(); v.Gaps != 0 || v.Overlaps != 1 || !slices.Equal(openConditions(v), []string{OwnershipOverlap}) {
-		t.Errorf("%d gaps, %d overlaps, %v", v.Gaps, v.Overlaps, v.Violations)
-	}
-	w.Own(a, w.Members[2].Self.ID)
-	w.Crash(w.Members[4], w.Members[3]) // no member owns its range until the next takes it over
-	w.RepairAll()
-	if v := later(); v.Gaps != 1 || v.Overlaps != 0 {
-		t.Errorf("%d gaps, %d overlaps", v.Gaps, v.Overlaps)
-	}
-	w.Own(w.Members[5], w.Members[3].Self.ID)
-	if v := later(); v.Gaps != 0 || v.Overlaps != 0 || len(openConditions(v)) != 0 {
-		t.Errorf("taken over: %d gaps, %d overlaps, %v", v.Gaps, v.Overlaps, v.Violations)
-	}
-}
-
 // TestYoungRingIsForming breaks a global condition in a ring whose members have all just started, and in the same ring
 // when it is older.
 func TestYoungRingIsForming(t *testing.T) {

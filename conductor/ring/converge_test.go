@@ -144,30 +144,6 @@ func TestKeyframesMakeUpForLosses(t *testing.T) {
 	})
 }
 
-// TestGapsAreUncertain leaves one event out.
-func TestGapsAreUncertain(t *testing.T) {
-	r := New(Options{})
-	var events []*chordevent.Event
-	w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { events = append(events, ev) })
-	a := w.Birth(7)
-	w.Emit(a, chordevent.NodeLoad{})
-	for i, ev := range events {
-		if i != 1 {
-			r.Apply(ev, ev.Time)
-		}
-	}
-	if m := r.Member(a.Self.ID); !m.Uncertain || m.Missing != 1 || r.View().Status != Unknown {
-		t.Errorf("one event is missing: %+v, status %d", m, r.View().Status)
-	}
-	r.Apply(events[1], w.Now)
-	if m := r.Member(a.Self.ID); m.Uncertain || m.Missing != 0 || r.View().Status != Ideal || !r.View().Certainty.All() {
-		t.Errorf("it has arrived: %+v, status %d", m, r.View().Status)
-	}
-	if c := r.Apply(events[1], w.Now); c.Applied || r.View().Counts.Outdated != 1 {
-		t.Errorf("it arrived twice: %+v", r.View().Counts)
-	}
-}
-
 // TestSeqSet compares the set of spans with a plain set, in any order of arrival.
 func TestSeqSet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

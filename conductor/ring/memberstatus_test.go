@@ -48,66 +48,6 @@ func expectStatus(t *testing.T, r *Ring, a *ringtest.Actor, want MemberStatus, u
 	}
 }
 
-func TestCrashIsFailedOnAPeersReport(t *testing.T) {
-	r := New(Options{})
-	w := settled(t, r, 6)
-	dead, other := w.Members[2], w.Members[1]
-	w.Emit(dead, chordevent.NodeLoad{}) // the reporter has not received this one
-	dead.Live = false
-	ev := w.Report(other, dead, dead.Seq-1)
-	r.Apply(ev, w.Now)
-	expectStatus(t, r, dead, Failed, true, "just reported")
-	if v := r.View(); v.Status != Repairing || v.Counts.Failed != 1 || v.Counts.Active != 5 {
-		t.Errorf("%s, %+v", v.Status, v.Counts)
-	}
-	w.RepairAll()
-	if v := r.View(); v.Status != Ideal {
-		t.Errorf("repaired: %s, error %d", v.Status, v.Error)
-	}
-	pass(w, r, 85*time.Second)
-	expectStatus(t, r, dead, Failed, true, "it may be unable to emit events")
-	pass(w, r, 10*time.Second)
-	expectStatus(t, r, dead, Failed, false, "long after")
-}
-
-func TestReportIsRefutedByALaterEvent(t *testing.T) {
-	for _, reportFirst := range []bool{true, false} {
-		r := New(Options{})
-		w := settled(t, r, 6)
-		suspect, by := w.Members[2], w.Members[1]
-		report := w.Report(by, suspect, suspect.Seq)
-		later := w.Event(suspect, chordevent.NodeLoad{})
-		if reportFirst {
-			r.Apply(report, w.Now)
-			expectStatus(t, r, suspect, Failed, true, "reported")
-			r.Apply(later, w.Now)
-		} else {
-			r.Apply(later, w.Now)
-			r.Apply(report, w.Now)
-		}
-		expectStatus(t, r, suspect, Active, false, fmt.Sprintf("refuted (report first: %v)", reportFirst))
-		if v := r.View(); v.Status != Ideal {
-			t.Errorf("%s", v.Status)
-		}
-	}
-}
-
-// TestManyEventsRefuteAcrossClocks has a reporter whose clock is an hour ahead.
-func TestManyEventsRefuteAcrossClocks(t *testing.T) {
-	r := New(Options{})
-	w := settled(t, r, 6)
-	suspect := w.Members[2]
-	report := w.Report(w.Members[1], suspect, suspect.Seq)
-	report.Time = report.Time.Add(time.Hour)
-	r.Apply(report, w.Now)
-	for range maxOvertaken {
-		w.Emit(suspect, chordevent.NodeLoad{})
-	}
-	expectStatus(t, r, suspect, Failed, true, "as many events as could have been on their way")
-	w.Emit(suspect, chordevent.NodeLoad{})
-	expectStatus(t, r, suspect, Active, false, "one more")
-}
-
 // TestReportOfALaterIncarnation reports the death of a later incarnation than the one whose events arrive.
 func TestReportOfALaterIncarnation(t *testing.T) {
 	r := New(Options{})
@@ -129,57 +69,6 @@ func TestReportOfALaterIncarnation(t *testing.T) {
 	expectStatus(t, r, old, Active, true, "it is alive, and its list has not arrived")
 	if m := r.Member(old.Self.ID); m.Successors != nil || m.Incarnation != reborn.Self.Incarnation {
 		t.Errorf("the new incarnation has fields of the old one: %+v", m)
-	}
-}
-
-func TestSilentIsNotDead(t *testing.T) {
-	r := New(Options{})
-	w := settled(t, r, 6)
-	pass(w, r, time.Second)
-	quiet := w.Members[2]
-	pass(w, r, 14*time.Second, quiet)
-	expectStatus(t, r, quiet, Active, false, "one keyframe is late")
-	pass(w, r, 2*time.Second, quiet)
-	expectStatus(t, r, quiet, Active, true, "overdue")
-	pass(w, r, 15*time.Second, quiet)
-	expectStatus(t, r, quiet, Silent, true, "three periods")
-	if v := r.View(); v.Status != Ideal || v.Certainty.State != PartlyCertain || v.Certainty.Count != 1 || v.Certainty.Members[0].Why != SilentMember || v.Error != 0 || v.Counts.Silent != 1 {
-		t.Errorf("%s, error %d, %+v: expected a silent member to count", v.Status, v.Error, v.Counts)
-	}
-	w.Keyframe(quiet)
-	expectStatus(t, r, quiet, Active, false, "back")
-	if v := r.View(); v.Status != Ideal {
-		t.Errorf("%s", v.Status)
-	}
-}
-
-// TestLostReportIsMadeUpFor crashes a member, and the report is lost: it is silent, but the others' lists skip it.
-func TestLostReportIsMadeUpFor(t *testing.T) {
-	r := New(Options{})
-	w := settled(t, r, 6)
-	crashed := w.Members[2]
-	crashed.Live = false
-	w.RepairAll()
-	pass(w, r, 31*time.Second)
-	expectStatus(t, r, crashed, Silent, true, "unreported")
-	if v := r.View(); v.Error != 0 || v.Counts.Active != 5 || v.Status != Ideal {
-		t.Errorf("%s, error %d, %+v: expected a silent member that is skipped not to count", v.Status, v.Error, v.Counts)
-	}
-}
-
-func TestLeaveIsByItsOwnEvent(t *testing.T) {
-	r := New(Options{})
-	w := settled(t, r, 6)
-	a := w.Members[2]
-	w.Emit(a, chordevent.Leaving{})
-	expectStatus(t, r, a, Leaving, false, "leaving")
-	w.Emit(a, chordevent.Left{})
-	a.Live = false
-	r.Apply(w.Report(w.Members[1], a, a.Seq), w.Now)
-	expectStatus(t, r, a, Left, false, "left, and a peer that has not received that reports it dead")
-	w.RepairAll()
-	if v := r.View(); v.Status != Ideal || v.Counts.Left != 1 {
-		t.Errorf("%s, %+v", v.Status, v.Counts)
 	}
 }
 
@@ -211,36 +100,6 @@ func TestOldEventsAreMarked(t *testing.T) {
 		reborn.Self.Incarnation += 100
 		r.Apply(w.Event(reborn, chordevent.NodeLoad{}), w.Now.Add(test.late))
 		expectStatus(t, r, reborn, Joining, test.uncertain, fmt.Sprintf("an event %v old", test.late))
-	}
-}
-
-// TestUnseenMembersAreNamed has a member name one without any event.
-func TestUnseenMembersAreNamed(t *testing.T) {
-	r := New(Options{})
-	w := settled(t, r, 6)
-	hidden := &ringtest.Actor{Self: chord.Peer{ID: w.Space.FromUint64(150), Addr: "hidden:1", Incarnation: 5}, Live: true}
-	hidden.State = chord.New(w.Space, hidden.Self, w.ListLen)
-	w.Members = append(w.Members, hidden)
-	w.Right(w.Members[1]) // names the hidden one as its head
-	v := r.View()
-	want := UncertainMember{hidden.Self.ID, 5, "hidden:1", NoEvents, w.Now}
-	if c := v.Certainty; c.State != PartlyCertain || c.Count != 1 || c.Of != 7 || c.Members[0] != want {
-		t.Errorf("%+v", c)
-	}
-	// Unknown are its own three pointers, and the head and the entry behind it of the member that names it. The
-	// predecessor of that member does not name it yet.
-	if v.Status != Repairing || v.Error != 1 || v.ErrorUnknown != 5 {
-		t.Errorf("%s, error %d, unknown %d", v.Status, v.Error, v.ErrorUnknown)
-	}
-	w.Emit(hidden, w.Started(hidden))
-	w.Emit(hidden, chordevent.SuccessorsChanged{Successors: ringtest.Refs(hidden.State.Succ)})
-	w.Emit(hidden, chordevent.Joined{})
-	if v := r.View(); v.Status != Repairing || !v.Certainty.All() || v.ErrorUnknown != 0 {
-		t.Errorf("%s, %+v", v.Status, v.Certainty)
-	}
-	w.RepairAll()
-	if v := r.View(); v.Status != Ideal || !v.Certainty.All() || len(r.referencedOnly) != 0 {
-		t.Errorf("its events have arrived: %s, %d only referenced", v.Status, len(r.referencedOnly))
 	}
 }
 

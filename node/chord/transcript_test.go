@@ -3,6 +3,7 @@ package chord_test
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,10 +17,13 @@ import (
 // The transcripts in testdata play small rings through: a command, then what came of it. CONTRIBUTING.md describes how
 // to write one. Members are named by their identifier on a circle of 64, n10; n10/2 is the second incarnation of n10.
 func TestTranscripts(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
-		p := player{space: space(t, 6), members: map[chord.Peer]chord.State{}}
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string { return p.play(t, d) })
-	})
+	texts, _ := filepath.Glob("testdata/*.txt")
+	for _, path := range texts {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			p := player{space: space(t, 6), members: map[chord.Peer]chord.State{}}
+			datadriven.RunTest(t, path, p.play)
+		})
+	}
 }
 
 // A player carries the members' queries and answers. Only the members in its map answer.
