@@ -208,7 +208,7 @@ func (c *client) detail(ctx context.Context, watched *chord.ID, touched bool) er
 		return nil
 	}
 	view := c.hub.source.View()
-	m := find(view, *watched)
+	m := view.Member(*watched)
 	if c.sentAny && c.sent == *watched && c.sentMember == m && !touched {
 		return nil
 	}

@@ -156,7 +156,7 @@ func sampleList(samples []live.Sample) []*hubpb.Sample {
 // Detail encodes the details of the member that a client watches.
 func Detail(id chord.ID, v *ring.View, events []live.FeedEvent) *hubpb.NodeDetail {
 	out := &hubpb.NodeDetail{Id: bytesOf(id), Events: feedEvents(events)}
-	m := find(v, id)
+	m := v.Member(id)
 	if m == nil {
 		out.Gone = true
 		return out

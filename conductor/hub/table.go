@@ -96,7 +96,7 @@ func (t *table) enter(v *ring.View) (relink bool) {
 			relink = true
 		}
 		if i < len(old) && old[i].ID == m.ID {
-			relink = relink || alive(old[i]) != alive(m) || old[i].Incarnation != m.Incarnation
+			relink = relink || old[i].Gone() != m.Gone() || old[i].Incarnation != m.Incarnation
 			i++
 			continue
 		}
@@ -110,8 +110,6 @@ func (t *table) enter(v *ring.View) (relink bool) {
 	}
 	return relink
 }
-
-func alive(m *ring.Member) bool { return m.Status != ring.Left && m.Status != ring.Failed }
 
 func (t *table) row(m *ring.Member, v *ring.View, space chord.Space) row {
 	held := m.Holds()
@@ -130,30 +128,13 @@ func (t *table) row(m *ring.Member, v *ring.View, space chord.Space) row {
 	if m.Predecessor.Real() {
 		r.predecessor = t.handles[m.Predecessor.ID]
 	}
-	for _, s := range m.Successors {
-		if s.Real() && !dead(s, v) {
-			r.successor = t.handles[s.ID]
-			break
-		}
+	if next, ok := v.Successor(m); ok {
+		r.successor = t.handles[next.ID]
 	}
 	if m.Ownership.Owns && space.Bits() > 0 {
 		r.from = space.Fraction(m.Ownership.From)
 	}
 	return r
-}
-
-// dead reports whether the incarnation that p names has ended according to v.
-func dead(p chordevent.PeerRef, v *ring.View) bool {
-	m := find(v, p.ID)
-	return m != nil && (!alive(m) || m.Incarnation > p.Incarnation && p.Incarnation > 0)
-}
-
-func find(v *ring.View, id chord.ID) *ring.Member {
-	i, found := slices.BinarySearchFunc(v.Members, id, func(m *ring.Member, id chord.ID) int { return m.ID.Compare(id) })
-	if !found {
-		return nil
-	}
-	return v.Members[i]
 }
 
 // millis is Unix milliseconds; 0 for the zero time.

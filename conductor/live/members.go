@@ -59,7 +59,7 @@ func (l *Live) eachMember(observe func(metric.Int64Observer, *ring.Member, ...me
 			return nil // no member has reported the ring's size yet
 		}
 		for _, m := range view.Members {
-			if m.Status == ring.Failed || m.Status == ring.Left {
+			if m.Gone() {
 				continue
 			}
 			observe(o, m, metric.WithAttributes(chordevent.NodeIDKey.String(space.Format(m.ID))))

@@ -130,9 +130,5 @@ func (r *Ring) Member(id chord.ID) *Member {
 	if x == nil || !x.seen {
 		return nil
 	}
-	i, known := slices.BinarySearchFunc(r.View().Members, id, func(m *Member, id chord.ID) int { return m.ID.Compare(id) })
-	if !known {
-		return nil
-	}
-	return r.view.Members[i]
+	return r.View().Member(id)
 }

@@ -2,11 +2,9 @@ package ring
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"chordconductor/internal/duration"
-	"chordconductor/node/chord"
 )
 
 var statusWords = [...]string{"unknown", "forming", "ideal", "repairing", "violated"}
@@ -72,13 +70,4 @@ func (f *Fault) String() string {
 		return fmt.Sprintf("clock of host %s behind, by at most %s", f.Host.Address, duration.Text((f.Bound + time.Second - 1).Truncate(time.Second)))
 	}
 	return "unknown fault"
-}
-
-// Member returns the member of an identifier, or nil.
-func (v *View) Member(id chord.ID) *Member {
-	at, found := slices.BinarySearchFunc(v.Members, id, func(m *Member, id chord.ID) int { return m.ID.Compare(id) })
-	if !found {
-		return nil
-	}
-	return v.Members[at]
 }

@@ -63,7 +63,7 @@ func member(v *ring.View, text string, command bool) (chord.ID, *idError) {
 	var found []chord.ID
 	names := []string{}
 	for _, m := range v.Members {
-		if command && (m.Status == ring.Left || m.Status == ring.Failed) {
+		if command && m.Gone() {
 			continue
 		}
 		if name := f.id(m.ID); strings.HasPrefix(name, text) {
