@@ -1,13 +1,11 @@
 package hub
 
 import (
-	"slices"
 	"time"
 
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
-	"chordconductor/otel/chordevent"
 )
 
 // A row is a member as the page receives it. Comparable: a member goes into a patch when its row differs.
