@@ -38,6 +38,14 @@ type Key struct {
 	running int           // writes under way
 	known   bool          // whether older is the latest settled version
 	older   *store.Record // nil: none
+	floor   *store.Record // a version alone: none up to it may be read any more, unless it is kept; nil: all may
+}
+
+// raise notes that what has been read, or acknowledged elsewhere, may be as new as r.
+func (u *Key) raise(r *store.Record) {
+	if r != nil && r.Newer(u.floor) {
+		u.floor = &store.Record{Version: r.Version, Writer: r.Writer}
+	}
 }
 
 // Full reports whether the list has no place for a key.
@@ -46,7 +54,8 @@ func (l *Unsettled) Full(key string) bool {
 }
 
 // Add lists a key before a newer version of it than held is stored. settled states that held is known to be settled, and
-// complete that the range does not need recovery.
+// complete that the range does not need recovery. Of a version that comes from elsewhere it is not: it may have been
+// acknowledged there, and a write still under way here, which is older, must not be read when it ends.
 func (l *Unsettled) Add(id chord.ID, key string, held *store.Record, settled, complete bool) *Key {
 	u := l.keys[key]
 	switch {
@@ -56,10 +65,12 @@ func (l *Unsettled) Add(id chord.ID, key string, held *store.Record, settled, co
 		}
 		u = &Key{id: id}
 		l.keys[key] = u
+		u.raise(held)
 		if settled && complete {
 			l.keep(u, held)
 		}
-	case !settled && u.known:
+	case !settled:
+		u.raise(held)
 		l.drop(u)
 	}
 	return u
@@ -87,7 +98,8 @@ func (l *Unsettled) Settled(u *Key, r, held *store.Record) {
 	case l.keys[r.Key] != u:
 	case u.running == 0 && held.Same(r):
 		l.unlist(r.Key, u)
-	case !u.known || r.Newer(u.older):
+	case r.Newer(u.floor):
+		u.raise(r)
 		l.keep(u, r)
 	}
 }

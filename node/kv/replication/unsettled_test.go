@@ -38,7 +38,8 @@ func TestSettledWritesAreNotListed(t *testing.T) {
 }
 
 // TestReadable: whatever writes of a key begin, succeed and fail, a get returns a version that R hosts hold, and none
-// older than one that a get has returned or a write was acknowledged with; otherwise it has to settle what is held.
+// older than one that a get has returned or a write was acknowledged with, here or elsewhere; otherwise it has to settle
+// what is held.
 func TestReadable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var l Unsettled
@@ -53,7 +54,7 @@ func TestReadable(t *testing.T) {
 		for version := range uint64(rapid.IntRange(1, 30).Draw(t, "steps")) {
 			switch rapid.SampledFrom([]string{"write", "end", "elsewhere", "compared", "get"}).Draw(t, "step") {
 			case "write":
-				r := record(1, version+1, 8)
+				r := record(1, version+1, rapid.SampledFrom([]int{8, maxOlder}).Draw(t, "bytes"))
 				u := l.Add(r.ID, r.Key, held, true, true)
 				u.Begin()
 				held, running = r, append(running, write{u, r})
@@ -71,7 +72,9 @@ func TestReadable(t *testing.T) {
 			case "elsewhere":
 				r := record(1, version+1, 8)
 				l.Add(r.ID, r.Key, held, false, true)
-				held = r
+				if held = r; rapid.Bool().Draw(t, "acknowledged there") {
+					settled[r.Version], least = true, r.Version
+				}
 			case "compared":
 				if len(running) == 0 {
 					l.SettleAll()
