@@ -39,7 +39,7 @@ func TestStateMachines(t *testing.T) {
 	}
 }
 
-var keyParts = []string{"node/kv/terms", "node/kv/ownership", "node/kv/replication"}
+var keyParts = []string{"node/kv/terms", "node/kv/ownership", "node/kv/handoff", "node/kv/replication"}
 
 // Members reach time, concurrency, randomness and the network only through env: so one seed is one run.
 func TestDeterministic(t *testing.T) {

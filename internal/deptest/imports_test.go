@@ -23,6 +23,7 @@ var directions = []struct {
 	{"node/kv/terms", []string{"node/chord"}, "a leaf: what the parts of the key side share"},
 	{"node/kv/ownership", []string{"node/chord", "node/kv/terms"}, "the parts of the key side know none of each other"},
 	{"node/kv/replication", []string{"node/chord", "node/kv/terms", "node/store"}, "the parts of the key side know none of each other"},
+	{"node/kv/handoff", []string{"node/chord", "node/kv/terms", "otel/chordevent"}, "the parts of the key side know none of each other"},
 	{"node/kv/termstest", []string{"node/chord", "node/kv/terms"}, "tests call it"},
 	{"node/kv", []string{"node/chord", "node/env", "node/nodepb", "node/store", "otel/chordevent"}, "a member's key side reaches the outside through env"},
 	{"node/member", []string{"node/chord", "node/env", "node/kv", "node/nodepb", "node/store", "otel/chordevent"}, "a member reaches the outside through env"},

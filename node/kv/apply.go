@@ -92,16 +92,17 @@ func (k *Keeper) route(id chord.ID) (to chord.Peer, released string, mine bool) 
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	in := k.ins.covering(id)
+	in := k.in.Covering(id)
 	switch {
 	case k.Owns(id):
 		return chord.Peer{}, "", true
-	case in != nil && in.released:
+	case in != nil && in.Released:
 		return chord.Peer{}, "", false // neither the source nor this member serves it at the moment
 	case in != nil:
-		return in.source, "", false
-	case k.out != nil && k.out.released && k.out.Covers(id):
-		return k.out.receiver, k.out.id, false
+		return in.Source, "", false
+	}
+	if out := k.out.Past(); out != nil && out.Covers(id) {
+		return out.Receiver, out.ID, false
 	}
 	if known, ok := k.own.Table.Covering(id); ok && !known.Indirect && !k.dead.Has(known.Owner, k.env.Now()) {
 		return known.Owner, "", false

@@ -11,20 +11,9 @@
 //
 // # Handoff
 //
-// A handoff transfers a range from a source to a receiver in five steps, each a call with the handoff's ID, the
-// ownership that will result (with its epoch) and both incarnations:
-//
-//	BEGIN    the receiver agrees; from now on every write of the range goes there too and waits for it
-//	RECORDS  the range as it was then, from an O(1) snapshot in chunks; to a receiver with a replica only what differs
-//	PREPARE  all records have been sent
-//	release  (in the source alone) the receiver is responsible, the source forwards
-//	COMMIT   the receiver is informed of the release
-//
-// Until the release is known to it, the receiver forwards all requests for the range to the source. It learns of the
-// release by the COMMIT, by the first request that the source forwards, or by inquiring; if the source dies after
-// PREPARE, the receiver takes the range over and recovers it. If either dies before, the source's ownership stands, or
-// is taken over from it. A member takes part in one handoff at a time, except those of leavers: they arrive
-// concurrently, and are released in turn (see incomings and package chord, leave.go).
+// How a range passes from one member to another is decided in package handoff, which has the steps. Here are the calls of
+// the source (handoff_send.go, leave.go), of the receiver (handoff_receive.go, incoming.go), and of a leaver that drops
+// its records of others' ranges (leave_replicas.go).
 //
 // Both sides have a span of it, the receiver's within the source's: from BEGIN to its end, which at the latest comes
 // when the receiver, after two call limits of silence, has called the source and found it dead.

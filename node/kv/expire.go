@@ -21,7 +21,7 @@ func (k *Keeper) expire(ctx context.Context) error {
 		k.mu.Lock()
 		due := k.store.Due(now, expireRecords)
 		own := k.reg.Load()
-		forget := own != nil && !k.needsRecovery && k.out == nil && k.allSynced()
+		forget := own != nil && !k.needsRecovery && k.out.Current() == nil && k.allSynced()
 		var dead []*store.Record
 		for _, r := range due {
 			switch {

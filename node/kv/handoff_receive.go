@@ -5,45 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/handoff"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
 )
 
-// An incoming is a handoff to this member. The Keeper's mu guards what changes. Until the source has released the
-// range, the source is responsible, and this member forwards all reads and writes of the range to it.
+// An incoming is a handoff to this member with what its calls need. None of it changes once it has begun.
 type incoming struct {
-	terms.Arc
-	id     string
-	source chord.Peer
-	grant  terms.Ownership // what this member owns afterwards
-	reason chordevent.MoveReason
-
-	needsRecovery bool
-	witnesses     []chord.Peer // of a range that needs recovery: members that may have records besides its source; with it at most maxSources
-	prepared      bool         // all records have arrived
-	due           bool         // the source may release
-	released      bool         // the source has released, or is dead: this member takes the range over in its turn (takeReleased)
-	doubtful      bool         // … is dead: others may hold what was written since
-	firm          bool         // the source does not take back what it has released: it speaks protocol version 1
-	room          int64        // bytes of the budget reserved for records still to come
-	unsure        bool         // more keys are unsettled than can be listed
-	lastSeen      time.Time
-	keys, bytes   int64
+	*handoff.Incoming
 
 	// The receiver's span of the handoff, from the accepted BEGIN until it is done or given up, by whichever call or
-	// timeout; the end of the member ends it too. Both are set before the handoff is added to the Keeper, and not changed.
+	// timeout; the end of the member ends it too.
 	ctx  context.Context
 	span trace.Span
 
-	ended env.Signal // set when it is taken over or given up; assigned before the handoff is added to the Keeper, and not changed
+	ended env.Signal // set when it is taken over or given up
 }
 
 var (
@@ -61,7 +44,7 @@ type handoffReport struct {
 }
 
 func (m *incoming) failed(err error) handoffReport {
-	return handoffReport{of: m, event: m.event(chordevent.MoveFailed), err: err}
+	return handoffReport{of: m, event: m.Event(chordevent.MoveFailed), err: err}
 }
 
 // Move processes one step of a handoff to this member.
@@ -79,7 +62,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			return nil, malformed(fmt.Errorf("record of %q is outside the range of the handoff", r.Key))
 		}
 	}
-	if err := k.checkVersions(m.source.Addr, records, false); err != nil {
+	if err := k.checkVersions(m.Source.Addr, records, false); err != nil {
 		return nil, malformed(err)
 	}
 	for _, key := range q.UnsettledKeys {
@@ -91,23 +74,23 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 	var reports []handoffReport
 	var released *incoming // waits for its turn
 	k.mu.Lock()
-	k.noteContact(m.source)
-	current := k.ins.find(m.id, m.source)
+	k.noteContact(m.Source)
+	current := k.in.Find(m.ID, m.Source)
 	if current != nil {
-		current.lastSeen, current.needsRecovery, current.witnesses = k.env.Now(), m.needsRecovery, m.witnesses
+		current.LastSeen, current.NeedsRecovery, current.Witnesses = k.env.Now(), m.NeedsRecovery, m.Witnesses
 	}
 	switch q.Phase {
 	case nodepb.MoveRequest_PHASE_BEGIN:
-		if m.reason == chordevent.MoveLeave {
-			k.learnLeaver(m.source)
+		if m.Reason == chordevent.MoveLeave {
+			k.learnLeaver(m.Source)
 		}
 		if current == nil {
-			known, implausible := k.own.Implausible(m.grant)
-			implausible = implausible && !k.own.Asked(m.source, m.grant)
+			known, implausible := k.own.Implausible(m.Grant)
+			implausible = implausible && !k.own.Asked(m.Source, m.Grant)
 			if implausible {
-				_ = k.refuseEpoch(m.source, m.grant, known)
+				_ = k.refuseEpoch(m.Source, m.Grant, known)
 			}
-			if implausible || !k.mayTake(m) {
+			if implausible || k.ended || k.out.Current() != nil || !k.in.MayBegin(m, k.reg.Load(), k.stance()) {
 				a.Outcome = nodepb.MoveResponse_OUTCOME_REFUSED
 				break
 			}
@@ -115,17 +98,16 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 				a.Outcome = nodepb.MoveResponse_OUTCOME_EXHAUSTED
 				break
 			}
-			if before := k.ins.from(m.source); before != nil {
+			if before := k.in.From(m.Source); before != nil {
 				reports = append(reports, k.endIn(before).failed(errAnew))
 			}
-			k.openIn(ctx, m)
-			m.ended, m.firm = k.env.NewSignal(), version1(q.GetCall())
-			k.ins = append(k.ins, m)
-			reports = append(reports, handoffReport{of: m, event: m.event(chordevent.MoveStarted)})
+			m.Firm = version1(q.GetCall())
+			k.in.Begin(m)
+			reports = append(reports, handoffReport{of: k.openIn(ctx, m), event: m.Event(chordevent.MoveStarted)})
 		}
 		a.Held = k.store.Summary(m.From, m.To).Count
 	case nodepb.MoveRequest_PHASE_RECORDS:
-		if current == nil && !k.hasTaken(m.id) { // a write may still be on its way when the range has been released
+		if current == nil && !k.in.HasTaken(m.ID) { // a write may still be on its way when the range has been released
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 			break
 		}
@@ -137,26 +119,24 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			a.Outcome = nodepb.MoveResponse_OUTCOME_UNKNOWN
 			break
 		}
-		if mustWait(current, k.hasTurn(current)) {
+		if mustWait(current, k.in.HasTurn(current, k.reg.Load())) {
 			a.Outcome = nodepb.MoveResponse_OUTCOME_REFUSED
 			break
 		}
 		for _, key := range q.UnsettledKeys {
 			k.unsettle(k.space.Hash(key), string(key), false)
 		}
-		current.prepared = true
-		current.due = current.due || slices.Contains(k.turns(), current)
-		a.Waits = !current.due
+		a.Waits = k.in.Prepare(current, k.reg.Load())
 	case nodepb.MoveRequest_PHASE_COMMIT:
 		switch {
-		case k.hasTaken(m.id):
-		case current != nil && current.prepared:
+		case k.in.HasTaken(m.ID):
+		case current != nil && current.Prepared:
 			// All that the source has sent in total, by either way, but not more than is held here.
 			sum := k.store.Summary(current.From, current.To)
-			current.keys, current.bytes = min(m.keys, sum.Count), min(m.bytes, sum.Bytes)
-			if current.released = true; current.reason == chordevent.MoveLeave {
+			current.Keys, current.Bytes = min(m.Keys, sum.Count), min(m.Bytes, sum.Bytes)
+			if current.Released = true; current.Reason == chordevent.MoveLeave {
+				released = k.calls[current]
 				reports = append(reports, k.takeReleased()...)
-				released = current
 			} else {
 				reports = append(reports, k.activate(current))
 			}
@@ -188,12 +168,15 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 
 // openIn starts the span of an incoming handoff, within the call that begins it. The span outlasts that call. If the
 // join that it belongs to has waited too long to have it in its trace, the span links to the join. mu is held.
-func (k *Keeper) openIn(ctx context.Context, m *incoming) {
-	_, m.span = k.tel.startMove(ctx, moveAttributes(k.space, m.id, "in", m.reason, m.source)...)
+func (k *Keeper) openIn(ctx context.Context, of *handoff.Incoming) *incoming {
+	m := &incoming{Incoming: of, ended: k.env.NewSignal()}
+	k.calls[of] = m
+	_, m.span = k.tel.startMove(ctx, moveAttributes(k.space, m.ID, "in", m.Reason, m.Source)...)
 	if k.join.IsValid() && !k.own.Filled() && m.span.SpanContext().TraceID() != k.join.TraceID() {
 		m.span.AddLink(trace.Link{SpanContext: k.join})
 	}
 	m.ctx = trace.ContextWithSpan(context.Background(), m.span)
+	return m
 }
 
 // reportIncoming emits the events of incoming handoffs, and the register, which may have changed with them. A handoff
@@ -218,14 +201,14 @@ func (k *Keeper) closeIn() {
 	defer k.mu.Unlock()
 	k.ended = true
 	defer k.empty()
-	for len(k.ins) > 0 {
-		m := k.endIn(k.ins[0])
-		k.tel.endMove(m.span, errEnded, m.keys, m.bytes)
+	for k.in.Some() {
+		m := k.endIn(k.in.All()[0])
+		k.tel.endMove(m.span, errEnded, m.Keys, m.Bytes)
 	}
 }
 
 // incomingFromWire reads the fields that every message of a handoff has.
-func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*incoming, error) {
+func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*handoff.Incoming, error) {
 	source, err := peerFromWire(k.space, q.GetCall().GetFrom())
 	if err != nil {
 		return nil, err
@@ -252,38 +235,16 @@ func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*incoming, error) {
 	case !grant.Covers(to):
 		return nil, fmt.Errorf("handoff %s: its range is outside the ownership that it grants", q.MoveId)
 	}
-	return &incoming{
-		Arc: terms.Arc{From: grant.From, To: to}, id: q.MoveId, source: source, grant: *grant, reason: reason,
-		needsRecovery: q.Unclean, //lang:ok protobuf field
-		witnesses:     witnesses, lastSeen: k.env.Now(), keys: max(q.Keys, 0), bytes: max(q.Bytes, 0),
+	return &handoff.Incoming{
+		Arc: terms.Arc{From: grant.From, To: to}, ID: q.MoveId, Source: source, Grant: *grant, Reason: reason,
+		NeedsRecovery: q.Unclean, //lang:ok protobuf field
+		Witnesses:     witnesses, LastSeen: k.env.Now(), Keys: max(q.Keys, 0), Bytes: max(q.Bytes, 0),
 	}, nil
-}
-
-// mayTake reports whether a handoff may begin: into an empty register it must end at this member, and otherwise where
-// this member's range begins, or, from a leaver, anywhere below that. mu is held.
-func (k *Keeper) mayTake(m *incoming) bool {
-	own := k.reg.Load()
-	others := len(k.ins)
-	if before := k.ins.from(m.source); before != nil {
-		if before.prepared && before.due {
-			return false // a source that begins again has given up the previous handoff, unless that was complete
-		}
-		others--
-	}
-	switch {
-	case k.ended || k.out != nil:
-		return false
-	case own == nil:
-		return others == 0 && m.To == k.self.ID && !k.leaving
-	case m.reason == chordevent.MoveLeave:
-		return k.mayTakeOver(m, own, others)
-	}
-	return others == 0 && m.To == own.From && m.source.ID == own.From && m.grant.Epoch > own.Epoch
 }
 
 // takeRecords merges records of the current handoff, or, with nil, of a completed one. write marks them as a client's
 // write under way: for these it returns the newer versions held instead. mu is held.
-func (k *Keeper) takeRecords(m *incoming, records []*store.Record, write bool) (newer []*nodepb.Version, err error) {
+func (k *Keeper) takeRecords(m *handoff.Incoming, records []*store.Record, write bool) (newer []*nodepb.Version, err error) {
 	for _, r := range records {
 		if held := k.store.Get(r.ID, r.Key); write && held != nil && held.Newer(r) {
 			newer = append(newer, versionToWire(held))
@@ -299,8 +260,8 @@ func (k *Keeper) takeRecords(m *incoming, records []*store.Record, write bool) (
 			return newer, err
 		}
 		if stored && m != nil {
-			m.keys++
-			m.bytes += r.Size()
+			m.Keys++
+			m.Bytes += r.Size()
 		}
 	}
 	if len(records) > 0 && m == nil {
@@ -311,29 +272,21 @@ func (k *Keeper) takeRecords(m *incoming, records []*store.Record, write bool) (
 
 // activate makes this member responsible for the range of a prepared handoff. The caller emits the register and the
 // events. mu is held.
-func (k *Keeper) activate(m *incoming) handoffReport {
-	k.endIn(m)
-	own := k.reg.Load()
-	next := m.grant
-	if own != nil {
-		if own.From != m.To {
-			return m.failed(terms.ErrOvertaken) // the owner of the range above has changed meanwhile
-		}
-		next.Epoch = max(next.Epoch, own.Epoch+1)
+func (k *Keeper) activate(m *handoff.Incoming) handoffReport {
+	call := k.endIn(m)
+	next := k.in.Take(m, k.reg.Load())
+	if next == nil {
+		return call.failed(terms.ErrOvertaken)
 	}
-	if len(k.taken) == maxTaken {
-		k.taken = slices.Delete(k.taken, 0, 1)
+	k.setRegister(next)
+	if m.NeedsRecovery || m.Unsure {
+		k.requireRecovery(append(m.Witnesses, m.Source)...)
 	}
-	k.taken = append(k.taken, m.id)
-	k.setRegister(&next)
-	if m.needsRecovery || m.unsure {
-		k.requireRecovery(append(m.witnesses, m.source)...)
-	}
-	return handoffReport{of: m, event: m.event(chordevent.MoveDone)}
+	return handoffReport{of: call, event: m.Event(chordevent.MoveDone)}
 }
 
 // discardIn gives up an incoming handoff; records that have arrived stay, as orphaned replicas. mu is held.
-func (k *Keeper) discardIn(m *incoming, why error) handoffReport {
+func (k *Keeper) discardIn(m *handoff.Incoming, why error) handoffReport {
 	k.sweepSoon()
 	k.reconcileDue.Set()
 	return k.endIn(m).failed(why)
@@ -343,8 +296,8 @@ func (k *Keeper) discardIn(m *incoming, why error) handoffReport {
 func (k *Keeper) releasedBy(ctx context.Context, id string) {
 	k.mu.Lock()
 	var reports []handoffReport
-	if m := k.ins.find(id, chord.Peer{}); m != nil && m.prepared && m.due {
-		m.released = true
+	if m := k.in.Find(id, chord.Peer{}); m != nil && m.Prepared && m.Due {
+		m.Released = true
 		reports = k.takeReleased()
 	}
 	k.mu.Unlock()
@@ -357,38 +310,33 @@ func (k *Keeper) releasedBy(ctx context.Context, id string) {
 // watchIn inquires about incoming handoffs whose sources are silent.
 func (k *Keeper) watchIn(ctx context.Context) error {
 	k.mu.Lock()
-	var silent []*incoming
-	for _, m := range k.ins {
-		if k.env.Now().Sub(m.lastSeen) >= 2*k.cfg.CallLimit || k.dead.Has(m.source, k.env.Now()) {
-			silent = append(silent, m)
-		}
-	}
+	silent := k.in.Silent(k.dead, k.env.Now(), 2*k.cfg.CallLimit)
 	k.mu.Unlock()
 	return k.each(ctx, len(silent), func(ctx context.Context, i int) { k.inquire(ctx, silent[i], false) })
 }
 
 // inquire asks the source of an incoming handoff for its state, or to release. If the source is dead and all records
 // have arrived, this member takes the range over in its turn; otherwise the range is taken over like any dead owner's.
-func (k *Keeper) inquire(ctx context.Context, m *incoming, release bool) {
-	s, err := k.survey(ctx, m.source, m.To, chordevent.SpanKeysMove, func(q *nodepb.SurveyRequest) { q.MoveId, q.Release = m.id, release })
+func (k *Keeper) inquire(ctx context.Context, m *handoff.Incoming, release bool) {
+	s, err := k.survey(ctx, m.Source, m.To, chordevent.SpanKeysMove, func(q *nodepb.SurveyRequest) { q.MoveId, q.Release = m.ID, release })
 	if stopped(err) {
 		return
 	}
 	k.mu.Lock()
 	var reports []handoffReport
-	switch ready := m.prepared && slices.Contains(k.turns(), m); {
-	case !slices.Contains(k.ins, m):
+	switch ready := m.Prepared && k.in.MayRelease(m, k.reg.Load()); {
+	case !k.in.Has(m):
 	case err == nil && s.move == nodepb.SurveyResponse_MOVE_STATE_ACTIVE:
-		m.lastSeen = k.env.Now()
+		m.LastSeen = k.env.Now()
 	case err == nil && ready && s.move == nodepb.SurveyResponse_MOVE_STATE_RELEASED:
-		m.lastSeen, m.released = k.env.Now(), true
+		m.LastSeen, m.Released = k.env.Now(), true
 		reports = k.takeReleased()
 	case errors.Is(err, terms.ErrDead) && ready:
 		// If the source had given up the handoff before it died, others hold what was written since.
-		m.lastSeen, m.released, m.doubtful = k.env.Now(), true, true
+		m.LastSeen, m.Released, m.Doubtful = k.env.Now(), true, true
 		reports = k.takeReleased()
 	case err != nil && !errors.Is(err, terms.ErrDead):
-		m.lastSeen = k.env.Now()
+		m.LastSeen = k.env.Now()
 	default:
 		if err == nil {
 			err = errAbandons

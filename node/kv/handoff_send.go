@@ -5,64 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/handoff"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
 )
 
-// An outgoing is a handoff to another member.
+// An outgoing is a handoff to another member with what its task needs.
 type outgoing struct {
-	terms.Arc // the range that is handed off
-	id        string
-	receiver  chord.Peer
-	grant     terms.Ownership // what the receiver owns afterwards
-	reason    chordevent.MoveReason
-	deadline  time.Time // the handoff is given up if it has not been released by then; zero: none
-
-	// Guarded by the Keeper's mu.
-	open     bool // the receiver takes part: every write is sent to it, and waits for it
-	sent     bool // all records have been sent
-	aborted  bool
-	released bool             // this member is not responsible any more: the receiver is, once it has taken over
-	left     *terms.Ownership // this member's ownership after the release
-
+	*handoff.Outgoing
 	turn env.Signal // of a leaver's handoff: set when the receiver has requested the release
-
-	// Used only by the task that runs the handoff.
-	keys, bytes int64
 }
 
-var (
-	errAborted = errors.New("handoff aborted")
-	errLate    = errors.New("not done in time")
-)
-
-// beginOut registers the outgoing handoff of the range up to a point, the only one. mu is held.
+// beginOut begins the outgoing handoff of the range up to a point, the only one. mu is held.
 func (k *Keeper) beginOut(receiver chord.Peer, until chord.ID, epoch int64, reason chordevent.MoveReason) *outgoing {
-	own := k.reg.Load()
-	k.moves++
-	k.out = &outgoing{
-		Arc:      terms.Arc{From: own.From, To: until},
-		id:       fmt.Sprintf("%s-%d-%d", k.space.Format(k.self.ID), own.Epoch, k.moves),
-		receiver: receiver,
-		grant:    terms.Ownership{Owner: receiver, From: own.From, Epoch: epoch},
-		reason:   reason,
-		turn:     k.env.NewSignal(),
-	}
-	return k.out
-}
-
-// abortOut gives up an outgoing handoff, unless it is past its release. mu is held.
-func (k *Keeper) abortOut() {
-	if k.out != nil && !k.out.released {
-		k.out.aborted = true
-		k.out = nil
-	}
+	k.turn = k.env.NewSignal()
+	return &outgoing{k.out.Begin(*k.reg.Load(), k.space.Format(k.self.ID), receiver, until, epoch, reason), k.turn}
 }
 
 // Claim processes a member's request for its range. If this member owns the claimer's identifier, and no other handoff
@@ -90,9 +52,9 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 		if known, ok := k.own.Table.Covering(from.ID); ok {
 			a.Owner = ownershipToWire(known.Ownership)
 		}
-	case k.out != nil && k.out.receiver == from:
+	case k.out.Current() != nil && k.out.Current().Receiver == from:
 		a.Accepted = true
-	case k.out != nil || len(k.ins) > 0: // a leaver hands off a joiner's part, too: the joiner may be the only one that stays
+	case k.out.Current() != nil || k.in.Some(): // a leaver hands off a joiner's part, too: the joiner may be the only one that stays
 		a.Owner = ownershipToWire(*own)
 	default:
 		a.Accepted = true
@@ -113,18 +75,16 @@ func (k *Keeper) superseded(p chord.Peer) {
 			k.reconcileDue.Set()
 		}
 	}
-	if k.out != nil && k.out.receiver.ID == p.ID && k.out.receiver.Incarnation < p.Incarnation {
-		k.abortOut()
-	}
+	k.out.Superseded(p)
 }
 
 // sendRange hands off a range, from BEGIN until the receiver has confirmed the COMMIT. After an error this member is
 // still responsible. The handoff is given up if it has not been released by its deadline (zero: none).
 func (k *Keeper) sendRange(ctx context.Context, m *outgoing) error {
-	ctx, span := k.tel.startMove(ctx, moveAttributes(k.space, m.id, "out", m.reason, m.receiver)...)
-	k.moved(ctx, m.event(chordevent.MoveStarted))
+	ctx, span := k.tel.startMove(ctx, moveAttributes(k.space, m.ID, "out", m.Reason, m.Receiver)...)
+	k.moved(ctx, m.Event(chordevent.MoveStarted))
 	err := k.hand(ctx, m)
-	k.tel.endMove(span, err, m.keys, m.bytes)
+	k.tel.endMove(span, err, m.Keys, m.Bytes)
 	return err
 }
 
@@ -132,57 +92,57 @@ func (k *Keeper) hand(ctx context.Context, m *outgoing) error {
 	err := k.transfer(ctx, m)
 	k.mu.Lock()
 	switch {
-	case m.released: // requested by the receiver, see releaseInTurn
+	case m.Released: // requested by the receiver, see releaseInTurn
 		err = nil
-	case err == nil && !k.release(m):
-		err = errAborted
+	case err == nil && !k.release(m.Outgoing):
+		err = handoff.ErrAborted
 	}
-	if err != nil && k.out == m {
-		k.abortOut()
+	if err != nil {
+		k.out.Fail(m.Outgoing)
 	}
 	k.mu.Unlock()
 	if err != nil {
-		k.moved(ctx, m.event(chordevent.MoveFailed))
+		k.moved(ctx, m.Event(chordevent.MoveFailed))
 		if !stopped(err) {
 			// Best effort: a receiver that misses this inquires.
-			_ = k.step(ctx, m, nodepb.MoveRequest_PHASE_ABORT, nil)
+			_ = k.step(ctx, m.Outgoing, nodepb.MoveRequest_PHASE_ABORT, nil)
 		}
 		k.reconcileDue.Set()
-		return fmt.Errorf("hand off to %s: %w", m.receiver.Addr, err)
+		return fmt.Errorf("hand off to %s: %w", m.Receiver.Addr, err)
 	}
 	k.publishRegister(ctx)
-	if err := k.commit(ctx, m); err != nil {
-		k.moved(ctx, m.event(chordevent.MoveFailed))
+	if err := k.commit(ctx, m.Outgoing); err != nil {
+		k.moved(ctx, m.Event(chordevent.MoveFailed))
 		k.publishRegister(ctx)
-		return fmt.Errorf("hand off to %s: %w", m.receiver.Addr, err)
+		return fmt.Errorf("hand off to %s: %w", m.Receiver.Addr, err)
 	}
-	k.moved(ctx, m.event(chordevent.MoveDone))
+	k.moved(ctx, m.Event(chordevent.MoveDone))
 	return nil
 }
 
 // transfer sends all records of the range to the receiver. While it runs, writes to the range go there too (follow).
 func (k *Keeper) transfer(ctx context.Context, m *outgoing) error {
-	held, err := k.begin(ctx, m)
+	held, err := k.begin(ctx, m.Outgoing)
 	if err != nil {
 		return err
 	}
 	k.mu.Lock()
 	own := k.reg.Load()
-	if m.aborted || own == nil {
+	if m.Aborted || own == nil {
 		k.mu.Unlock()
-		return errAborted
+		return handoff.ErrAborted
 	}
-	m.open = true
+	m.Open = true
 	snapshot := k.store.Snapshot() // from here on every write is sent to the receiver separately
 	k.mu.Unlock()
 
 	if held > 0 {
 		// The receiver has a replica, or had the range before: sending the differences is enough, and the newer version wins.
-		done, err := k.reconcile(ctx, m.receiver, own, m.Arc, true, nil)
+		done, err := k.reconcile(ctx, m.Receiver, own, m.Arc, true, nil)
 		if err != nil && (!done.Full || errors.Is(err, terms.ErrPeerFull)) { // what this host has no room for, the receiver has
 			return err
 		}
-		m.keys, m.bytes = int64(done.Pushed), done.Bytes
+		m.Keys, m.Bytes = int64(done.Pushed), done.Bytes
 	} else if err := k.stream(ctx, m, snapshot); err != nil {
 		return err
 	}
@@ -195,8 +155,8 @@ func (k *Keeper) stream(ctx context.Context, m *outgoing, snapshot store.Snapsho
 	var size int64
 	var err error
 	flush := func() bool {
-		err = k.step(ctx, m, nodepb.MoveRequest_PHASE_RECORDS, chunk)
-		m.keys, m.bytes = m.keys+int64(len(chunk)), m.bytes+size
+		err = k.step(ctx, m.Outgoing, nodepb.MoveRequest_PHASE_RECORDS, chunk)
+		m.Keys, m.Bytes = m.Keys+int64(len(chunk)), m.Bytes+size
 		chunk, size = nil, 0
 		return err == nil
 	}
@@ -214,25 +174,20 @@ func (k *Keeper) stream(ctx context.Context, m *outgoing, snapshot store.Snapsho
 }
 
 // release makes the receiver responsible. mu is held.
-func (k *Keeper) release(m *outgoing) bool {
-	own := k.reg.Load()
-	if m.aborted || k.out != m || own == nil {
+func (k *Keeper) release(m *handoff.Outgoing) bool {
+	if !k.out.Release(m, k.reg.Load()) {
 		return false
 	}
-	m.released, k.released, k.handed = true, m.id, m.receiver
-	if m.To != own.Owner.ID {
-		m.left = &terms.Ownership{Owner: k.self, From: m.To, Epoch: m.grant.Epoch}
-	}
-	k.setRegister(m.left)
-	k.own.Table.Bury(m.grant) // earlier owners there have been superseded by the receiver, too
-	k.own.Table.Learn(m.grant, k.env.Now())
+	k.setRegister(m.Left)
+	k.own.Table.Bury(m.Grant) // earlier owners there have been superseded by the receiver, too
+	k.own.Table.Learn(m.Grant, k.env.Now())
 	return true
 }
 
 // commit sends the COMMIT until the receiver has taken the range over or is dead. If a leaver's receiver is dead, or
 // gives the range up, the leaver owns it again, and commit returns an error; ranges of others are then taken over like
 // any dead owner's.
-func (k *Keeper) commit(ctx context.Context, m *outgoing) (err error) {
+func (k *Keeper) commit(ctx context.Context, m *handoff.Outgoing) (err error) {
 	for try := 0; try < 3; try++ {
 		var a *nodepb.MoveResponse
 		a, err = k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: nodepb.MoveRequest_PHASE_COMMIT}, chordevent.SpanKeysMove)
@@ -245,12 +200,10 @@ func (k *Keeper) commit(ctx context.Context, m *outgoing) (err error) {
 		}
 	}
 	k.mu.Lock()
-	if m.reason != chordevent.MoveLeave || !errors.Is(err, terms.ErrRefused) && !errors.Is(err, terms.ErrDead) || !k.takeBack(m) {
+	if m.Reason != chordevent.MoveLeave || !errors.Is(err, terms.ErrRefused) && !errors.Is(err, terms.ErrDead) || !k.takeBack(m) {
 		err = nil
 	}
-	if k.out == m {
-		k.out = nil
-	}
+	k.out.End(m)
 	k.mu.Unlock()
 	k.reconcileDue.Set()
 	k.repairDue.Set()
@@ -259,54 +212,52 @@ func (k *Keeper) commit(ctx context.Context, m *outgoing) (err error) {
 
 // takeBack makes this member the owner again of a range that its receiver has not taken over. If the receiver is dead,
 // others may hold what it has written. mu is held.
-func (k *Keeper) takeBack(m *outgoing) bool {
-	if k.out != m || k.reg.Load() != m.left {
+func (k *Keeper) takeBack(m *handoff.Outgoing) bool {
+	again := k.out.TakeBack(m, k.self, k.reg.Load())
+	if again == nil {
 		return false
 	}
-	k.released, k.handed = "", chord.Peer{}
-	k.own.Table.Forget(m.receiver)
-	k.setRegister(&terms.Ownership{Owner: k.self, From: m.From, Epoch: m.grant.Epoch + 1})
-	k.requireRecovery(m.receiver)
+	k.own.Table.Forget(m.Receiver)
+	k.setRegister(again)
+	k.requireRecovery(m.Receiver)
 	return true
 }
 
 // follow sends a write to the receiver of an open handoff. If the receiver cannot store it, the handoff is given up,
 // unless it has been released meanwhile; then the write must not be acknowledged.
-func (k *Keeper) follow(ctx context.Context, m *outgoing, rec *store.Record, operation string) error {
+func (k *Keeper) follow(ctx context.Context, m *handoff.Outgoing, rec *store.Record, operation string) error {
 	a, err := k.moveCall(ctx, m, &nodepb.MoveRequest{
 		Phase: nodepb.MoveRequest_PHASE_RECORDS, Records: recordsToWire([]*store.Record{rec}), Write: true,
 	}, operation)
 	if err == nil {
-		return k.readNewer(m.receiver, a.Newer)
+		return k.readNewer(m.Receiver, a.Newer)
 	}
 	if stopped(err) {
 		return err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if m.released {
+	if m.Released {
 		return terms.ErrOvertaken
 	}
-	if k.out == m {
-		k.abortOut()
-	}
+	k.out.Fail(m)
 	return nil
 }
 
-func (k *Keeper) step(ctx context.Context, m *outgoing, phase nodepb.MoveRequest_Phase, records []*store.Record) error {
+func (k *Keeper) step(ctx context.Context, m *handoff.Outgoing, phase nodepb.MoveRequest_Phase, records []*store.Record) error {
 	_, err := k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: phase, Records: recordsToWire(records)}, chordevent.SpanKeysMove)
 	return err
 }
 
 // begin sends the BEGIN and returns how many records of the range the receiver has already.
-func (k *Keeper) begin(ctx context.Context, m *outgoing) (held int64, err error) {
+func (k *Keeper) begin(ctx context.Context, m *handoff.Outgoing) (held int64, err error) {
 	a, err := k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: nodepb.MoveRequest_PHASE_BEGIN}, chordevent.SpanKeysMove)
 	return a.GetHeld(), err
 }
 
-func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveRequest, operation string) (*nodepb.MoveResponse, error) {
+func (k *Keeper) moveCall(ctx context.Context, m *handoff.Outgoing, q *nodepb.MoveRequest, operation string) (*nodepb.MoveResponse, error) {
 	k.mu.Lock()
-	needsRecovery, aborted := k.needsRecovery || len(k.silent) > 0, m.aborted
+	needsRecovery, may := k.needsRecovery || len(k.silent) > 0, m.May(k.env.Now())
 	witnesses := peersToWire(slices.Concat(k.silent, k.sources)) // the receiver takes the last of them
 	var unsettled [][]byte
 	if q.Phase == nodepb.MoveRequest_PHASE_PREPARE {
@@ -319,20 +270,17 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 	k.mu.Unlock()
 	switch q.Phase {
 	case nodepb.MoveRequest_PHASE_COMMIT:
-		sentKeys, sentBytes = m.keys, m.bytes // only the task that runs the handoff commits
+		sentKeys, sentBytes = m.Keys, m.Bytes // only the task that runs the handoff commits
 	case nodepb.MoveRequest_PHASE_BEGIN, nodepb.MoveRequest_PHASE_RECORDS, nodepb.MoveRequest_PHASE_PREPARE:
-		if aborted {
-			return nil, errAborted
-		}
-		if !m.deadline.IsZero() && k.env.Now().After(m.deadline) {
-			return nil, errLate
+		if may != nil {
+			return nil, may
 		}
 	}
-	grant := ownershipToWire(m.grant)
-	a, err := ask(k, ctx, m.receiver, operation, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.MoveResponse, error) {
+	grant := ownershipToWire(m.Grant)
+	a, err := ask(k, ctx, m.Receiver, operation, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.MoveResponse, error) {
 		return keys.Move(ctx, &nodepb.MoveRequest{
-			Call: call, MoveId: m.id, Phase: q.Phase, Grant: grant, RangeTo: m.To[:],
-			Reason: reasonToWire(m.reason), Records: q.Records, Write: q.Write, UnsettledKeys: unsettled,
+			Call: call, MoveId: m.ID, Phase: q.Phase, Grant: grant, RangeTo: m.To[:],
+			Reason: reasonToWire(m.Reason), Records: q.Records, Write: q.Write, UnsettledKeys: unsettled,
 			Keys: sentKeys, Bytes: sentBytes, Room: room, Witnesses: witnesses,
 			Unclean: needsRecovery, //lang:ok protobuf field
 		})
@@ -344,7 +292,7 @@ func (k *Keeper) moveCall(ctx context.Context, m *outgoing, q *nodepb.MoveReques
 	case nodepb.MoveResponse_OUTCOME_OK:
 		return a, nil
 	case nodepb.MoveResponse_OUTCOME_EXHAUSTED:
-		return nil, fmt.Errorf("%w: at %s", terms.ErrFull, m.receiver.Addr)
+		return nil, fmt.Errorf("%w: at %s", terms.ErrFull, m.Receiver.Addr)
 	}
-	return nil, fmt.Errorf("%w: %s in phase %s of handoff %s", terms.ErrRefused, m.receiver.Addr, q.Phase, m.id)
+	return nil, fmt.Errorf("%w: %s in phase %s of handoff %s", terms.ErrRefused, m.Receiver.Addr, q.Phase, m.ID)
 }

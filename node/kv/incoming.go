@@ -2,64 +2,15 @@ package kv
 
 import (
 	"context"
-	"slices"
-	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/handoff"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/store"
-	"chordconductor/otel/chordevent"
 )
 
-// A member can receive ranges from several leavers at once. The ranges are adjacent, below its own. Their records
-// arrive concurrently, and so do their releases (chord.Turns); this member takes them over in order (chord.Turn), from
-// the nearest one down, so that its range stays contiguous. A source that has released its range waits until it is
-// taken over. If that becomes impossible, because the handoff above it has failed, the handoff is given up: its source
-// owns the range again.
-
-const (
-	// maxIncoming bounds the concurrent incoming handoffs. Beyond it a leaver is refused, and retries.
-	maxIncoming = 64
-	// maxTaken bounds the IDs of completed handoffs that are kept for their late messages.
-	maxTaken = 2 * maxIncoming
-	// promiseLimit is for how long room is reserved for a leaver that does not begin, in call limits.
-	promiseLimit = 8
-)
-
-// incomings are the incoming handoffs, in the order in which they began. No two overlap, or have one source.
-type incomings []*incoming
-
-// find returns the handoff with an ID, from a source if one is given.
-func (list incomings) find(id string, source chord.Peer) *incoming {
-	return list.first(func(m *incoming) bool { return m.id == id && (m.source == source || source == chord.Peer{}) })
-}
-
-func (list incomings) from(source chord.Peer) *incoming {
-	return list.first(func(m *incoming) bool { return m.source == source })
-}
-
-func (list incomings) covering(id chord.ID) *incoming {
-	return list.first(func(m *incoming) bool { return m.Covers(id) })
-}
-
-func (list incomings) overlapping(a terms.Arc) *incoming {
-	return list.first(func(m *incoming) bool { return m.Overlaps(a) })
-}
-
-func (list incomings) first(is func(*incoming) bool) *incoming {
-	if i := slices.IndexFunc(list, is); i >= 0 {
-		return list[i]
-	}
-	return nil
-}
-
-// mayTakeOver reports whether a leaver's handoff may begin at an owner that takes part in so many others. mu is held.
-func (k *Keeper) mayTakeOver(m *incoming, own *terms.Ownership, others int) bool {
-	if !k.stance().Receives() || others >= maxIncoming || m.To != m.source.ID || m.Overlaps(own.Arc()) {
-		return false
-	}
-	return k.ins.first(func(other *incoming) bool { return other.source != m.source && other.Overlaps(m.Arc) }) == nil
-}
+// promiseLimit is for how long room is reserved for a leaver that does not begin, in call limits.
+const promiseLimit = 8
 
 func (k *Keeper) stance() chord.Stance {
 	if k.leaving {
@@ -68,55 +19,19 @@ func (k *Keeper) stance() chord.Stance {
 	return chord.Stays
 }
 
-// hasTurn reports whether a handoff's range is adjacent to this member's own. mu is held.
-func (k *Keeper) hasTurn(m *incoming) bool {
-	own := k.reg.Load()
-	if own == nil {
-		return m.To == k.self.ID
-	}
-	return chord.Turn(m.To, own.From)
-}
-
-func (k *Keeper) hasTaken(id string) bool { return slices.Contains(k.taken, id) }
-
-// turns lists the handoffs that may be released, in order. mu is held.
-func (k *Keeper) turns() (list []*incoming) {
-	from := k.self.ID
-	if own := k.reg.Load(); own != nil {
-		from = own.From
-	}
-	var ready []*incoming
-	var complete []chord.Range
-	for _, m := range k.ins {
-		if m.prepared {
-			ready, complete = append(ready, m), append(complete, chord.Range{From: m.From, To: m.To})
-		}
-	}
-	for _, i := range chord.Turns(from, complete) {
-		list = append(list, ready[i])
-	}
-	return list
-}
-
 // endIn removes a handoff from the list, and returns the room reserved for it. mu is held.
-func (k *Keeper) endIn(m *incoming) *incoming {
-	k.ins = slices.DeleteFunc(k.ins, func(other *incoming) bool { return other == m })
-	k.budget.take(-m.room, forKeeps)
-	m.room = 0
-	m.ended.Set()
-	return m
+func (k *Keeper) endIn(m *handoff.Incoming) *incoming {
+	k.budget.take(-k.in.End(m), forKeeps)
+	call := k.calls[m]
+	delete(k.calls, m)
+	call.ended.Set()
+	return call
 }
 
 // startTurns starts a task that requests the releases that are due and have not been requested, if there are any.
 func (k *Keeper) startTurns(ctx context.Context) {
 	k.mu.Lock()
-	var ask []*incoming
-	for _, m := range k.turns() {
-		if !m.due {
-			m.due = true
-			ask = append(ask, m)
-		}
-	}
+	ask := k.in.BecomeDue(k.reg.Load())
 	k.mu.Unlock()
 	if len(ask) > 0 {
 		_ = k.env.Go(ctx, func(ctx context.Context) { // an environment that has ended starts no tasks
@@ -127,16 +42,13 @@ func (k *Keeper) startTurns(ctx context.Context) {
 
 // takeReleased makes this member responsible for all ranges that have been released and whose turn it is. mu is held.
 func (k *Keeper) takeReleased() (reports []handoffReport) {
-	for {
-		m := k.ins.first(func(m *incoming) bool { return m.released && m.prepared && k.hasTurn(m) })
-		if m == nil {
-			return reports
-		}
+	for m := k.in.Next(k.reg.Load()); m != nil; m = k.in.Next(k.reg.Load()) {
 		reports = append(reports, k.activate(m))
-		if m.doubtful {
+		if m.Doubtful {
 			k.requireRecovery()
 		}
 	}
+	return reports
 }
 
 // awaitTurn waits until a released handoff has been taken over or given up, for a quarter of a call limit at most. It
@@ -146,33 +58,23 @@ func (k *Keeper) awaitTurn(m *incoming) (taken, waits bool, reports []handoffRep
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
-	case k.hasTaken(m.id):
+	case k.in.HasTaken(m.ID):
 		return true, false, nil
-	case !slices.Contains(k.ins, m):
+	case !k.in.Has(m.Incoming):
 		return false, false, nil
-	case slices.Contains(k.turns(), m):
+	case k.in.MayRelease(m.Incoming, k.reg.Load()):
 		return false, true, nil
 	}
-	return false, false, []handoffReport{k.discardIn(m, terms.ErrOvertaken)}
+	return false, false, []handoffReport{k.discardIn(m.Incoming, terms.ErrOvertaken)}
 }
 
-// dropIncoming gives up incoming handoffs, because this member is about to leave and the sources hand off to the next
-// member that stays. It keeps those that their sources may have released, except of leavers that would take their range
-// back. mu is held.
+// dropIncoming gives up the incoming handoffs that have not been released, because this member is about to leave. mu is
+// held.
 func (k *Keeper) dropIncoming() (reports []handoffReport) {
-	for _, m := range slices.Clone(k.ins) {
-		if !m.due || m.reason == chordevent.MoveLeave && !m.firm {
-			reports = append(reports, k.discardIn(m, errLeaving))
-		}
+	for _, m := range k.in.Unreleased() {
+		reports = append(reports, k.discardIn(m, errLeaving))
 	}
 	return reports
-}
-
-// A promise is room that is reserved for a leaver until its handoff begins.
-type promise struct {
-	leaver chord.Peer
-	bytes  int64
-	until  time.Time
 }
 
 // promiseRoom reserves room for a leaver's range, in addition to its records already held, and reports whether there is
@@ -180,16 +82,16 @@ type promise struct {
 func (k *Keeper) promiseRoom(leaver chord.Peer, a terms.Arc, bytes int64) bool {
 	k.breakPromises(leaver)
 	need := max(bytes-k.store.Summary(a.From, a.To).Bytes, 0)
-	if len(k.promises) == maxIncoming || !k.budget.take(need, forKeeps) {
+	if !k.in.MayPromise() || !k.budget.take(need, forKeeps) {
 		return false
 	}
-	k.promises = append(k.promises, promise{leaver, need, k.env.Now().Add(promiseLimit * k.cfg.CallLimit)})
+	k.in.Promise(leaver, need, k.env.Now().Add(promiseLimit*k.cfg.CallLimit))
 	return true
 }
 
 // keepRoom reserves for a handoff what was promised to its source, or what it needs now. mu is held.
-func (k *Keeper) keepRoom(m *incoming, bytes int64) bool {
-	k.breakPromises(m.source)
+func (k *Keeper) keepRoom(m *handoff.Incoming, bytes int64) bool {
+	k.breakPromises(m.Source)
 	if bytes <= 0 {
 		return true
 	}
@@ -197,27 +99,18 @@ func (k *Keeper) keepRoom(m *incoming, bytes int64) bool {
 	if !k.budget.take(need, forKeeps) {
 		return false
 	}
-	m.room = need
+	m.Room = need
 	return true
 }
 
 // useRoom releases reserved room for a record that is about to be stored. mu is held.
-func (k *Keeper) useRoom(m *incoming, r *store.Record) {
-	n := min(m.room, r.Size())
-	m.room -= n
-	k.budget.take(-n, forKeeps)
+func (k *Keeper) useRoom(m *handoff.Incoming, r *store.Record) {
+	k.budget.take(-m.UseRoom(r.Size()), forKeeps)
 }
 
 // breakPromises releases what was promised to a leaver, and what has lapsed. mu is held.
 func (k *Keeper) breakPromises(leaver chord.Peer) {
-	now := k.env.Now()
-	k.promises = slices.DeleteFunc(k.promises, func(p promise) bool {
-		if p.leaver != leaver && p.until.After(now) {
-			return false
-		}
-		k.budget.take(-p.bytes, forKeeps)
-		return true
-	})
+	k.budget.take(-k.in.Break(leaver, k.env.Now()), forKeeps)
 }
 
 // noteRoom notes whether a replica has room for the range.

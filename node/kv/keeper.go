@@ -11,6 +11,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
+	"chordconductor/node/kv/handoff"
 	"chordconductor/node/kv/hlc"
 	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/replication"
@@ -63,14 +64,11 @@ type Keeper struct {
 	replicas   []replica // the first R-1 hosts of the preference list
 	announced  bool      // the register has been announced to other members since it changed
 
-	out      *outgoing  // the one outgoing handoff, until its commit is over
-	ins      incomings  // incoming handoffs: several from leavers below, or one
-	released string     // ID of the last outgoing handoff that was released
-	handed   chord.Peer // its receiver
-	chosen   chosen     // the receiver that Room has found, before a leaver's handoff begins
-	taken    []string   // IDs of the latest incoming handoffs that made this member responsible; at most maxTaken
-	moves    int64      // outgoing handoffs so far, to number them
-	promises []promise  // room reserved for leavers whose handoff has not begun; at most maxIncoming
+	out    handoff.Sending                 // the one outgoing handoff
+	turn   env.Signal                      // its turn, if it is a leaver's
+	in     handoff.Receiving               // incoming handoffs, and room promised for them
+	calls  map[*handoff.Incoming]*incoming // what the calls of each need
+	chosen chosen                          // the receiver that Room has found, before a leaver's handoff begins
 
 	sweep    time.Time     // time of the next search for orphaned replicas
 	sweepGap time.Duration // from then to the next time
@@ -94,7 +92,7 @@ func New(e env.Env, m Member, clock *hlc.Clock, budget *HostBudget, cfg Config, 
 		env: e, member: m, clock: clock, budget: budget, cfg: cfg, space: cfg.Space, self: m.Self(),
 		tel:          newTelemetry(tracer, meter, e, cfg.Attributes),
 		reconcileDue: e.NewSignal(), repairDue: e.NewSignal(),
-		own: ownership.New(m.Self(), fresh(cfg)), store: store.New(cfg.Space),
+		own: ownership.New(m.Self(), fresh(cfg)), store: store.New(cfg.Space), in: handoff.NewReceiving(m.Self().ID), calls: make(map[*handoff.Incoming]*incoming),
 	}
 }
 

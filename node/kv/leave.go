@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/handoff"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
@@ -58,7 +59,7 @@ func (k *Keeper) Leave(ctx context.Context, deadline time.Time) (receiver chord.
 		return chord.Peer{}, err
 	}
 	k.mu.Lock()
-	receiver = k.handed
+	receiver = k.out.Handed()
 	k.mu.Unlock()
 	return receiver, k.drain(ctx, deadline)
 }
@@ -66,8 +67,6 @@ func (k *Keeper) Leave(ctx context.Context, deadline time.Time) (receiver chord.
 const (
 	leavePause    = 10 * time.Millisecond // before the second try; doubles up to maxLeavePause
 	maxLeavePause = 200 * time.Millisecond
-	// maxAsked bounds the members that a leaver asks to find one that stays. Beyond it the leave fails.
-	maxAsked = 1 << 14
 )
 
 // pause waits before a retry, longer each time.
@@ -98,7 +97,7 @@ func (k *Keeper) handOff(ctx context.Context, deadline time.Time) error {
 
 func (k *Keeper) tryHandOff(ctx context.Context, deadline time.Time) (done bool, err error) {
 	k.mu.Lock()
-	own, busy := k.reg.Load(), k.out != nil || len(k.ins) > 0
+	own, busy := k.reg.Load(), k.out.Current() != nil || k.in.Some()
 	to, epoch := k.chosen.to, k.chosen.epoch
 	k.chosen = chosen{}
 	k.mu.Unlock()
@@ -114,12 +113,12 @@ func (k *Keeper) tryHandOff(ctx context.Context, deadline time.Time) (done bool,
 		}
 	}
 	k.mu.Lock()
-	if now := k.reg.Load(); now != own || k.out != nil || len(k.ins) > 0 {
+	if now := k.reg.Load(); now != own || k.out.Current() != nil || k.in.Some() {
 		k.mu.Unlock()
 		return false, errors.New("ownership is changing")
 	}
 	move := k.beginOut(to, k.self.ID, max(own.Epoch, epoch)+1, chordevent.MoveLeave)
-	move.deadline = deadline
+	move.Deadline = deadline
 	k.mu.Unlock()
 	err = k.sendRange(ctx, move)
 	if errors.Is(err, terms.ErrFull) {
@@ -128,60 +127,45 @@ func (k *Keeper) tryHandOff(ctx context.Context, deadline time.Time) (done bool,
 	return false, err
 }
 
-// receiver finds the member that this one hands its range to, if there is one (chord.Receiver), and the epoch of its
-// ownership. The head is asked first, because mostly it stays; then the others of the successor list, concurrently;
-// then those beyond.
+// receiver finds the member that this one hands its range to, if there is one, and the epoch of its ownership.
 func (k *Keeper) receiver(ctx context.Context) (chord.Peer, int64, error) {
-	live := k.member.State().Live()
 	from, room := k.self.ID, int64(0)
 	if own := k.reg.Load(); own != nil {
 		k.mu.Lock()
 		from, room = own.From, k.store.Summary(own.From, k.self.ID).Bytes
 		k.mu.Unlock()
 	}
-	unready := false // a member stays, and owns no range yet
-	for asked, next := 0, live[:min(len(live), 1)]; len(next) > 0; {
-		answers := make([]survey, len(next))
-		errs := make([]error, len(next))
-		if err := k.each(ctx, len(next), func(ctx context.Context, i int) {
-			answers[i], errs[i] = k.survey(ctx, next[i], k.self.ID, chordevent.SpanLeave, func(q *nodepb.SurveyRequest) {
+	search := handoff.NewSearch(k.self.ID, k.member.State().Live())
+	for len(search.Ask()) > 0 {
+		asked := search.Ask()
+		answers, full := make([]handoff.Candidate, len(asked)), make([]bool, len(asked))
+		errs := make([]error, len(asked))
+		if err := k.each(ctx, len(asked), func(ctx context.Context, i int) {
+			var s survey
+			s, errs[i] = k.survey(ctx, asked[i], k.self.ID, chordevent.SpanLeave, func(q *nodepb.SurveyRequest) {
 				q.Room, q.RoomFrom = room, from[:]
 			})
+			answers[i] = handoff.Candidate{Own: s.own, Successors: s.successors, Leaving: s.leaving, Silent: errs[i] != nil}
+			full[i] = s.full
 		}); err != nil {
 			return chord.Peer{}, 0, err
 		}
-		at := 0
-		to, found := chord.Receiver(next, func(chord.Peer) chord.Stance {
-			s, err := answers[at], errs[at]
-			at++
-			switch {
-			case err != nil:
-				return chord.Silent
-			case s.leaving:
-				return chord.Leaves
-			case s.own == nil:
-				unready = true
-				return chord.Silent
+		if at := search.Answered(answers); at >= 0 {
+			if full[at] {
+				return chord.Peer{}, 0, fmt.Errorf("%w: %s lacks room for %d bytes", ErrNoRoom, asked[at].Addr, room)
 			}
-			return chord.Stays
-		})
-		if found {
-			if answers[at-1].full {
-				return chord.Peer{}, 0, fmt.Errorf("%w: %s lacks room for %d bytes", ErrNoRoom, to.Addr, room)
-			}
-			return to, answers[at-1].own.Epoch, nil
+			return asked[at], answers[at].Own.Epoch, nil
 		}
 		for _, err := range errs {
 			if err != nil && !errors.Is(err, terms.ErrDead) {
 				return chord.Peer{}, 0, err
 			}
 		}
-		if asked += len(next); asked > maxAsked {
-			return chord.Peer{}, 0, fmt.Errorf("no member stays among the next %d", asked)
+		if err := search.Beyond(answers); err != nil {
+			return chord.Peer{}, 0, err
 		}
-		next = k.beyond(next, answers, live)
 	}
-	if unready {
+	if search.Unready() {
 		return chord.Peer{}, 0, errors.New("no member that stays owns a range yet")
 	}
 	return chord.Peer{}, 0, ErrLastHost
@@ -195,33 +179,13 @@ func (k *Keeper) Lonely(ctx context.Context) error {
 	return nil
 }
 
-// beyond lists the members after those asked: the rest of the successor list, then the successors of the farthest
-// member that answered.
-func (k *Keeper) beyond(asked []chord.Peer, answers []survey, live []chord.Peer) []chord.Peer {
-	last := asked[len(asked)-1]
-	candidates := live
-	for i := len(answers) - 1; i >= 0; i-- {
-		if len(answers[i].successors) > 0 {
-			candidates = append(live[:len(live):len(live)], answers[i].successors...)
-			break
-		}
-	}
-	var next []chord.Peer
-	for _, p := range candidates {
-		if chord.Between(last.ID, p.ID, k.self.ID) {
-			next, last = append(next, p), p
-		}
-	}
-	return next
-}
-
 // prepare declares the transfer complete, and waits until the release is due.
 func (k *Keeper) prepare(ctx context.Context, m *outgoing) error {
 	k.mu.Lock()
-	m.sent = true
+	m.Sent = true
 	k.mu.Unlock()
 	for {
-		a, err := k.moveCall(ctx, m, &nodepb.MoveRequest{Phase: nodepb.MoveRequest_PHASE_PREPARE}, chordevent.SpanKeysMove)
+		a, err := k.moveCall(ctx, m.Outgoing, &nodepb.MoveRequest{Phase: nodepb.MoveRequest_PHASE_PREPARE}, chordevent.SpanKeysMove)
 		if err != nil || !a.Waits {
 			return err
 		}
@@ -231,17 +195,17 @@ func (k *Keeper) prepare(ctx context.Context, m *outgoing) error {
 			return err
 		}
 		k.mu.Lock()
-		released, aborted := m.released, m.aborted
+		released, aborted := m.Released, m.Aborted
 		k.mu.Unlock()
 		switch {
 		case released:
 			return nil
 		case aborted:
-			return errAborted
+			return handoff.ErrAborted
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
-		if to, _, err := k.receiver(ctx); err == nil && to != m.receiver {
+		if to, _, err := k.receiver(ctx); err == nil && to != m.Receiver {
 			return fmt.Errorf("%w: %s is a nearer receiver", terms.ErrOvertaken, to.Addr)
 		}
 	}
@@ -249,8 +213,8 @@ func (k *Keeper) prepare(ctx context.Context, m *outgoing) error {
 
 // releaseInTurn releases a handoff whose receiver requests it. mu is held; the caller publishes the register.
 func (k *Keeper) releaseInTurn(id string) {
-	if m := k.out; m != nil && m.id == id && m.sent && !m.released && k.release(m) {
-		m.turn.Set()
+	if m := k.out.Requested(id); m != nil && k.release(m) {
+		k.turn.Set()
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/handoff"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
@@ -21,14 +22,6 @@ import (
 // maxShed bounds the owners that are asked concurrently.
 const maxShed = 16
 
-// A heldRange is the part of one owner's range of which a leaver holds records.
-type heldRange struct {
-	terms.Arc
-	owner  chord.Peer
-	digest uint64 // if known: the digest of the records when the owner had the newest version of each
-	known  bool
-}
-
 // drain drops everything held here, with the owners' consent. With nothing held it makes no call. If no member stays it
 // returns ErrLastHost.
 func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
@@ -41,14 +34,14 @@ func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
 			ranges = ranges[len(some):]
 			errs := make([]error, len(some))
 			for i := range some {
-				some[i].digest, some[i].known = compared[some[i].Arc]
+				some[i].Digest, some[i].Known = compared[some[i].Arc]
 			}
 			if err = k.each(ctx, len(some), func(ctx context.Context, i int) { errs[i] = k.shed(ctx, &some[i]) }); err != nil {
 				return err
 			}
 			for i := range some {
-				if some[i].known {
-					compared[some[i].Arc] = some[i].digest
+				if some[i].Known {
+					compared[some[i].Arc] = some[i].Digest
 				}
 				if errs[i] == nil {
 					left--
@@ -80,7 +73,7 @@ func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
 // replicaRanges lists what is held here by owner, once around the circle from this member on. A range that contains
 // this member's identifier is split there: mostly it is the range that the receiver has just got, of which records are
 // held on one side.
-func (k *Keeper) replicaRanges(ctx context.Context) (list []heldRange, err error) {
+func (k *Keeper) replicaRanges(ctx context.Context) (list []handoff.HeldRange, err error) {
 	at := k.self.ID
 	for {
 		k.mu.Lock()
@@ -113,14 +106,7 @@ func (k *Keeper) replicaRanges(ctx context.Context) (list []heldRange, err error
 			}
 			known.Ownership = *s.own
 		}
-		c, last := heldRange{Arc: known.Arc(), owner: known.Owner}, false
-		if c.Covers(k.self.ID) {
-			if last = chord.Owns(c.From, id, k.self.ID); last {
-				c.To = k.self.ID
-			} else {
-				c.From = k.self.ID
-			}
-		}
+		c, last := handoff.Held(known.Ownership, k.self.ID, id)
 		if list = append(list, c); last || !chord.Between(at, c.To, k.self.ID) {
 			return list, nil
 		}
@@ -130,7 +116,7 @@ func (k *Keeper) replicaRanges(ctx context.Context) (list []heldRange, err error
 
 // shed drops the records of a range if its owner grants that, after sending it what it lacks. On an error they have not
 // been dropped.
-func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
+func (k *Keeper) shed(ctx context.Context, c *handoff.HeldRange) error {
 	for try := 0; ; try++ {
 		k.mu.Lock()
 		held := k.store.Summary(c.From, c.To)
@@ -138,12 +124,12 @@ func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
 		k.mu.Unlock()
 		var q *nodepb.DiscardRequest
 		named := k.heldOwnership(c)
-		a, err := ask(k, ctx, c.owner, chordevent.SpanLeave, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
-			q = &nodepb.DiscardRequest{Call: call, Ownership: named, Leaving: true, Held: wire, Compared: c.known && c.digest == held.Digest}
+		a, err := ask(k, ctx, c.Owner, chordevent.SpanLeave, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
+			q = &nodepb.DiscardRequest{Call: call, Ownership: named, Leaving: true, Held: wire, Compared: c.Known && c.Digest == held.Digest}
 			return keys.Discard(ctx, q)
 		})
 		if err == nil {
-			a, err = k.discardAnswered(ctx, c.owner, q, a)
+			a, err = k.discardAnswered(ctx, c.Owner, q, a)
 		}
 		if err != nil {
 			return err
@@ -156,8 +142,8 @@ func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
 		switch {
 		case err != nil:
 			return err
-		case owner != c.owner && try < maxPasses:
-			c.owner, c.known = owner, false
+		case owner != c.Owner && try < maxPasses:
+			c.Owner, c.Known = owner, false
 			continue
 		}
 		switch {
@@ -167,30 +153,30 @@ func (k *Keeper) shed(ctx context.Context, c *heldRange) error {
 			}
 			return nil
 		case a.Full:
-			return fmt.Errorf("%w: for the replicas that %s needs on other hosts", ErrNoRoom, c.owner.Addr)
+			return fmt.Errorf("%w: for the replicas that %s needs on other hosts", ErrNoRoom, c.Owner.Addr)
 		case !a.Differs || try >= maxPasses || own == nil:
-			return fmt.Errorf("%w: %s still needs this replica", terms.ErrRefused, c.owner.Addr)
+			return fmt.Errorf("%w: %s still needs this replica", terms.ErrRefused, c.Owner.Addr)
 		}
-		done, err := k.repairWith(ctx, c.owner, nil, c.Arc, true)
+		done, err := k.repairWith(ctx, c.Owner, nil, c.Arc, true)
 		if err != nil {
 			return err
 		}
 		if done.Pushed == 0 {
-			c.known, c.digest = true, held.Digest
+			c.Known, c.Digest = true, held.Digest
 		}
 	}
 }
 
 // learnOwner updates the ownership table by the answer of the presumed owner of what a leaver holds, and returns the
 // owner to ask next.
-func (k *Keeper) learnOwner(c *heldRange, own *terms.Ownership, claims []*nodepb.Ownership) (chord.Peer, error) {
+func (k *Keeper) learnOwner(c *handoff.HeldRange, own *terms.Ownership, claims []*nodepb.Ownership) (chord.Peer, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if own != nil && own.Owner == c.owner && own.Covers(c.To) {
+	if own != nil && own.Owner == c.Owner && own.Covers(c.To) {
 		k.own.Table.Learn(*own, k.env.Now())
-		return c.owner, nil
+		return c.Owner, nil
 	}
-	k.own.Table.Forget(c.owner)
+	k.own.Table.Forget(c.Owner)
 	for _, claim := range claims[:min(len(claims), 1)] {
 		o, err := ownershipFromWire(k.space, claim)
 		if err != nil {
@@ -200,7 +186,7 @@ func (k *Keeper) learnOwner(c *heldRange, own *terms.Ownership, claims []*nodepb
 			return o.Owner, nil // a referral
 		}
 	}
-	return c.owner, nil
+	return c.Owner, nil
 }
 
 // discardOfLeaver answers a leaver's Discard. From now on the leaver does not count as a replica.

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/handoff"
 	"chordconductor/node/kv/hlc"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
@@ -72,17 +73,17 @@ func TestWriteDuringAHandoffIsNewerThanWhatTheReceiverHolds(t *testing.T) {
 	id := wideSpace().Hash([]byte(key))
 	a.mu.Lock()
 	move := a.beginOut(b.self, b.self.ID, own.Epoch+1, "join")
-	move.open, move.To = true, a.self.ID // all of it, so that the key is in it
+	move.Open, move.To = true, a.self.ID // all of it, so that the key is in it
 	a.mu.Unlock()
 	merged(t, b, &store.Record{ID: id, Key: key, Value: []byte("planted"), Version: hlc.StampOf(w.now) + 1<<40})
-	b.ins = incomings{{Arc: terms.Arc{From: a.self.ID, To: b.self.ID}, id: move.id, source: a.self, grant: move.grant, lastSeen: w.now}}
-	b.ins[0].Arc = move.Arc
+	in := &handoff.Incoming{Arc: move.Arc, ID: move.ID, Source: a.self, Grant: move.Grant, LastSeen: w.now}
+	b.in.Begin(in)
 	rec := &store.Record{ID: id, Key: key, Value: []byte("v"), Version: hlc.StampOf(w.now)}
-	newer, err := b.takeRecords(b.ins[0], []*store.Record{rec}, true)
+	newer, err := b.takeRecords(in, []*store.Record{rec}, true)
 	if err != nil || len(newer) != 1 || newer[0].Version != hlc.StampOf(w.now)+1<<40 {
 		t.Fatalf("the receiver reports %v, %v", newer, err)
 	}
-	if newer, err = b.takeRecords(b.ins[0], []*store.Record{rec}, false); err != nil || len(newer) > 0 {
+	if newer, err = b.takeRecords(in, []*store.Record{rec}, false); err != nil || len(newer) > 0 {
 		t.Errorf("of a record that is not a write under way: %v, %v", newer, err)
 	}
 }

@@ -147,7 +147,7 @@ func (k *Keeper) dropRange(whole terms.Arc, digest uint64) bool {
 	defer k.mu.Unlock()
 	for {
 		own := k.reg.Load()
-		mine := own != nil && own.Arc().Overlaps(whole) || k.ins.overlapping(whole) != nil
+		mine := own != nil && own.Arc().Overlaps(whole) || k.in.Overlapping(whole) != nil
 		if mine || k.store.Summary(whole.From, whole.To).Digest != digest {
 			return false
 		}

@@ -58,7 +58,7 @@ func (k *Keeper) reconcileOnce(ctx context.Context, claims *ownership.ClaimPace)
 	}
 	k.startTurns(ctx)
 	k.mu.Lock()
-	own, moving, leaving, disputed := k.reg.Load(), len(k.ins) > 0, k.leaving, k.own.Disputed()
+	own, moving, leaving, disputed := k.reg.Load(), k.in.Some(), k.leaving, k.own.Disputed()
 	k.mu.Unlock()
 	var done bool
 	var err error
@@ -167,7 +167,7 @@ func (k *Keeper) lookBelow(ctx context.Context, own *terms.Ownership) (done bool
 		return false, nil
 	}
 	k.mu.Lock()
-	moving, doubt := k.out != nil && k.out.released || k.ins.covering(own.From) != nil, k.own.Doubted()
+	moving, doubt := k.out.Past() != nil || k.in.Covering(own.From) != nil, k.own.Doubted()
 	k.mu.Unlock()
 	if moving {
 		return true, nil // the new owner below is not aware of it yet, or is about to be this member; the end of the handoff wakes this task
@@ -271,7 +271,7 @@ func (k *Keeper) inherit(ctx context.Context, own *terms.Ownership, from chord.I
 		return false, err
 	}
 	k.mu.Lock()
-	if k.reg.Load() == own && k.ins.overlapping(terms.Arc{From: from, To: own.From}) == nil && (k.out == nil || !k.out.released) {
+	if k.reg.Load() == own && k.in.Overlapping(terms.Arc{From: from, To: own.From}) == nil && k.out.Past() == nil {
 		k.apply(k.own.Inherit(from, epoch, between))
 	}
 	k.mu.Unlock()

@@ -295,11 +295,9 @@ func (k *Keeper) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.S
 		a.Claims = append(a.Claims, ownershipToWire(known))
 	}
 	a.Leaving = k.leaving
-	switch {
-	case q.MoveId == "":
-	case k.out != nil && k.out.id == q.MoveId && !k.out.released:
+	if active, released := k.out.State(q.MoveId); active {
 		a.Move = nodepb.SurveyResponse_MOVE_STATE_ACTIVE
-	case k.released == q.MoveId:
+	} else if released {
 		a.Move = nodepb.SurveyResponse_MOVE_STATE_RELEASED
 	}
 	return a, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/handoff"
 	"chordconductor/node/kv/hlc"
 	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/replication"
@@ -171,9 +172,9 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 // accept merges records from a peer and drops tombstones. For records of an owner it returns the newer versions held
 // instead. mu is held.
 func (k *Keeper) accept(records, drop []*store.Record, own *terms.Ownership) (newer []*nodepb.Version, err error) {
-	var moving *incoming // its source sends only what differs
+	var moving *handoff.Incoming // its source sends only what differs
 	if own != nil {
-		moving = k.ins.from(own.Owner)
+		moving = k.in.From(own.Owner)
 	}
 	for _, r := range records {
 		if moving != nil {

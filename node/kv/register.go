@@ -17,7 +17,7 @@ func (k *Keeper) setRegister(own *terms.Ownership) { k.apply(k.own.Set(own)) }
 // apply does what a change of the register entails. mu is held; the caller publishes the register after unlocking.
 func (k *Keeper) apply(e ownership.Effects) {
 	if e.AbortHandoff {
-		k.abortOut()
+		k.out.Abort()
 	}
 	if e.Changed {
 		k.registerChanged(e.Before, e.After)

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/handoff"
 	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/otel/chordevent"
@@ -152,7 +153,7 @@ func (k *Keeper) syncReplica(ctx context.Context, own *terms.Ownership, h replic
 		k.mu.Unlock()
 		return nil
 	}
-	return errLate // writes arrive faster than they are compared; retried soon
+	return handoff.ErrLate // writes arrive faster than they are compared; retried soon
 }
 
 // repairWith reconciles an arc with a member. It starts a trace when it finds a difference. Without push nothing is
@@ -232,7 +233,7 @@ func (k *Keeper) recoverRange(ctx context.Context, own *terms.Ownership) error {
 		}
 		k.mu.Unlock()
 	}
-	return errLate // retried soon
+	return handoff.ErrLate // retried soon
 }
 
 // askSilent calls the members that were silent when the range was recovered, whenever they may count again: one that

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/handoff"
 	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
@@ -16,7 +17,7 @@ import (
 // on another host, this one first: fewer than R only if the preference list is exhausted. After an error the write must
 // not be acknowledged. Room may have been reserved for the record under an ID. The error is a HeldNewer if some of them
 // hold a newer version that this member does not have; nothing is acknowledged against that.
-func (k *Keeper) replicate(ctx context.Context, own terms.Ownership, rec *store.Record, reservation []byte, move *outgoing, operation string) (replicas []chord.Peer, err error) {
+func (k *Keeper) replicate(ctx context.Context, own terms.Ownership, rec *store.Record, reservation []byte, move *handoff.Outgoing, operation string) (replicas []chord.Peer, err error) {
 	spread := replication.NewSpread(k.self, k.cfg.Replicas)
 	for {
 		missing, tried := spread.Missing()

@@ -153,20 +153,6 @@ func (k *Keeper) moved(ctx context.Context, e chordevent.KeysMoved) {
 	}
 }
 
-func (m *outgoing) event(phase chordevent.MovePhase) chordevent.KeysMoved {
-	return chordevent.KeysMoved{
-		MoveID: m.id, Phase: phase, Outgoing: true, Peer: chordevent.PeerRef{Peer: m.receiver}, From: m.From, To: m.To,
-		Keys: m.keys, Bytes: m.bytes, Reason: m.reason,
-	}
-}
-
-func (m *incoming) event(phase chordevent.MovePhase) chordevent.KeysMoved {
-	return chordevent.KeysMoved{
-		MoveID: m.id, Phase: phase, Peer: chordevent.PeerRef{Peer: m.source}, From: m.From, To: m.To,
-		Keys: m.keys, Bytes: m.bytes, Reason: m.reason,
-	}
-}
-
 func (k *Keeper) keyAttribute(id chord.ID) attribute.KeyValue {
 	return chordevent.LookupKeyKey.String(k.space.Format(id))
 }

@@ -43,7 +43,7 @@ func (k *Keeper) claimUnowned(ctx context.Context, began time.Time) (bool, error
 	switch {
 	case owned:
 		k.own.Found()
-	case k.reg.Load() == nil && len(k.ins) == 0 && !k.leaving:
+	case k.reg.Load() == nil && !k.in.Some() && !k.leaving:
 		k.apply(k.own.TakeOver(k.self.ID, 0))
 	}
 	k.mu.Unlock()

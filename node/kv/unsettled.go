@@ -16,9 +16,7 @@ func (k *Keeper) unsettle(id chord.ID, key string, older bool) *replication.Key 
 	if k.unsettled.Full(key) {
 		k.unsettled.SettleAll()
 		k.requireRecovery()
-		for _, m := range k.ins {
-			m.unsure = true
-		}
+		k.in.Unsure()
 	}
 	return k.unsettled.Add(id, key, k.store.Get(id, key), older, !k.needsRecovery)
 }
@@ -33,7 +31,7 @@ func (k *Keeper) endWrite(u *replication.Key, r *store.Record, err error) {
 // pruneUnsettled removes keys outside this member's range from the list. mu is held.
 func (k *Keeper) pruneUnsettled() {
 	own := k.reg.Load()
-	k.unsettled.Keep(func(id chord.ID) bool { return own != nil && own.Covers(id) || k.ins.covering(id) != nil })
+	k.unsettled.Keep(func(id chord.ID) bool { return own != nil && own.Covers(id) || k.in.Covering(id) != nil })
 }
 
 // writeBack sends a version to the replicas, so that it can be read. If they lack even the reserve for it, it stays on

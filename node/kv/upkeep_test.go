@@ -197,10 +197,10 @@ func TestReceiverLearnsOfAFailedHandoff(t *testing.T) {
 	if _, err := a.Claim(t.Context(), &nodepb.ClaimRequest{Call: b.member.Call(a.self)}); err != nil {
 		t.Fatal(err)
 	}
-	if len(phases) == 0 || phases[len(phases)-1] != nodepb.MoveRequest_PHASE_ABORT || len(b.ins) != 0 {
-		t.Errorf("it receives %v, and has %d open", phases, len(b.ins))
+	if len(phases) == 0 || phases[len(phases)-1] != nodepb.MoveRequest_PHASE_ABORT || b.in.Some() {
+		t.Errorf("it receives %v, and has %d open", phases, len(b.in.All()))
 	}
-	if now := a.reg.Load(); now == nil || *now != *own || a.out != nil {
+	if now := a.reg.Load(); now == nil || *now != *own || a.out.Current() != nil {
 		t.Errorf("the source owns %v", now)
 	}
 }

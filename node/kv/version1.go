@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"chordconductor/node/chord"
+	"chordconductor/node/kv/handoff"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
@@ -26,10 +27,10 @@ func version1(header interface{ GetVersion() uint32 }) bool { return header.GetV
 
 // heldOwnership returns the owner's ownership of a held range, which a member of version 1 requires; nil if it is not
 // known.
-func (k *Keeper) heldOwnership(c *heldRange) *nodepb.Ownership {
+func (k *Keeper) heldOwnership(c *handoff.HeldRange) *nodepb.Ownership {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if known, ok := k.own.Table.Covering(c.To); ok && known.Owner == c.owner {
+	if known, ok := k.own.Table.Covering(c.To); ok && known.Owner == c.Owner {
 		return ownershipToWire(known.Ownership)
 	}
 	return nil
@@ -61,4 +62,4 @@ func (k *Keeper) discardAnswered(ctx context.Context, owner chord.Peer, q *nodep
 }
 
 // mustWait reports whether a source has to wait for its turn, and cannot.
-func mustWait(m *incoming, turn bool) bool { return m.firm && !m.due && !turn }
+func mustWait(m *handoff.Incoming, turn bool) bool { return m.Firm && !m.Due && !turn }

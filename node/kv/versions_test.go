@@ -53,10 +53,10 @@ func TestVersionsAreAcceptedFromAnyClock(t *testing.T) {
 		"with a handoff": {2 * hlc.MaxDifference, func(t *testing.T, from, to *Keeper, own *terms.Ownership, rec *store.Record) error {
 			from.setRegister(&terms.Ownership{Owner: from.self, From: to.self.ID, Epoch: own.Epoch})
 			move := from.beginOut(to.self, to.self.ID, own.Epoch+1, chordevent.MoveJoin)
-			if _, err := from.begin(t.Context(), move); err != nil {
+			if _, err := from.begin(t.Context(), move.Outgoing); err != nil {
 				t.Fatal(err)
 			}
-			return from.step(t.Context(), move, nodepb.MoveRequest_PHASE_RECORDS, []*store.Record{rec})
+			return from.step(t.Context(), move.Outgoing, nodepb.MoveRequest_PHASE_RECORDS, []*store.Record{rec})
 		}},
 	}
 	for name, way := range ways {

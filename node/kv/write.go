@@ -79,10 +79,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 		}
 		return answerOnly(nodepb.ApplyResponse_OUTCOME_EXHAUSTED)
 	}
-	move := k.out
-	if move != nil && !(move.open && move.Covers(id)) {
-		move = nil
-	}
+	move := k.out.Writes(id)
 	k.flight += size
 	k.mu.Unlock()
 

@@ -31,7 +31,7 @@ func (s stage) String() string { return strings.Join(append([]string{s.dir}, s.a
 var suites = []suite{
 	{
 		name:  "node",
-		dirs:  []string{"node/chord", "node/member", "node/kv", "node/kv/hlc", "node/kv/ownership", "node/kv/replication", "node/kv/terms"},
+		dirs:  []string{"node/chord", "node/member", "node/kv", "node/kv/hlc", "node/kv/ownership", "node/kv/handoff", "node/kv/replication", "node/kv/terms"},
 		named: nodeRules,
 		stages: func(dir string) []stage {
 			own := stage{path.Base(dir), dir, nil}
