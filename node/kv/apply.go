@@ -47,8 +47,18 @@ func checkOperation(op nodepb.ApplyRequest_Operation, key, value []byte, ttlMill
 // maxTTLMillis is a thousand years: it keeps the sum with the time from overflowing.
 const maxTTLMillis = 1000 * 366 * 24 * 3600 * 1000
 
-// Apply runs one client operation if this member owns the key, and otherwise forwards it to the owner if that is known.
+// Apply runs one client operation for another member.
 func (k *Keeper) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
+	a, err := k.serve(ctx, q)
+	if err == nil {
+		a.Reply = k.member.Reply()
+	}
+	return a, err
+}
+
+// serve runs one client operation if this member owns the key, and otherwise forwards it to the owner if that is known.
+// The answer has no header.
+func (k *Keeper) serve(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
 	if err := checkOperation(q.Operation, q.Key, q.Value, q.TtlMillis); err != nil {
 		return nil, malformed(err)
 	}
@@ -74,7 +84,6 @@ func (k *Keeper) Apply(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.App
 	default:
 		a = k.serveWrite(ctx, q, id)
 	}
-	a.Reply = k.member.Reply()
 	return a, nil
 }
 

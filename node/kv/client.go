@@ -10,6 +10,7 @@ import (
 	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/retry"
 	"chordconductor/otel/chordevent"
 )
 
@@ -77,11 +78,6 @@ func (k *Keeper) operate(ctx context.Context, op nodepb.ApplyRequest_Operation, 
 	return result, err
 }
 
-const (
-	firstPause = 10 * time.Millisecond
-	lastPause  = 500 * time.Millisecond
-)
-
 // try repeats an operation until it has an answer. All tries carry one request ID, so that a write is one write. Once a
 // try may have been carried out, no later try can refuse the write: its refusal covers only itself.
 func (k *Keeper) try(ctx context.Context, op nodepb.ApplyRequest_Operation, id chord.ID, key, value []byte, ttlMillis int64, start time.Time) (Result, error) {
@@ -89,7 +85,7 @@ func (k *Keeper) try(ctx context.Context, op nodepb.ApplyRequest_Operation, id c
 	binary.BigEndian.PutUint64(request, k.env.Uint64())
 	binary.BigEndian.PutUint64(request[8:], k.env.Uint64())
 	deadline, floor, perhaps := start.Add(k.cfg.OperationLimit), k.clock.Now(), false
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for gap := time.Duration(0); ; {
 		result, written, err := k.tryOnce(ctx, &nodepb.ApplyRequest{
 			RequestId: request, Operation: op, Key: key, Value: value, TtlMillis: ttlMillis, Floor: floor, Again: perhaps,
 		}, id)
@@ -103,7 +99,8 @@ func (k *Keeper) try(ctx context.Context, op nodepb.ApplyRequest_Operation, id c
 		if ctx.Err() != nil {
 			return result, ctx.Err()
 		}
-		pause := k.jitter(pause)
+		gap = retry.Operation.Next(gap)
+		pause := k.jitter(gap)
 		if k.env.Now().Add(pause).After(deadline) {
 			return result, fmt.Errorf("%w (retried for %s; last error: %w)", ErrUnavailable, duration.Text(k.cfg.OperationLimit), err)
 		}
@@ -148,7 +145,7 @@ func (k *Keeper) applyLimit() time.Duration { return 8 * k.cfg.CallLimit }
 
 func (k *Keeper) applyAt(ctx context.Context, owner chord.Peer, q *nodepb.ApplyRequest) (*nodepb.ApplyResponse, error) {
 	if owner == k.self {
-		return k.Apply(ctx, q)
+		return k.serve(ctx, q) // the header of an answer is for another member
 	}
 	return k.callApply(ctx, owner, q, q.Forwards, "")
 }

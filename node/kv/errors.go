@@ -15,6 +15,7 @@ var (
 	ErrNotFound    error = &failure{codes.NotFound, "no such key"}
 	ErrInvalid     error = &failure{codes.InvalidArgument, "invalid argument"}
 	ErrExhausted   error = &failure{codes.ResourceExhausted, "memory limit of the owner or of a replica reached"}
+	ErrNoKeys      error = &failure{codes.FailedPrecondition, "this ring keeps no keys"}
 	ErrUnavailable error = &failure{codes.Unavailable, "no owner reachable in time"}
 )
 

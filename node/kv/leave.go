@@ -10,6 +10,7 @@ import (
 	"chordconductor/node/kv/handoff"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/retry"
 	"chordconductor/otel/chordevent"
 )
 
@@ -64,14 +65,9 @@ func (k *Keeper) Leave(ctx context.Context, deadline time.Time) (receiver chord.
 	return receiver, k.drain(ctx, deadline)
 }
 
-const (
-	leavePause    = 10 * time.Millisecond // before the second try; doubles up to maxLeavePause
-	maxLeavePause = 200 * time.Millisecond
-)
-
 // pause waits before a retry, longer each time.
 func (k *Keeper) pause(gap *time.Duration) error {
-	*gap = min(max(2**gap, leavePause), maxLeavePause)
+	*gap = retry.Leave.Next(*gap)
 	return k.env.Sleep(k.jitter(*gap))
 }
 

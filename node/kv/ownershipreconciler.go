@@ -10,6 +10,7 @@ import (
 	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/retry"
 	"chordconductor/otel/chordevent"
 )
 
@@ -80,7 +81,7 @@ func (k *Keeper) reconcileOnce(ctx context.Context, claims *ownership.ClaimPace)
 		return 0, err
 	}
 	if !done || disputed {
-		return ownership.ReconcileSoon, nil
+		return retry.Reconcile, nil
 	}
 	if moving {
 		return k.cfg.CallLimit, nil // for sources that become silent

@@ -12,20 +12,18 @@ import (
 	"chordconductor/node/kv/handoff"
 	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
+	"chordconductor/node/retry"
 	"chordconductor/otel/chordevent"
 )
 
 // maxPasses bounds how often a range is compared anew with the same member while both change.
 const maxPasses = 4
 
-// repairPause is the least time between two rounds of repair.
-const repairPause = 50 * time.Millisecond
-
 // repair is the task that keeps the range's replicas complete, and drops orphaned replicas of other ranges.
 func (k *Keeper) repair(context.Context) {
 	pause := k.cfg.SyncInterval
 	for {
-		err := k.repairDue.Wait(max(pause, repairPause))
+		err := k.repairDue.Wait(max(pause, retry.Repair))
 		if !stopped(err) {
 			pause, err = k.repairRound(k.tel.quiet)
 		}
@@ -33,7 +31,7 @@ func (k *Keeper) repair(context.Context) {
 			k.tel.forget()
 			return
 		}
-		if err := k.env.Sleep(k.jitter(repairPause)); err != nil {
+		if err := k.env.Sleep(k.jitter(retry.Repair)); err != nil {
 			k.tel.forget()
 			return
 		}
@@ -88,14 +86,14 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 		return k.cfg.SyncInterval, nil
 	}
 	if err := k.announceRange(ctx, own); err != nil {
-		return time.Second, err
+		return retry.RepairFailed, err
 	}
 	asking, err := k.askSilent(ctx)
 	if err != nil {
-		return time.Second, err
+		return retry.RepairFailed, err
 	}
 	if err := k.recoverRange(ctx, own); err != nil {
-		return time.Second, err
+		return retry.RepairFailed, err
 	}
 	k.hosts(ctx, k.cfg.Replicas-1)
 	now := k.env.Now()
@@ -118,7 +116,7 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 		err = errors.Join(errs...)
 	}
 	if err != nil {
-		return time.Second, err
+		return retry.RepairFailed, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

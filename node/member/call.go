@@ -12,6 +12,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/retry"
 	"chordconductor/otel/chordevent"
 )
 
@@ -160,19 +161,15 @@ func verifyAnswer[A answer](m *Member, ctx context.Context, asked chord.Peer, a 
 	return self, err
 }
 
-const (
-	busyTries = 32
-	busyPause = 4 * time.Millisecond // doubles from try to try up to maxPause, jittered
-
-	maxPause = 16 * time.Millisecond // a peer is busy for as long as a call takes
-)
+// busyTries is how often a query is made that a peer answers with BUSY.
+const busyTries = 32
 
 // ask makes one maintenance query. It repeats the query after BUSY, and makes it up to CallTries times if there is no
 // answer. With holding the query copies the peer's pointers: the member answers BUSY itself from sending until the
 // answer is applied, but not while it pauses between tries, or two members that query each other would wait forever.
 func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, call func(nodepb.RingClient) (A, error)) (A, chord.Peer, error) {
 	var none A
-	busy, unanswered, pause := 0, 0, busyPause
+	busy, unanswered, gap := 0, 0, time.Duration(0)
 	for {
 		if holding {
 			if m.splicing.Load() {
@@ -203,10 +200,10 @@ func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, c
 		default:
 			return none, self, err
 		}
-		if m.env.Sleep(m.jitter(pause)) != nil {
+		gap = retry.Busy.Next(gap)
+		if m.env.Sleep(m.jitter(gap)) != nil {
 			return none, self, errGone
 		}
-		pause = min(2*pause, maxPause)
 	}
 }
 

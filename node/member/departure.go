@@ -13,6 +13,7 @@ import (
 	"chordconductor/internal/duration"
 	"chordconductor/node/env"
 	"chordconductor/node/kv"
+	"chordconductor/node/retry"
 	"chordconductor/otel/chordevent"
 )
 
@@ -91,7 +92,7 @@ func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (keys 
 		if done {
 			break
 		}
-		gap = nextGap(gap)
+		gap = retry.Leave.Next(gap)
 		if err := h.env.Sleep(gap); err != nil {
 			return d.keys, err
 		}
@@ -176,16 +177,11 @@ func (d *departure) run(ctx context.Context, l *leaver) {
 		l.tried, l.err = true, err
 		d.mu.Unlock()
 		d.changed.Set()
-		gap = nextGap(gap)
+		gap = retry.Leave.Next(gap)
 		if !errors.Is(err, kv.ErrLastHost) || d.h.env.Sleep(gap) != nil || ctx.Err() != nil {
 			return
 		}
 	}
-}
-
-// nextGap is the pause before the next try.
-func nextGap(gap time.Duration) time.Duration {
-	return min(max(2*gap, 10*time.Millisecond), 200*time.Millisecond)
 }
 
 // await waits until a condition holds of all leavers.

@@ -14,13 +14,17 @@ import (
 )
 
 // Keys is a member's key side, which decides what the member owns. node/kv is the real one. None of the methods but
-// Room, Lonely and Leave may block; all may be called from any task.
+// the operations, Room, Lonely and Leave may block; all may be called from any task.
 type Keys interface {
 	nodepb.KeysServer
 	// Owns reports whether the member is responsible for a key now.
 	Owns(id chord.ID) bool
 	Ownership() chordevent.Ownership
 	Load() chordevent.Load
+	// Put, Get and Delete are a client's operations, at whichever member owns the key. They may block, too.
+	Put(ctx context.Context, key, value []byte, ttl time.Duration) (kv.Result, error)
+	Get(ctx context.Context, key []byte) (kv.Result, error)
+	Delete(ctx context.Context, key []byte) (kv.Result, error)
 	// Founded: the member is its ring's first. Joined: it has its first pointers, and claims its range.
 	Founded(ctx context.Context)
 	Joined(ctx context.Context)
@@ -99,6 +103,16 @@ func (k *pointerKeys) NeighborsChanged(ctx context.Context) {
 	}
 	k.now = chordevent.Ownership{Owns: owns, From: from, Epoch: k.now.Epoch + 1}
 	k.m.Emit(ctx, chordevent.OwnershipChanged{Ownership: k.now})
+}
+
+func (k *pointerKeys) Put(context.Context, []byte, []byte, time.Duration) (kv.Result, error) {
+	return kv.Result{}, kv.ErrNoKeys
+}
+func (k *pointerKeys) Get(context.Context, []byte) (kv.Result, error) {
+	return kv.Result{}, kv.ErrNoKeys
+}
+func (k *pointerKeys) Delete(context.Context, []byte) (kv.Result, error) {
+	return kv.Result{}, kv.ErrNoKeys
 }
 
 func (k *pointerKeys) Load() chordevent.Load                { return chordevent.Load{} }

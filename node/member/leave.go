@@ -11,6 +11,7 @@ import (
 	"chordconductor/node/env"
 	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/retry"
 	"chordconductor/otel/chordevent"
 )
 
@@ -69,7 +70,7 @@ func (m *Member) leave(ctx context.Context, deadline time.Time) error {
 		}
 		// Mostly it waits for its head, which sends Depart when it leaves. No other change makes it ask the head again
 		// immediately.
-		for wait := m.backoff(&gap, 10*time.Millisecond, m.host.cfg.Stabilize); ; {
+		for wait := m.backoff(&gap, retry.Depart, m.host.cfg.Stabilize); ; {
 			woken := m.moved.Wait(wait)
 			if isStop(woken) {
 				return errGone

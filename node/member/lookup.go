@@ -11,6 +11,7 @@ import (
 	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/retry"
 )
 
 var (
@@ -71,7 +72,7 @@ func (m *Member) findWithin(ctx context.Context, key chord.ID, mode Mode, limit 
 }
 
 func (m *Member) find(ctx context.Context, l *Lookup, limit time.Duration) error {
-	deadline := l.Start.Add(limit)
+	deadline, gap := l.Start.Add(limit), time.Duration(0)
 	for try := 0; ; try++ {
 		err := m.tryLookup(ctx, l, try, deadline)
 		switch {
@@ -80,8 +81,8 @@ func (m *Member) find(ctx context.Context, l *Lookup, limit time.Duration) error
 		case !m.env.Now().Before(deadline):
 			return fmt.Errorf("no owner of %s found in %s: %w", m.host.space.Format(l.Key), duration.Text(limit), err)
 		}
-		pause := min(10*time.Millisecond<<min(try, 6), m.host.cfg.Stabilize) // the ring may be between two owners
-		if m.env.Sleep(m.jitter(pause)) != nil {
+		gap = retry.Lookup.UpTo(m.host.cfg.Stabilize).Next(gap)
+		if m.env.Sleep(m.jitter(gap)) != nil {
 			return errGone
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/retry"
 	"chordconductor/otel/chordevent"
 )
 
@@ -233,6 +234,6 @@ func (m *Member) shuffle(peers []chord.Peer) {
 
 // backoff doubles a gap, from first up to greatest, and returns it jittered.
 func (m *Member) backoff(gap *time.Duration, first, greatest time.Duration) time.Duration {
-	*gap = min(max(2**gap, first), greatest)
+	*gap = retry.Pace{First: first, Most: greatest}.Next(*gap)
 	return m.jitter(*gap)
 }

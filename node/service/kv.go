@@ -26,32 +26,21 @@ type KV struct {
 // NewKV returns the service of a host; version is returned by Status.
 func NewKV(h *member.Host, version string) *KV { return &KV{h, version} }
 
-// operations is the client side of a member's keeper.
-type operations interface {
-	Put(ctx context.Context, key, value []byte, ttl time.Duration) (kv.Result, error)
-	Get(ctx context.Context, key []byte) (kv.Result, error)
-	Delete(ctx context.Context, key []byte) (kv.Result, error)
-}
-
-// operations returns a member that can serve a client.
-func (s *KV) operations() (operations, error) {
+// keys returns the key side of a member that can serve a client.
+func (s *KV) keys() (member.Keys, error) {
 	m := s.host.Any()
 	if m == nil || m.Status() == chordevent.StatusJoining {
 		return nil, status.Error(codes.Unavailable, "no member of this host is on the ring yet")
 	}
-	ops, ok := m.Keys().(operations)
-	if !ok {
-		return nil, status.Error(codes.FailedPrecondition, "this ring keeps no keys")
-	}
-	return ops, nil
+	return m.Keys(), nil
 }
 
 func (s *KV) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse, error) {
-	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (kv.Result, error) {
+	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, keys member.Keys) (kv.Result, error) {
 		if q.TtlMillis < 0 || q.TtlMillis > int64(maxTTL/time.Millisecond) {
 			return kv.Result{}, status.Errorf(codes.InvalidArgument, "TTL %d ms: must be from 0 (none) to %s", q.TtlMillis, duration.Text(maxTTL))
 		}
-		return ops.Put(ctx, q.Key, q.Value, time.Duration(q.TtlMillis)*time.Millisecond)
+		return keys.Put(ctx, q.Key, q.Value, time.Duration(q.TtlMillis)*time.Millisecond)
 	})
 	if err != nil {
 		return nil, err
@@ -67,7 +56,7 @@ func (s *KV) Put(ctx context.Context, q *nodepb.PutRequest) (*nodepb.PutResponse
 const maxTTL = 100 * 365 * 24 * time.Hour
 
 func (s *KV) Get(ctx context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse, error) {
-	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (kv.Result, error) { return ops.Get(ctx, q.Key) })
+	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, keys member.Keys) (kv.Result, error) { return keys.Get(ctx, q.Key) })
 	if err != nil {
 		return nil, err
 	}
@@ -75,20 +64,20 @@ func (s *KV) Get(ctx context.Context, q *nodepb.GetRequest) (*nodepb.GetResponse
 }
 
 func (s *KV) Delete(ctx context.Context, q *nodepb.DeleteRequest) (*nodepb.DeleteResponse, error) {
-	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, ops operations) (kv.Result, error) { return ops.Delete(ctx, q.Key) })
+	r, l, err := s.run(ctx, q.Key, func(ctx context.Context, keys member.Keys) (kv.Result, error) { return keys.Delete(ctx, q.Key) })
 	if err != nil {
 		return nil, err
 	}
 	return &nodepb.DeleteResponse{Lookup: l, Copies: int32(r.ReplicaCount), Version: r.Version}, nil
 }
 
-func (s *KV) run(ctx context.Context, key []byte, operation func(context.Context, operations) (kv.Result, error)) (kv.Result, *nodepb.Lookup, error) {
-	ops, err := s.operations()
+func (s *KV) run(ctx context.Context, key []byte, operation func(context.Context, member.Keys) (kv.Result, error)) (kv.Result, *nodepb.Lookup, error) {
+	keys, err := s.keys()
 	if err != nil {
 		return kv.Result{}, nil, err
 	}
 	start := s.host.Now()
-	r, err := operation(unsampledRoot(ctx), ops)
+	r, err := operation(unsampledRoot(ctx), keys)
 	if err != nil {
 		return r, nil, toStatus(err)
 	}

@@ -17,7 +17,7 @@ var equivalents = []equivalent{
 	{
 		"node/kv/leave_replicas.go", "off by one",
 		"for gap := time.Duration(0); ; { → for gap := time.Duration(1); ; {",
-		"pause alone reads the gap, and waits leavePause for 0 ns as for 1 ns.",
+		"pause alone reads the gap, and waits retry.Leave.First for 0 ns as for 1 ns.",
 	},
 }
 

@@ -1,9 +1,9 @@
 package ownership
 
-import "time"
-
-// ReconcileSoon is the time until the next round while work remains.
-const ReconcileSoon = 100 * time.Millisecond
+import (
+	"chordconductor/node/retry"
+	"time"
+)
 
 // ClaimPace spaces accepted claims while the register stays empty. A handoff that fails wakes the task, and one that
 // fails for lack of room would otherwise begin again at once, for ever: within one host at the speed of the processor.
@@ -14,6 +14,6 @@ type ClaimPace struct {
 
 // Accepted notes that a claim has been accepted: the next one follows after a gap that doubles up to a maximum.
 func (p *ClaimPace) Accepted(now time.Time, greatest time.Duration) {
-	p.gap = min(max(2*p.gap, ReconcileSoon), greatest)
+	p.gap = retry.Pace{First: retry.Reconcile, Most: greatest}.Next(p.gap)
 	p.Next = now.Add(p.gap)
 }
