@@ -79,7 +79,7 @@ func TestRequestThatIsThereIsNotRefused(t *testing.T) {
 			a.requests = requests{}
 		}
 		if rapid.Bool().Draw(rt, "room unknown") {
-			a.replicas[0].room = 0
+			a.replicas[0].Room = 0
 		}
 		for i, k := range []*Keeper{a, b} {
 			if rapid.Bool().Draw(rt, []string{"owner full", "replica full"}[i]) {

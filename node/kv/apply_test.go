@@ -63,7 +63,7 @@ func TestSilentReplicaIsReplaced(t *testing.T) {
 		w.add(t, terms.Ownership{Owner: peers[n]}, cfg)
 	}
 	for i := range a.replicas {
-		a.replicas[i].room = maxRoom // known, so that nothing is reserved
+		a.replicas[i].Room = maxRoom // known, so that nothing is reserved
 	}
 	got, err := a.Apply(t.Context(), apply(1, opPut, "v"))
 	if err != nil || got.Copies != 3 {

@@ -163,8 +163,8 @@ func (k *Keeper) applyVerdict(p chord.Peer, a interface {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.noteContact(p)
-	if h := k.replicaOn(p); h != nil {
-		h.room = a.GetRoom()
+	if h := k.replicas.On(p); h != nil {
+		h.Room = a.GetRoom()
 	}
 	switch {
 	case a.GetAccepted():

@@ -20,7 +20,7 @@
 //
 // # Replicas
 //
-// The replicas are the first R-1 distinct hosts after the owner on the circle (preferenceList). A write is acknowledged
+// The replicas are the first R-1 distinct hosts after the owner on the circle (replication.Preference). A write is acknowledged
 // when R hosts have it; the next host replaces a silent one. The repair task compares the range with every replica, by
 // digests (compare), after every change and periodically. A new owner's range needs recovery until it has been compared
 // with all members that may have records of it; until then each read and each write first asks them all for the key

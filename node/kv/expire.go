@@ -3,6 +3,7 @@ package kv
 import (
 	"context"
 
+	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/store"
 	"chordconductor/otel/chordevent"
@@ -21,7 +22,7 @@ func (k *Keeper) expire(ctx context.Context) error {
 		k.mu.Lock()
 		due := k.store.Due(now, expireRecords)
 		own := k.reg.Load()
-		forget := own != nil && !k.needsRecovery && k.out.Current() == nil && k.allSynced()
+		forget := own != nil && !k.needsRecovery && k.out.Current() == nil && k.replicas.AllSynced()
 		var dead []*store.Record
 		for _, r := range due {
 			switch {
@@ -53,13 +54,13 @@ func (k *Keeper) replace(old, next *store.Record) {
 }
 
 // forget drops tombstones at all replicas, then here; if a replica does not answer they stay for a while.
-func (k *Keeper) forget(ctx context.Context, own *terms.Ownership, replicas []replica, dead []*store.Record, later int64) error {
+func (k *Keeper) forget(ctx context.Context, own *terms.Ownership, replicas []replication.Replica, dead []*store.Record, later int64) error {
 	if len(dead) == 0 {
 		return nil
 	}
 	errs := make([]error, len(replicas))
 	if err := k.each(ctx, len(replicas), func(ctx context.Context, i int) {
-		errs[i] = k.pushRecords(ctx, replicas[i].peer, own, nil, dead, chordevent.SpanRepair)
+		errs[i] = k.pushRecords(ctx, replicas[i].Peer, own, nil, dead, chordevent.SpanRepair)
 	}); err != nil {
 		return err
 	}

@@ -117,7 +117,7 @@ func (k *Keeper) breakPromises(leaver chord.Peer) {
 func (k *Keeper) noteRoom(p chord.Peer, room bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if h := k.replicaOn(p); h != nil {
-		h.lacks = !room
+	if h := k.replicas.On(p); h != nil {
+		h.Lacks = !room
 	}
 }

@@ -60,9 +60,9 @@ type Keeper struct {
 	dead      terms.Lapsed // members found dead a short while ago
 	leavers   terms.Lapsed // members about to leave
 
-	preference preferenceList
-	replicas   []replica // the first R-1 hosts of the preference list
-	announced  bool      // the register has been announced to other members since it changed
+	preference replication.Preference
+	replicas   replication.Replicas // the first R-1 hosts of the preference list
+	announced  bool                 // the register has been announced to other members since it changed
 
 	out    handoff.Sending                 // the one outgoing handoff
 	turn   env.Signal                      // its turn, if it is a leaver's
@@ -92,7 +92,7 @@ func New(e env.Env, m Member, clock *hlc.Clock, budget *HostBudget, cfg Config, 
 		env: e, member: m, clock: clock, budget: budget, cfg: cfg, space: cfg.Space, self: m.Self(),
 		tel:          newTelemetry(tracer, meter, e, cfg.Attributes),
 		reconcileDue: e.NewSignal(), repairDue: e.NewSignal(),
-		own: ownership.New(m.Self(), fresh(cfg)), store: store.New(cfg.Space), in: handoff.NewReceiving(m.Self().ID), calls: make(map[*handoff.Incoming]*incoming),
+		own: ownership.New(m.Self(), fresh(cfg)), store: store.New(cfg.Space), preference: replication.NewPreference(m.Self()), in: handoff.NewReceiving(m.Self().ID), calls: make(map[*handoff.Incoming]*incoming),
 	}
 }
 

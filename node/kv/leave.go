@@ -217,7 +217,7 @@ func (k *Keeper) releaseInTurn(id string) {
 // learnLeaver notes that a member is about to leave: it is no longer a replica. mu is held.
 func (k *Keeper) learnLeaver(p chord.Peer) {
 	if !k.leavers.Has(p, k.env.Now()) {
-		k.preference.next = time.Time{} // another host has to be found
+		k.preference.SearchSoon() // another host has to be found
 	}
 	k.leavers.Add(p, k.env.Now().Add(k.cfg.LeaveLimit))
 	k.updatePreference(k.member.State())

@@ -220,9 +220,9 @@ func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb
 	}
 	sum := k.store.Summary(held.From, held.To)
 	a.Differs = !q.Compared && (sum.Digest != q.Held.Digest || sum.Count != q.Held.Count)
-	a.Granted = !a.Differs && !k.needsRecovery && k.replicaOn(from) == nil && k.allSynced() && k.spared(from, true)
+	a.Granted = !a.Differs && !k.needsRecovery && k.replicas.On(from) == nil && k.replicas.AllSynced() && k.spared(from, true)
 	for _, h := range k.replicas {
-		a.Full = a.Full || h.lacks
+		a.Full = a.Full || h.Lacks
 	}
 	if !a.Granted {
 		k.repairDue.Set()
@@ -237,12 +237,12 @@ func (k *Keeper) skipLeavers(ctx context.Context, all bool) (some bool) {
 	var ask []chord.Peer
 	k.mu.Lock()
 	for _, h := range k.replicas {
-		if !h.synced {
-			ask = append(ask, h.peer)
+		if !h.Synced {
+			ask = append(ask, h.Peer)
 		}
 	}
 	if now := k.env.Now(); all && len(ask) > 0 {
-		for _, p := range slices.Concat(k.member.State().Live(), k.preference.list, k.preference.hosts) {
+		for _, p := range slices.Concat(k.member.State().Live(), k.preference.List, k.preference.Hosts) {
 			if p.Addr != k.self.Addr && !slices.Contains(ask, p) && !k.dead.Has(p, now) && !k.leavers.Has(p, now) {
 				ask = append(ask, p)
 			}

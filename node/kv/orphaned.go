@@ -189,16 +189,11 @@ func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb
 	own := k.reg.Load()
 	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
 	a.Granted = own != nil && own.Owner == theirs.Owner && own.Epoch == theirs.Epoch && !k.needsRecovery &&
-		k.replicaOn(from) == nil && k.allSynced() && k.spared(from, q.Leaving)
+		k.replicas.On(from) == nil && k.replicas.AllSynced() && k.spared(from, q.Leaving)
 	if !a.Granted {
 		k.repairDue.Set()
 	}
 	return a, nil
-}
-
-// allSynced reports whether all present replicas hold the whole range. mu is held.
-func (k *Keeper) allSynced() bool {
-	return !slices.ContainsFunc(k.replicas, func(h replica) bool { return !h.synced })
 }
 
 // spared reports whether the records of p may be dropped as surplus. With R hosts that hold the range any further one
@@ -206,14 +201,12 @@ func (k *Keeper) allSynced() bool {
 // hosts are known here. A leaver's is surplus, unless there may be a host that could replace it: one not found yet, or
 // unreachable at the moment. mu is held.
 func (k *Keeper) spared(p chord.Peer, leaving bool) bool {
-	switch {
-	case len(k.replicas) == k.cfg.Replicas-1:
-		return true
-	case leaving:
-		now := k.env.Now()
-		return !k.preference.open && !slices.ContainsFunc(k.preference.list, func(h chord.Peer) bool {
-			return h != p && k.dead.Has(h, now) && !k.leavers.Has(h, now)
-		})
+	wanted := k.cfg.Replicas - 1
+	if !leaving || len(k.replicas) == wanted {
+		return k.replicas.Surplus(p, k.self, wanted)
 	}
-	return p.Addr == k.self.Addr || slices.ContainsFunc(k.replicas, func(h replica) bool { return h.peer.Addr == p.Addr })
+	now := k.env.Now()
+	return !k.preference.Open && !slices.ContainsFunc(k.preference.List, func(h chord.Peer) bool {
+		return h != p && k.dead.Has(h, now) && !k.leavers.Has(h, now)
+	})
 }

@@ -2,53 +2,19 @@ package kv
 
 import (
 	"context"
-	"slices"
-	"time"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/kv/ownership"
+	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
 )
 
-// A preferenceList is the distinct hosts after a member, clockwise: of each host the first member met, because the
-// virtual nodes of one host fail together. The first R-1 are the replicas; those after them are fallback replicas. The
-// member's pointers name them (its successor list, then its host list, see chord.Hosts), so the list is never older
-// than these: a host that was not found once is not taken for missing. Only while some of them count as lapsed are
-// members asked for hosts further on.
-type preferenceList struct {
-	hosts   []chord.Peer // never changed in place
-	head    chord.Peer
-	list    []chord.Peer // the member's host list
-	further []chord.Peer // found beyond list by surveys
-	lacks   bool         // a host of the list is left out
-	next    time.Time    // no member is surveyed before
-	open    bool         // the search is running, or has been interrupted: there may be hosts that it has not found
-}
-
-const (
-	// fallbacks is the number of fallback replicas that a new owner asks for records.
-	fallbacks = 3
-	// maxJumps bounds the members surveyed for hosts further on. Each returns as many as a host list holds.
-	maxJumps = 8
-)
-
 // HostListLen returns how many entries of a host list a Keeper uses: the replicas, one substitute for each, and
 // fallbacks.
-func HostListLen(replicas int) int { return min(2*(replicas-1)+fallbacks, chordevent.MaxSuccessors) }
-
-// A replica is a host that holds a replica of the owner's range.
-type replica struct {
-	peer   chord.Peer
-	synced bool  // compared since the range last changed: it holds what the owner holds, and receives every write
-	missed int64 // writes that did not reach it, to detect those missed during a comparison
-	lacks  bool  // it had no room for what a comparison sent, reserve included
-	room   int64 // bytes that its host had left for clients' writes, by its latest answer; 0: none, or no answer yet
-
-	compared bool      // it has held the whole range: what it lacks since are missed writes
-	made     int64     // the value of missed at the last comparison
-	next     time.Time // when it is compared again at the latest
+func HostListLen(replicas int) int {
+	return min(replication.ListLen(replicas), chordevent.MaxSuccessors)
 }
 
 // noteContact treats a call from a member as a sign that it is alive. mu is held.
@@ -64,59 +30,17 @@ func (k *Keeper) noteContact(p chord.Peer) {
 // updatePreference recomputes the preference list from the member's present pointers, and reports whether the replicas
 // have changed. mu is held.
 func (k *Keeper) updatePreference(state chord.State) (changed bool) {
-	w, list := &k.preference, k.member.Hosts()
-	if head := state.Head(); head != w.head {
-		w.head, k.announced = head, false
+	w := &k.preference
+	if w.Update(state.Head(), state.Live(), k.member.Hosts(), k.away) {
+		k.announced = false
 	}
-	if !slices.Equal(list, w.list) {
-		w.list, w.further, w.next = list, nil, time.Time{}
-	}
-	w.hosts = k.distinct(nil, state.Live()) // may contain a second member of a host whose first one is about to leave
-	w.hosts = k.distinct(w.hosts, w.list)
-	w.lacks = slices.ContainsFunc(w.list, func(p chord.Peer) bool { return !onHost(w.hosts, p.Addr) })
-	w.hosts = k.distinct(w.hosts, w.further)
-	return k.updateReplicas()
+	return k.replicas.Update(w.Hosts[:min(len(w.Hosts), k.cfg.Replicas-1)])
 }
 
-func onHost(hosts []chord.Peer, addr string) bool {
-	return slices.ContainsFunc(hosts, func(h chord.Peer) bool { return h.Addr == addr })
-}
-
-// distinct appends those peers that are on hosts not yet listed. mu is held.
-func (k *Keeper) distinct(hosts, peers []chord.Peer) []chord.Peer {
+// away reports whether a member does not count as a replica: it is taken for dead, or about to leave. mu is held.
+func (k *Keeper) away(p chord.Peer) bool {
 	now := k.env.Now()
-	for _, p := range peers {
-		if p.Addr != k.self.Addr && !onHost(hosts, p.Addr) && !k.dead.Has(p, now) && !k.leavers.Has(p, now) {
-			hosts = append(slices.Clip(hosts), p)
-		}
-	}
-	return hosts
-}
-
-// updateReplicas makes the first hosts of the preference list the replicas, and reports whether they have changed. mu
-// is held.
-func (k *Keeper) updateReplicas() (changed bool) {
-	hosts := k.preference.hosts[:min(len(k.preference.hosts), k.cfg.Replicas-1)]
-	old := k.replicas
-	changed = len(old) != len(hosts)
-	k.replicas = make([]replica, len(hosts))
-	for i, p := range hosts {
-		k.replicas[i] = replica{peer: p}
-		if at := slices.IndexFunc(old, func(h replica) bool { return h.peer == p }); at >= 0 {
-			k.replicas[i] = old[at]
-		} else {
-			changed = true
-		}
-	}
-	return changed
-}
-
-// replicaOn returns the replica on a member, or nil. mu is held.
-func (k *Keeper) replicaOn(p chord.Peer) *replica {
-	if i := slices.IndexFunc(k.replicas, func(h replica) bool { return h.peer == p }); i >= 0 {
-		return &k.replicas[i]
-	}
-	return nil
+	return k.dead.Has(p, now) || k.leavers.Has(p, now)
 }
 
 // hosts returns the preference list. If it has fewer than want hosts because some have lapsed, or because the host list
@@ -130,62 +54,33 @@ func (k *Keeper) hosts(ctx context.Context, want int) []chord.Peer {
 func (k *Keeper) findHosts(ctx context.Context, want int, certain bool) []chord.Peer {
 	k.mu.Lock()
 	w, now := &k.preference, k.env.Now()
-	hosts := w.hosts
-	whole := !w.lacks && len(w.list) < HostListLen(k.cfg.Replicas) // there are no others
-	if len(hosts) >= want || whole || now.Before(w.next) && !(certain && w.open) {
-		w.open = w.open && !whole
-		k.mu.Unlock()
-		return hosts
+	search := w.Search(want, HostListLen(k.cfg.Replicas), certain, func() []chord.Peer { return k.member.State().Live() },
+		func(p chord.Peer) bool { return k.dead.Has(p, now) }, now, now.Add(k.cfg.SyncInterval))
+	if search == nil {
+		defer k.mu.Unlock()
+		return w.Hosts
 	}
-	w.next, w.open = now.Add(k.cfg.SyncInterval), true
-	list := w.list
-	past := append(k.member.State().Live(), list...)
-	at := k.self
-	for _, p := range past {
-		if chord.Between(at.ID, p.ID, k.self.ID) && !k.dead.Has(p, now) {
-			at = p
-		}
-	}
-	past = nil
 	k.mu.Unlock()
-	var err error
-
-	for range maxJumps {
-		if at == k.self || len(k.distinctLocked(hosts, past)) >= want {
+	failed := false
+	for {
+		k.mu.Lock()
+		p, some := w.Ask(search, k.away)
+		k.mu.Unlock()
+		if !some {
 			break
 		}
-		var s survey
-		if s, err = k.survey(ctx, at, at.ID, chordevent.SpanRepair); err != nil {
+		s, err := k.survey(ctx, p, p.ID, chordevent.SpanRepair)
+		if failed = err != nil; failed {
 			break
 		}
-		before, closed := at, false
-		for _, p := range append(s.successors, s.hosts...) {
-			if !chord.Between(before.ID, p.ID, k.self.ID) {
-				closed = true
-			} else if chord.Between(at.ID, p.ID, k.self.ID) {
-				past, at = append(past, p), p
-			}
-		}
-		if closed || at == before {
-			break
-		}
+		w.Answered(search, append(s.successors, s.hosts...))
 	}
-
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if slices.Equal(list, w.list) {
-		if w.further, w.open = past, err != nil; w.open {
-			w.next = time.Time{} // next by way of another member, because this one is dead
-		}
+	if w.Found(search, failed) {
 		k.updatePreference(k.member.State())
 	}
-	return w.hosts
-}
-
-func (k *Keeper) distinctLocked(hosts, peers []chord.Peer) []chord.Peer {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.distinct(hosts, peers)
+	return w.Hosts
 }
 
 // A survey is a member's report on the ownership of ranges.

@@ -53,7 +53,7 @@ func (k *Keeper) readRepair(ctx context.Context, id chord.ID, key, operation str
 // witnesses returns all members that may hold records of a range that needs recovery: its replicas, the fallback
 // replicas, and the sources noted by requireRecovery.
 func (k *Keeper) witnesses(ctx context.Context) []chord.Peer {
-	hosts := k.hosts(ctx, k.cfg.Replicas-1+fallbacks)
+	hosts := k.hosts(ctx, k.cfg.Replicas-1+replication.Fallbacks)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	peers := append([]chord.Peer(nil), hosts...)

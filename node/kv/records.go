@@ -205,10 +205,7 @@ func (k *Keeper) accept(records, drop []*store.Record, own *terms.Ownership) (ne
 
 // unsync notes that the replicas lack a record. mu is held.
 func (k *Keeper) unsync() {
-	for i := range k.replicas {
-		k.replicas[i].synced = false
-		k.replicas[i].missed++
-	}
+	k.replicas.Unsync()
 	k.repairDue.Set()
 }
 

@@ -36,12 +36,7 @@ func (k *Keeper) registerChanged(before, own *terms.Ownership) {
 	k.announced = false
 	k.confirmed = time.Time{}
 	k.pruneUnsettled()
-	for i := range k.replicas {
-		k.replicas[i].synced = false // equal digests are valid for one extent and epoch of the range only
-		if own == nil || before == nil || !before.Contains(*own) {
-			k.replicas[i].compared = false
-		}
-	}
+	k.replicas.Changed(own != nil && before != nil && before.Contains(*own))
 	if own == nil {
 		k.needsRecovery, k.sources, k.silent = false, nil, nil
 	}

@@ -98,13 +98,8 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 	k.hosts(ctx, k.cfg.Replicas-1)
 	now := k.env.Now()
 	k.mu.Lock()
-	var due []replica
-	for _, h := range k.replicas {
-		if !h.synced || !now.Before(h.next) {
-			due = append(due, h)
-		}
-	}
-	lacks := k.preference.lacks
+	due := k.replicas.Due(now)
+	lacks := k.preference.Lacks
 	k.mu.Unlock()
 	again = k.cfg.SyncInterval
 	if lacks || asking {
@@ -120,20 +115,20 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.reg.Load() == own && !k.needsRecovery && k.allSynced() {
+	if k.reg.Load() == own && !k.needsRecovery && k.replicas.AllSynced() {
 		k.unsettled.SettleAll()
 	}
 	return again, nil
 }
 
 // syncReplica compares the range with a replica until both hold the same.
-func (k *Keeper) syncReplica(ctx context.Context, own *terms.Ownership, h replica) error {
+func (k *Keeper) syncReplica(ctx context.Context, own *terms.Ownership, h replication.Replica) error {
 	for range maxPasses {
-		done, err := k.repairWith(ctx, h.peer, own, own.Arc(), true)
-		k.noteRoom(h.peer, !errors.Is(err, terms.ErrPeerFull))
+		done, err := k.repairWith(ctx, h.Peer, own, own.Arc(), true)
+		k.noteRoom(h.Peer, !errors.Is(err, terms.ErrPeerFull))
 		if done.Full {
 			k.mu.Lock()
-			k.requireRecovery(h.peer) // the replica holds what there is no room for here
+			k.requireRecovery(h.Peer) // the replica holds what there is no room for here
 			k.mu.Unlock()
 		}
 		if err != nil {
@@ -143,10 +138,8 @@ func (k *Keeper) syncReplica(ctx context.Context, own *terms.Ownership, h replic
 			continue
 		}
 		k.mu.Lock()
-		if now := k.replicaOn(h.peer); now != nil && k.reg.Load() == own {
-			now.synced = now.missed == h.missed
-			now.compared, now.made = true, h.missed
-			now.next = k.env.Now().Add(k.jitter(k.cfg.SyncInterval))
+		if k.reg.Load() == own && k.replicas.On(h.Peer) != nil {
+			k.replicas.Equal(h, k.env.Now().Add(k.jitter(k.cfg.SyncInterval)))
 		}
 		k.mu.Unlock()
 		return nil
@@ -177,11 +170,11 @@ func (k *Keeper) announceRange(ctx context.Context, own *terms.Ownership) error 
 	announced := k.announced
 	k.announced = true
 	var peers []chord.Peer
-	if live := k.member.State().Live(); len(live) > 0 && k.replicaOn(live[0]) == nil {
+	if live := k.member.State().Live(); len(live) > 0 && k.replicas.On(live[0]) == nil {
 		peers = append(peers, live[0])
 	}
-	if len(k.replicas) == 0 && len(k.preference.hosts) > 0 && (len(peers) == 0 || peers[0] != k.preference.hosts[0]) {
-		peers = append(peers, k.preference.hosts[0])
+	if len(k.replicas) == 0 && len(k.preference.Hosts) > 0 && (len(peers) == 0 || peers[0] != k.preference.Hosts[0]) {
+		peers = append(peers, k.preference.Hosts[0])
 	}
 	k.mu.Unlock()
 	if announced {
@@ -253,7 +246,7 @@ func (k *Keeper) askSilent(ctx context.Context) (again bool, err error) {
 // newer here; if it lacks room for that, nothing is missing here.
 func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *terms.Ownership) (replication.Exchanged, error) {
 	k.mu.Lock()
-	holds := k.replicaOn(p) != nil
+	holds := k.replicas.On(p) != nil
 	k.mu.Unlock()
 	done, err := k.repairWith(ctx, p, own, own.Arc(), holds)
 	if holds {
@@ -269,7 +262,7 @@ func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *terms.Ownership
 // dead are noted, to be asked when they are alive. mu is held.
 func (k *Keeper) recovered(asked []chord.Peer) {
 	now := k.env.Now()
-	for _, p := range slices.Concat(k.preference.list, asked, k.sources) {
+	for _, p := range slices.Concat(k.preference.List, asked, k.sources) {
 		if k.dead.Has(p, now) {
 			k.silent = addSource(k.silent, p)
 		}
@@ -277,7 +270,5 @@ func (k *Keeper) recovered(asked []chord.Peer) {
 	k.needsRecovery, k.sources, k.asking = false, nil, now.Add(fresh(k.cfg))
 	k.unsettled.SettleAll()
 	k.unsync()
-	for i := range k.replicas {
-		k.replicas[i].compared = false // only a comparison shows how much has arrived
-	}
+	k.replicas.Recovered()
 }

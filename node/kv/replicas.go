@@ -10,19 +10,8 @@ func (k *Keeper) countReplicas(l *chordevent.Load) {
 	if k.reg.Load() == nil {
 		return
 	}
-	l.KnownHosts, l.FullReplicas = int64(1+len(k.preference.hosts)), 1
-	wanting := k.cfg.Replicas - 1
-	for _, h := range k.replicas {
-		switch lacks := h.missed - h.made; {
-		case !h.compared:
-			continue
-		case lacks > 0:
-			l.UnderReplicated += lacks
-		default:
-			l.FullReplicas++
-		}
-		wanting--
-	}
+	full, missed, wanting := k.replicas.Count(k.cfg.Replicas - 1)
+	l.KnownHosts, l.FullReplicas, l.UnderReplicated = int64(1+len(k.preference.Hosts)), 1+full, missed
 	if wanting > 0 {
 		l.UnderReplicated = l.OwnedKeys
 	}

@@ -82,9 +82,7 @@ func (k *Keeper) nextReplicas(ctx context.Context, n int, tried []chord.Peer) []
 func (k *Keeper) missed(p chord.Peer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if h := k.replicaOn(p); h != nil {
-		h.synced = false
-		h.missed++
+	if k.replicas.Lacks(p) {
 		k.repairDue.Set()
 	}
 }

@@ -30,8 +30,8 @@ const roomShare = 4
 // tight reports whether room for a record must be reserved at some of its replicas. mu is held.
 func (k *Keeper) tight(replicas []chord.Peer, size int64) bool {
 	return slices.ContainsFunc(replicas, func(p chord.Peer) bool {
-		h := k.replicaOn(p)
-		return h == nil || k.flight+size > h.room/roomShare
+		h := k.replicas.On(p)
+		return h == nil || k.flight+size > h.Room/roomShare
 	})
 }
 

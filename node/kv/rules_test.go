@@ -111,7 +111,7 @@ func TestATryThatWasNotAcknowledged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, a, b, own := pair(t)
 			later := terms.Ownership{Owner: chord.Peer{ID: wideSpace().FromUint64(9), Addr: "c", Incarnation: 1}, From: wideSpace().FromUint64(2), Epoch: own.Epoch + 1}
-			a.replicas[0].room = maxRoom    // so nothing is reserved first
+			a.replicas[0].Room = maxRoom    // so nothing is reserved first
 			b.own.Table.Learn(later, w.now) // so b refuses
 			if got, err := a.Apply(t.Context(), apply(1, opPut, "one")); err != nil || got.Outcome != nodepb.ApplyResponse_OUTCOME_RETRY || !got.MaybeWritten {
 				t.Fatalf("first try: %v, %v", got, err)
@@ -328,7 +328,7 @@ func TestATombstoneWaitsForItsReplicas(t *testing.T) {
 // replicas, and until then the owner lets no member drop its records.
 func TestReturnedRecordsReachTheReplicas(t *testing.T) {
 	w, a, b, _ := pair(t)
-	if _, err := a.repairRange(t.Context()); err != nil || !a.allSynced() {
+	if _, err := a.repairRange(t.Context()); err != nil || !a.replicas.AllSynced() {
 		t.Fatalf("not in sync at first: %v", err)
 	}
 	third, m := w.add(t, terms.Ownership{Owner: chord.Peer{ID: wideSpace().FromUint64(3), Addr: "c", Incarnation: 1}}, a.cfg, a.self)

@@ -8,6 +8,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/kv/ownership"
+	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/kv/termstest"
 	"chordconductor/node/nodepb"
@@ -169,7 +170,7 @@ func TestRecoverySendsRecordsToReplicasAlone(t *testing.T) {
 			}
 			others = append(others, k)
 		}
-		has := others[rapid.IntRange(0, replicas+fallbacks-2).Draw(rt, "who has a record")]
+		has := others[rapid.IntRange(0, replicas+replication.Fallbacks-2).Draw(rt, "who has a record")]
 		has.budget = NewHostBudget(0)
 		merged(t, has, theirs)
 		a.requireRecovery()

@@ -83,7 +83,7 @@ func TestOrphanedReplicasWithoutRoomAreRead(t *testing.T) {
 	if err := b.pushRecords(t.Context(), a.self, nil, []*store.Record{rec}, nil, ""); !errors.Is(err, terms.ErrFull) {
 		t.Fatalf("sent to an owner without room: %v", err)
 	}
-	a.preference.hosts, a.replicas = nil, nil // b is no replica
+	a.preference.Hosts, a.replicas = nil, nil // b is no replica
 	if _, err := b.merge(rec, forKeeps); err != nil {
 		t.Fatal(err)
 	}
