@@ -30,7 +30,9 @@ import (
 	"chordconductor/conductor/memory"
 	"chordconductor/conductor/recording"
 	"chordconductor/conductor/replay"
+	"chordconductor/conductor/ring"
 	"chordconductor/conductor/web"
+	"chordconductor/internal/assertion"
 	"chordconductor/internal/netname"
 	"chordconductor/node/env/access"
 )
@@ -77,6 +79,7 @@ type conductor struct {
 	open       bool // on loopback: no token is required
 	token      string
 	memory     *memory.Budget
+	assertions *assertion.Counts // of view and history
 	log        *slog.Logger
 	page       net.Listener
 	pageTLS    *tls.Config   // nil: the page is served in the clear
@@ -107,6 +110,7 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 		return nil, err
 	}
 	c.enforceMemory()
+	c.assertions = &assertion.Counts{Print: func(line string) { log.Error(line) }}
 	begun := c // the result is nil by the time an error returns
 	defer func() {
 		if err != nil {
@@ -176,10 +180,17 @@ func (c *conductor) bindPage() error {
 	return err
 }
 
+// ringOptions are those of the view's fold, and of those of the history.
+func (c *conductor) ringOptions() ring.Options {
+	o := viewWithin(c.memory).Ring
+	o.Assertions = c.assertions
+	return o
+}
+
 // listen makes the ring view and its history, on a clock.
 func (c *conductor) listen(now func() time.Time) (err error) {
 	if c.past, err = eventlog.Open(eventlog.Options{
-		Dir: c.dataDir, MaxBytes: c.historyBytes(), Ring: viewWithin(c.memory).Ring, Recording: c.memory.Recording, Seeking: c.memory.Past,
+		Dir: c.dataDir, MaxBytes: c.historyBytes(), Ring: c.ringOptions(), Recording: c.memory.Recording, Seeking: c.memory.Past,
 		Logf: c.logf, Meter: c.own.meter("chordconductor/conductor/eventlog"),
 	}); err != nil {
 		return c.dirError(err)
@@ -194,6 +205,7 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 	c.watch = judge.NewWatch()
 	c.watch.Within(c.memory.Watch)
 	view := viewWithin(c.memory)
+	view.Ring = c.ringOptions()
 	view.Recorder, view.Meter, view.Log, view.Now = recorders{c.watch, c.past}, c.own.meter("chordconductor/conductor/live"), c.log, now
 	c.live, err = live.New(view)
 	return err

@@ -16,6 +16,7 @@ import (
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/memory"
 	"chordconductor/conductor/ring"
+	"chordconductor/internal/assertion"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
@@ -140,6 +141,9 @@ func New(cfg Config) (*Live, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Ring.Assertions == nil {
+		cfg.Ring.Assertions = &assertion.Counts{Print: func(line string) { cfg.Log.Error(line) }}
 	}
 	wake := make(chan struct{}, 1)
 	parts := lookupParts(cfg.LookupMemory)
@@ -311,6 +315,9 @@ func (l *Live) publish() {
 	}
 	stats := l.measure(view, now)
 	stats.Published = l.published
+	if last := l.View(); view.Seq < last.Seq {
+		l.cfg.Ring.Assertions.Failed(chordevent.AssertViewSequence, "view %d after %d", view.Seq, last.Seq)
+	}
 	l.latest.Store(&published{view: view, stats: stats})
 	l.subs.wake()
 }

@@ -57,6 +57,9 @@ func newInstruments(meter metric.Meter, l *Live) (*instruments, error) {
 			return nil, err
 		}
 	}
+	if _, err := chordevent.ConductorAssertions.Int64ObservableCounter(meter, l.observeAssertions); err != nil {
+		return nil, err
+	}
 	if _, err := chordevent.QueueUtilization.Float64ObservableGauge(meter, func(_ context.Context, o metric.Float64Observer) error {
 		o.Observe(l.events.utilization(), metric.WithAttributes(chordevent.QueueKey.String("events")))
 		o.Observe(l.side.utilization(), metric.WithAttributes(chordevent.QueueKey.String("spans")))
@@ -167,6 +170,14 @@ func (l *Live) observeEvents(_ context.Context, o metric.Int64Observer) error {
 	// Every outcome from the start, or its first event would have no 0 to rise from.
 	for _, outcome := range chordevent.ConductorEvents.Values(chordevent.EventOutcomeKey) {
 		o.Observe(int64(n[outcome]), metric.WithAttributes(chordevent.EventOutcomeKey.String(outcome)))
+	}
+	return nil
+}
+
+// observeAssertions observes all names, so that those at 0 are series, too.
+func (l *Live) observeAssertions(_ context.Context, o metric.Int64Observer) error {
+	for _, name := range chordevent.ConductorAssertions.Values(chordevent.AssertionKey) {
+		o.Observe(l.cfg.Ring.Assertions.Of(name), metric.WithAttributes(chordevent.AssertionKey.String(name)))
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ func TestOwnMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := otlptest.NewProbe()
 		l := running(t, Config{Meter: p})
+		l.cfg.Ring.Assertions.Failed(chordevent.AssertMemberOrder, "for this test")
 		_, events := otlptest.Ring(16, 4, time.Now())
 		l.Offer(events, time.Now())
 		l.Offer(events[:3:3], time.Now()) // sent twice
@@ -42,6 +43,8 @@ func TestOwnMetrics(t *testing.T) {
 			{chordevent.ConductorIgnored, "", 2},
 			{chordevent.ConductorQueue, "chord.queue=events;", 0},
 			{chordevent.ConductorDropped, "chord.queue=spans;", 0},
+			{chordevent.ConductorAssertions, "chord.assertion=member_order;", 1},
+			{chordevent.ConductorAssertions, "chord.assertion=tree_weights;", 0},
 		} {
 			values := p.Values(t, c.metric)
 			if got, found := values[c.key]; !found || got != c.want {

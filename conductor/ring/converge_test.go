@@ -54,6 +54,9 @@ func advanceFor(r *Ring, end time.Time) {
 // printView prints all of a view that must not depend on the order in which events arrived.
 func printView(r *Ring, keep func(*Member) bool) string {
 	v := r.View()
+	if n := r.opt.Assertions.Total(); n > 0 {
+		panic(fmt.Sprintf("%d assertions failed", n))
+	}
 	var b strings.Builder
 	c := v.Counts
 	c.Applied, c.Outdated, c.Refused = 0, 0, 0

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"chordconductor/node/chord"
+	"chordconductor/otel/chordevent"
 )
 
 // View returns the ring as it is now. It shares what has not changed with the last View.
@@ -37,6 +38,7 @@ func (r *Ring) View() *View {
 	v.Tolerance = r.tolerance()
 	v.Faults, v.FaultCounts = r.listFaults()
 	r.view = v
+	r.assert(v)
 	return v
 }
 
@@ -63,6 +65,9 @@ func (r *Ring) showMembers(errors bool) []*Member {
 		})
 		out = make([]*Member, len(r.order))
 		for i, x := range r.order {
+			if i > 0 && r.order[i-1].id.Compare(x.id) >= 0 {
+				r.opt.Assertions.Failed(chordevent.AssertMemberOrder, "%x after %x", x.id, r.order[i-1].id)
+			}
 			x.position = i
 			out[i] = x.shown
 		}

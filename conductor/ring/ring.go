@@ -5,6 +5,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"chordconductor/internal/assertion"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
@@ -25,6 +26,8 @@ type Options struct {
 	MaxMembers int
 	// MaxBytes bounds memory in bytes: see memory.go for what gives way. 0: only MaxMembers does.
 	MaxBytes int64
+	// Assertions counts invariants of the fold that do not hold. nil: the Ring has its own.
+	Assertions *assertion.Counts
 }
 
 const (
@@ -43,6 +46,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxMembers <= 0 {
 		o.MaxMembers = defaultMaxMembers
+	}
+	if o.Assertions == nil {
+		o.Assertions = &assertion.Counts{}
 	}
 	return o
 }

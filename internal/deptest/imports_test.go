@@ -61,7 +61,7 @@ var directions = []struct {
 }
 
 // forAll write values as text, and import nothing of the module.
-var forAll = []string{"internal/duration", "internal/printable"}
+var forAll = []string{"internal/assertion", "internal/duration", "internal/printable"}
 
 func TestDirections(t *testing.T) {
 	for _, s := range tree(t) {

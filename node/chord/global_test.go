@@ -103,3 +103,28 @@ func TestInvariantImpliesTheRest(t *testing.T) {
 		t.Error("no drawn ring kept the invariant: the test shows nothing")
 	}
 }
+
+// Ordered is what ListBreaches reports, without a report, and that placeholders come last.
+func TestOrderedIsWithoutListBreaches(t *testing.T) {
+	s := space(t, 4)
+	seen := map[bool]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		m := chord.State{Self: peer(s, 3)}
+		for range rapid.IntRange(0, 4).Draw(t, "entries") {
+			p := peer(s, rapid.Uint64Range(0, 15).Draw(t, "entry"))
+			if rapid.IntRange(0, 7).Draw(t, "placeholder") == 0 {
+				p = chord.Peer{ID: p.ID}
+			}
+			m.Succ = append(m.Succ, p)
+		}
+		last := slices.IndexFunc(m.Succ, func(p chord.Peer) bool { return !p.Real() })
+		want := chord.ListBreaches(m) == nil && (last < 0 || !slices.ContainsFunc(m.Succ[last:], chord.Peer.Real))
+		if got := m.Ordered(); got != want {
+			t.Fatalf("%v: ordered %v", m.Succ, got)
+		}
+		seen[want]++
+	})
+	if seen[true] == 0 || seen[false] == 0 {
+		t.Errorf("%v: the generator misses a kind", seen)
+	}
+}

@@ -46,6 +46,23 @@ func (s State) Live() []Peer {
 	return s.Succ[:n:n]
 }
 
+// Ordered reports whether the successor list runs clockwise from the member, names neither it nor another member twice,
+// and has no real entry after a placeholder. No transition makes any other list.
+func (s State) Ordered() bool {
+	last, placeholders := s.Self.ID, false
+	for _, p := range s.Succ {
+		if !p.Real() {
+			placeholders = true
+			continue
+		}
+		if placeholders || !Between(last, p.ID, s.Self.ID) {
+			return false
+		}
+		last = p.ID
+	}
+	return true
+}
+
 func head(self Peer, list []Peer) Peer {
 	if len(list) > 0 && list[0].Real() {
 		return list[0]

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"chordconductor/internal/assertion"
 	"chordconductor/internal/netname"
 	"chordconductor/node/client"
 	"chordconductor/node/env/access"
@@ -86,10 +87,14 @@ func (h *Host) open() error {
 	members.Notice = h.joining.notice
 	members.JoinFailed = h.joining.tryFailed
 	members.Implausible = refusals.implausible
+	broken := &assertion.Counts{Print: func(line string) { h.printf("%s", line) }}
+	if err := member.EmitAssertions(telemetry.Meters, broken); err != nil {
+		return err
+	}
 	layer := faults.New(h.env, h.env.Address())
 	gate := otel.NewGate(telemetry)
 	h.members, err = member.NewHost(members, h.env.Address(), layer, member.Telemetry{
-		Tracer: telemetry.Tracers, Events: gate, Meter: telemetry.Meters, Lost: gate.Lost,
+		Tracer: telemetry.Tracers, Events: gate, Meter: telemetry.Meters, Lost: gate.Lost, Assertions: broken,
 	})
 	if err != nil {
 		return err

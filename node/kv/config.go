@@ -5,6 +5,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"chordconductor/internal/assertion"
 	"chordconductor/node/chord"
 )
 
@@ -31,6 +32,8 @@ type Config struct {
 	// Implausible, if not nil, is called with the address of a peer and the reason when a number that the peer has sent is
 	// refused as implausible. It must not block.
 	Implausible func(address, text string)
+	// Assertions counts invariants of the key side that do not hold. nil: they are not counted.
+	Assertions *assertion.Counts
 	// Attributes are set on every span.
 	Attributes []attribute.KeyValue
 }

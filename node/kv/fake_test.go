@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"chordconductor/internal/assertion"
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/kv/hlc"
@@ -150,6 +151,9 @@ func (w *fakeWorld) add(t testing.TB, own terms.Ownership, cfg Config, successor
 	t.Helper()
 	m := &fakeMember{self: own.Owner, clock: hlc.NewClock(w.Now)}
 	m.state = chord.State{Self: own.Owner, Succ: successors}
+	if cfg.Assertions == nil {
+		cfg.Assertions = &assertion.Counts{Print: func(line string) { t.Error(line) }}
+	}
 	k := New(w, m, m.clock, NewHostBudget(0), cfg, tracenoop.NewTracerProvider().Tracer(""), metricnoop.NewMeterProvider().Meter(""))
 	if own.Epoch > 0 {
 		k.setRegister(&own)

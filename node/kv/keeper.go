@@ -123,6 +123,7 @@ func (k *Keeper) Load() chordevent.Load {
 	if own := k.reg.Load(); own != nil {
 		owned = k.store.Summary(own.From, own.Owner.ID)
 	}
+	k.checkLevels(owned, all)
 	k.tel.report(owned, all)
 	l := chordevent.Load{
 		OwnedKeys: owned.Live, ReplicaKeys: all.Live - owned.Live, Bytes: all.Bytes,

@@ -32,6 +32,7 @@ func (k *Keeper) apply(e ownership.Effects) {
 
 // registerChanged informs all that depends on the register. mu is held.
 func (k *Keeper) registerChanged(before, own *terms.Ownership) {
+	k.checkRegister(before, own)
 	k.reg.Store(own)
 	k.announced = false
 	k.confirmed = time.Time{}

@@ -51,8 +51,8 @@ func TestVersionsAreAcceptedFromAnyClock(t *testing.T) {
 			return err
 		}},
 		"with a handoff": {2 * hlc.MaxDifference, func(t *testing.T, from, to *Keeper, own *terms.Ownership, rec *store.Record) error {
-			from.setRegister(&terms.Ownership{Owner: from.self, From: to.self.ID, Epoch: own.Epoch})
-			move := from.beginOut(to.self, to.self.ID, own.Epoch+1, chordevent.MoveJoin)
+			from.setRegister(&terms.Ownership{Owner: from.self, From: to.self.ID, Epoch: own.Epoch + 1})
+			move := from.beginOut(to.self, to.self.ID, own.Epoch+2, chordevent.MoveJoin)
 			if _, err := from.begin(t.Context(), move.Outgoing); err != nil {
 				t.Fatal(err)
 			}

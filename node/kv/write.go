@@ -176,6 +176,7 @@ func (k *Keeper) write(req *request, q *nodepb.ApplyRequest, id chord.ID) (*stor
 	}
 	list := k.unsettle(id, rec.Key, true)
 	list.Begin()
+	k.checkWrite(old, rec)
 	k.store.Put(rec)
 	req.version = rec.Version
 	return rec, list, nil

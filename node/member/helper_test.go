@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/trace"
 
+	"chordconductor/internal/assertion"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
@@ -36,6 +37,11 @@ type host struct {
 	stop   func() // as in a crash
 }
 
+// none fails the test at the first assertion that fails.
+func none(t *testing.T) *assertion.Counts {
+	return &assertion.Counts{Print: func(line string) { t.Error(line) }}
+}
+
 // onBoth runs a test in both worlds.
 func onBoth(t *testing.T, test func(t *testing.T, w world)) {
 	t.Run("simulated", func(t *testing.T) { test(t, newSimWorld(t, simenv.Config{Seed: 1})) })
@@ -56,7 +62,7 @@ func (w grpcWorld) host(t *testing.T, cfg member.Config) *host {
 		t.Fatal(err)
 	}
 	layer := faults.New(e, e.Address())
-	h, err := member.NewHost(cfg, e.Address(), layer, member.Telemetry{Events: w.events})
+	h, err := member.NewHost(cfg, e.Address(), layer, member.Telemetry{Events: w.events, Assertions: none(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +120,7 @@ func (w *simWorld) hostAt(t *testing.T, cfg member.Config, addr string) *host {
 		t.Fatal(err)
 	}
 	layer := faults.New(e, addr)
-	h, err := member.NewHost(cfg, addr, layer, member.Telemetry{Events: w.events, Tracer: w.spans})
+	h, err := member.NewHost(cfg, addr, layer, member.Telemetry{Events: w.events, Tracer: w.spans, Assertions: none(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

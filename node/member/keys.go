@@ -54,7 +54,7 @@ func (m *Member) newKeys() Keys {
 	cfg, in := &m.host.cfg, m.host.in
 	return kv.New(m.env, m, m.host.clock, m.host.budget, kv.Config{
 		Space: m.host.space, Replicas: cfg.Replicas, CallLimit: cfg.CallLimit, CallTries: cfg.CallTries,
-		OperationLimit: 2 * cfg.LookupLimit, LeaveLimit: cfg.LeaveLimit, Implausible: cfg.Implausible,
+		OperationLimit: 2 * cfg.LookupLimit, LeaveLimit: cfg.LeaveLimit, Implausible: cfg.Implausible, Assertions: in.broken,
 		Attributes: []attribute.KeyValue{chordevent.NodeIDKey.String(m.hex), chordevent.HostIDKey.String(cfg.HostID)},
 	}, in.tracer, in.meter)
 }

@@ -100,6 +100,7 @@ func (m *Member) applyLocked(why cause, transition func(chord.State) chord.State
 	if old.phase != active || !predecessor && !successors {
 		return false
 	}
+	m.checkPointers(state)
 	next := *old
 	next.State, next.alone = state, false
 	if predecessor {
@@ -128,6 +129,7 @@ func (m *Member) enter(ctx context.Context, state chord.State, through chord.Pee
 		m.mu.Unlock()
 		return
 	}
+	m.checkPointers(state)
 	next.State, next.phase, next.alone = state, active, false
 	next.pred, next.succ = peerToWire(state.Pred, 0), peersToWire(state.Succ)
 	next.routes = chord.NewRoutes(state, next.fingers)

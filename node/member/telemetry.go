@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
+	"chordconductor/internal/assertion"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
@@ -25,6 +26,8 @@ type Telemetry struct {
 	// Lost returns the number of event records that the process has lost, as far as it knows. A keyframe follows each
 	// increase.
 	Lost func() int64
+	// Assertions counts invariants of the members' own state that do not hold.
+	Assertions *assertion.Counts
 }
 
 const scope = "chordconductor/node/member"
@@ -35,6 +38,7 @@ type instruments struct {
 	events log.Logger
 	meter  metric.Meter
 	lost   func() int64
+	broken *assertion.Counts
 
 	lookupDuration metric.Float64Histogram
 	lookupHops     metric.Int64Histogram
@@ -62,7 +66,7 @@ func newInstruments(t Telemetry, env interface{ Uint64() uint64 }) (*instruments
 		t.Lost = func() int64 { return 0 }
 	}
 	meter := t.Meter.Meter(scope)
-	in := &instruments{tracer: t.Tracer.Tracer(scope), events: t.Events.Logger(scope), meter: meter, lost: t.Lost}
+	in := &instruments{tracer: t.Tracer.Tracer(scope), events: t.Events.Logger(scope), meter: meter, lost: t.Lost, broken: t.Assertions}
 	var errs [5]error
 	in.lookupDuration, errs[0] = chordevent.LookupDuration.Float64Histogram(meter)
 	in.lookupHops, errs[1] = chordevent.LookupHops.Int64Histogram(meter)

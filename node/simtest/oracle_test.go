@@ -82,10 +82,10 @@ func (o *oracle) broken(p promise, format string, args ...any) {
 
 // verdict returns the violations, the first of them named.
 func (o *oracle) verdict() error {
-	if len(o.wrong) == 0 {
+	lines := o.r.failedAssertions
+	if len(o.wrong) == 0 && len(lines) == 0 {
 		return nil
 	}
-	var lines []string
 	for _, v := range o.wrong[:min(len(o.wrong), 20)] {
 		lines = append(lines, string(v.promise)+": "+v.text)
 	}

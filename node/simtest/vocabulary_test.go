@@ -15,7 +15,7 @@ import (
 
 // outsideMembers are metrics of a node process that no member emits: the tests of package otel and of the program cover
 // them.
-var outsideMembers = []string{chordevent.PeerRefusals.Name, chordevent.TelemetryLost.Name, chordevent.TelemetryQueue.Name}
+var outsideMembers = []string{chordevent.PeerRefusals.Name, chordevent.TelemetryLost.Name, chordevent.TelemetryQueue.Name, chordevent.NodeAssertions.Name}
 
 // Members emit only documented signals, and all documented ones: rings with every fault run until each event, span,
 // metric, attribute and enumerated value has been emitted.

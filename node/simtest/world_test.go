@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"chordconductor/internal/assertion"
 	"chordconductor/internal/emissions"
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
@@ -44,6 +45,9 @@ type ring struct {
 	leaving int       // hosts that are about to leave
 	disturbed
 
+	broken           assertion.Counts
+	failedAssertions []string // one line for each name
+
 	emitted *emissions.Recorder                                     // records what members emit; nil: not recorded
 	onMove  func(receiver *host, q *nodepb.MoveRequest, after bool) // called at the steps of moves
 }
@@ -66,6 +70,7 @@ type host struct {
 
 func newRing(seed uint64, p plan) *ring {
 	r := &ring{w: simenv.New(simenv.Config{Seed: seed, Delay: p.delay.draw()}), plan: p, skew: map[string]time.Duration{}, fair: true}
+	r.broken.Print = func(line string) { r.failedAssertions = append(r.failedAssertions, line) }
 	r.log = newEventLog(r.w.Now)
 	r.log.alive = func(id chord.ID, incarnation int64) bool {
 		return slices.ContainsFunc(r.hosts, func(h *host) bool {
@@ -170,10 +175,10 @@ func (r *ring) addHost(addr string, memory int64) *host {
 
 func (r *ring) telemetry() member.Telemetry {
 	if r.emitted == nil {
-		return member.Telemetry{Events: r.log, Tracer: traced{ids: &r.spans}}
+		return member.Telemetry{Events: r.log, Tracer: traced{ids: &r.spans}, Assertions: &r.broken}
 	}
 	return member.Telemetry{
-		Events: r.emitted.Events(r.log), Meter: r.emitted.Metrics(),
+		Events: r.emitted.Events(r.log), Meter: r.emitted.Metrics(), Assertions: &r.broken,
 		Tracer: r.emitted.Spans(func() bool { r.spans++; return r.spans%4 != 0 }),
 	}
 }

@@ -57,6 +57,8 @@ var metricValues = []valueRow{
 	{MemoryPartKey, []*Metric{&ConductorMemory, &MemoryLimit, &MemoryShort}, []string{
 		"receive", "decode", "events", "fold", "feed", "lookups", "recording", "history", "past", "forward", "clients", "answers", "watch",
 	}, "as in `/api/stats`; docs/operations.md, *Memory*, lists what each part drops"},
+	{AssertionKey, []*Metric{&NodeAssertions}, nodeAssertions, nodeAssertionsText},
+	{AssertionKey, []*Metric{&ConductorAssertions}, conductorAssertions, conductorAssertionsText},
 	{SignalKey, []*Metric{&Received, &Forwarded}, signals, ""},
 	{ForwardTargetKey, []*Metric{&Forwarded, &ForwardQueue}, signals, "what goes to `--forward-traces` has the target `traces`, and so on"},
 }

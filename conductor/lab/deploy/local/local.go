@@ -12,6 +12,7 @@ import (
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
+	"chordconductor/internal/assertion"
 	"chordconductor/node/chord"
 	faultlayer "chordconductor/node/env/faults"
 	"chordconductor/node/kv"
@@ -46,6 +47,7 @@ type Fleet struct {
 	log       *slog.Logger
 	flush     func(context.Context) // exports the last events, at the end
 	callLimit time.Duration         // unless the scenario sets it; 0: the members' own default
+	broken    assertion.Counts      // of the members
 
 	starting sync.Mutex // one start at a time, so that one host founds the ring
 
@@ -69,11 +71,14 @@ type host struct {
 }
 
 func newFleet(s *scenario.Scenario, w runtime.Runtime, t *otel.Telemetry, p func() (hostSlot, error)) *Fleet {
-	return &Fleet{
+	l := &Fleet{
 		scenario: s, runtime: w, telemetry: t, slot: p, log: slog.New(slog.DiscardHandler),
 		flush: func(context.Context) {},
 		hosts: make(map[string]*host), stopped: make(map[*member.Member]bool),
 	}
+	l.broken.Print = func(line string) { l.log.Error(line) }
+	_ = member.EmitAssertions(t.Meters, &l.broken) // name and unit are constants of a table that tests check
+	return l
 }
 
 // Start starts members on new hosts, as many on each as the scenario's virtual nodes, or on the host that is named.
@@ -134,7 +139,7 @@ func (l *Fleet) open(able []string) (*host, error) {
 		Stabilize: t.Stabilize, CallLimit: cmp.Or(t.CallLimit, l.callLimit), Lookup: member.Mode(r.Lookup), Keyframe: t.Keyframe,
 	}
 	h.Host, err = member.NewHost(cfg, p.address, p.layer, member.Telemetry{
-		Tracer: l.telemetry.Tracers, Events: h.gate, Meter: l.telemetry.Meters, Lost: h.gate.Lost,
+		Tracer: l.telemetry.Tracers, Events: h.gate, Meter: l.telemetry.Meters, Lost: h.gate.Lost, Assertions: &l.broken,
 	})
 	if err != nil {
 		p.close()
