@@ -11,6 +11,7 @@ import (
 	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 func apply(n byte, op nodepb.ApplyRequest_Operation, value string) *nodepb.ApplyRequest {
@@ -100,8 +101,8 @@ func TestLowerEpochIsRefused(t *testing.T) {
 func TestForeignBytes(t *testing.T) {
 	_, a, _, own := pair(t)
 	id := own.Owner.ID[:]
-	wire := ownershipToWire(*own)
-	noEpoch := ownershipToWire(terms.Ownership{Owner: own.Owner, From: own.From})
+	named := wire.Ownership(*own)
+	noEpoch := wire.Ownership(terms.Ownership{Owner: own.Owner, From: own.From})
 	tries := map[string]func() error{
 		"request ID": func() error {
 			_, err := a.Apply(t.Context(), &nodepb.ApplyRequest{Operation: opGet, Key: []byte("k")})
@@ -113,11 +114,11 @@ func TestForeignBytes(t *testing.T) {
 		"handoff":                 func() error { _, err := a.Move(t.Context(), &nodepb.MoveRequest{}); return err },
 		"epoch":                   func() error { _, err := a.Compare(t.Context(), &nodepb.CompareRequest{Ownership: noEpoch}); return err },
 		"arcs": func() error {
-			_, err := a.Compare(t.Context(), &nodepb.CompareRequest{Ownership: wire, Arcs: make([]*nodepb.Arc, replication.MaxArcs+1)})
+			_, err := a.Compare(t.Context(), &nodepb.CompareRequest{Ownership: named, Arcs: make([]*nodepb.Arc, replication.MaxArcs+1)})
 			return err
 		},
 		"empty arc": func() error {
-			_, err := a.Compare(t.Context(), &nodepb.CompareRequest{Ownership: wire, Arcs: []*nodepb.Arc{nil}})
+			_, err := a.Compare(t.Context(), &nodepb.CompareRequest{Ownership: named, Arcs: []*nodepb.Arc{nil}})
 			return err
 		},
 		"record": func() error {

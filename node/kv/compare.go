@@ -10,6 +10,7 @@ import (
 	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -21,18 +22,9 @@ func (k *Keeper) arcToWire(a terms.Arc) *nodepb.Arc {
 	return &nodepb.Arc{From: a.From[:], To: a.To[:], Digest: sum.Digest, Count: sum.Count}
 }
 
-func arcFromWire(space chord.Space, a *nodepb.Arc) (terms.Arc, error) {
-	from, err := idFromWire(space, a.GetFrom())
-	if err != nil {
-		return terms.Arc{}, err
-	}
-	to, err := idFromWire(space, a.GetTo())
-	return terms.Arc{From: from, To: to}, err
-}
-
 // Compare answers a comparison request.
 func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb.CompareResponse, error) {
-	own, err := ownershipFromWire(k.space, q.Ownership)
+	own, err := wire.ReadOwnership(k.space, q.Ownership)
 	if err != nil {
 		return nil, malformed(err)
 	}
@@ -41,7 +33,7 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 	}
 	arcs := make([]terms.Arc, len(q.Arcs))
 	for i, a := range q.Arcs {
-		if arcs[i], err = arcFromWire(k.space, a); err != nil {
+		if arcs[i], err = wire.ReadArc(k.space, a); err != nil {
 			return nil, malformed(err)
 		}
 	}
@@ -100,7 +92,7 @@ func answerToWire(a replication.Answer) *nodepb.CompareResponse_Difference {
 func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *terms.Ownership, arcs []terms.Arc) ([]replication.Difference, error) {
 	q := &nodepb.CompareRequest{}
 	if own != nil {
-		q.Ownership = ownershipToWire(*own)
+		q.Ownership = wire.Ownership(*own)
 	}
 	k.mu.Lock()
 	for _, a := range arcs {
@@ -156,7 +148,7 @@ func (k *Keeper) applyVerdict(p chord.Peer, a interface {
 	GetRoom() int64
 	GetImplausible() bool
 }, own *terms.Ownership, sent time.Time) error {
-	conflict, err := ownershipFromWire(k.space, a.GetConflict())
+	conflict, err := wire.ReadOwnership(k.space, a.GetConflict())
 	if err != nil {
 		return fmt.Errorf("%w: %w", terms.ErrRefused, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"chordconductor/node/kv/hlc"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -115,10 +116,10 @@ type fakeMember struct {
 func (m *fakeMember) Self() chord.Peer   { return m.self }
 func (m *fakeMember) State() chord.State { return m.state }
 func (m *fakeMember) Call(to chord.Peer) *nodepb.Call {
-	return &nodepb.Call{Target: to.ID[:], From: peerToWire(m.self), Clock: m.clock.Now(), Version: 2}
+	return &nodepb.Call{Target: to.ID[:], From: wire.Peer(m.self), Clock: m.clock.Now(), Version: 2}
 }
 func (m *fakeMember) Reply() *nodepb.Reply {
-	return &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: peerToWire(m.self), Clock: m.clock.Now(), Version: 2}
+	return &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: wire.Peer(m.self), Clock: m.clock.Now(), Version: 2}
 }
 func (m *fakeMember) Received(chord.Peer, *nodepb.Reply) error { return nil }
 func (m *fakeMember) Lookup(_ context.Context, id chord.ID) (chord.Peer, error) {

@@ -14,6 +14,7 @@ import (
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -209,26 +210,26 @@ func (k *Keeper) closeIn() {
 
 // incomingFromWire reads the fields that every message of a handoff has.
 func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*handoff.Incoming, error) {
-	source, err := peerFromWire(k.space, q.GetCall().GetFrom())
+	source, err := wire.ReadPeer(k.space, q.GetCall().GetFrom())
 	if err != nil {
 		return nil, err
 	}
-	grant, err := ownershipFromWire(k.space, q.Grant)
+	grant, err := wire.ReadOwnership(k.space, q.Grant)
 	if err != nil {
 		return nil, err
 	}
-	to, err := idFromWire(k.space, q.RangeTo)
+	to, err := wire.ReadID(k.space, q.RangeTo)
 	if err != nil {
 		return nil, err
 	}
-	witnesses, err := realPeers(k.space, q.Witnesses[max(0, len(q.Witnesses)-maxSources+1):])
+	witnesses, err := wire.ReadReal(k.space, q.Witnesses[max(0, len(q.Witnesses)-maxSources+1):])
 	if err != nil {
 		return nil, err
 	}
 	witnesses = slices.DeleteFunc(witnesses, func(p chord.Peer) bool { return p.ID == k.self.ID })
 	reason, ok := reasonFromWire(q.Reason)
 	switch {
-	case !source.Real() || source.ID == k.self.ID || !ok || q.MoveId == "" || len(q.MoveId) > maxAddress:
+	case !source.Real() || source.ID == k.self.ID || !ok || q.MoveId == "" || len(q.MoveId) > wire.MaxText:
 		return nil, fmt.Errorf("handoff %.48q from %q: malformed", q.MoveId, source.Addr)
 	case grant == nil || grant.Owner != k.self:
 		return nil, fmt.Errorf("handoff %s: addressed to another member, or another incarnation of this one", q.MoveId)

@@ -12,6 +12,7 @@ import (
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -30,7 +31,7 @@ func (k *Keeper) beginOut(receiver chord.Peer, until chord.ID, epoch int64, reas
 // Claim processes a member's request for its range. If this member owns the claimer's identifier, and no other handoff
 // is under way, it begins to hand off.
 func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
-	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
+	from, err := wire.ReadPeer(k.space, q.GetCall().GetFrom())
 	if err != nil || !from.Real() || from.ID == k.self.ID {
 		return nil, malformed(fmt.Errorf("claim by %q: expected another member", from.Addr))
 	}
@@ -50,12 +51,12 @@ func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.Cla
 			k.apply(k.own.Doubt()) // the claimer should own the range below this one, and does not
 		}
 		if known, ok := k.own.Table.Covering(from.ID); ok {
-			a.Owner = ownershipToWire(known.Ownership)
+			a.Owner = wire.Ownership(known.Ownership)
 		}
 	case k.out.Current() != nil && k.out.Current().Receiver == from:
 		a.Accepted = true
 	case k.out.Current() != nil || k.in.Some(): // a leaver hands off a joiner's part, too: the joiner may be the only one that stays
-		a.Owner = ownershipToWire(*own)
+		a.Owner = wire.Ownership(*own)
 	default:
 		a.Accepted = true
 		move = k.beginOut(from, from.ID, own.Epoch+1, reason)
@@ -258,7 +259,7 @@ func (k *Keeper) begin(ctx context.Context, m *handoff.Outgoing) (held int64, er
 func (k *Keeper) moveCall(ctx context.Context, m *handoff.Outgoing, q *nodepb.MoveRequest, operation string) (*nodepb.MoveResponse, error) {
 	k.mu.Lock()
 	needsRecovery, may := k.needsRecovery || len(k.silent) > 0, m.May(k.env.Now())
-	witnesses := peersToWire(slices.Concat(k.silent, k.sources)) // the receiver takes the last of them
+	witnesses := wire.Peers(slices.Concat(k.silent, k.sources)) // the receiver takes the last of them
 	var unsettled [][]byte
 	if q.Phase == nodepb.MoveRequest_PHASE_PREPARE {
 		unsettled = k.unsettled.In(m.Arc) // keys added to the list from here on reach the receiver as writes
@@ -276,7 +277,7 @@ func (k *Keeper) moveCall(ctx context.Context, m *handoff.Outgoing, q *nodepb.Mo
 			return nil, may
 		}
 	}
-	grant := ownershipToWire(m.Grant)
+	grant := wire.Ownership(m.Grant)
 	a, err := ask(k, ctx, m.Receiver, operation, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.MoveResponse, error) {
 		return keys.Move(ctx, &nodepb.MoveRequest{
 			Call: call, MoveId: m.ID, Phase: q.Phase, Grant: grant, RangeTo: m.To[:],

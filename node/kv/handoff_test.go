@@ -16,6 +16,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -103,7 +104,7 @@ func TestSpanOfAHandoffThatIsNotCompleted(t *testing.T) {
 		t.Helper()
 		grant := terms.Ownership{Owner: b.self, From: a.self.ID, Epoch: 2}
 		r, err := b.Move(t.Context(), &nodepb.MoveRequest{
-			Call: a.member.Call(b.self), MoveId: id, Phase: phase, Grant: ownershipToWire(grant), RangeTo: b.self.ID[:], Reason: nodepb.MoveRequest_REASON_JOIN,
+			Call: a.member.Call(b.self), MoveId: id, Phase: phase, Grant: wire.Ownership(grant), RangeTo: b.self.ID[:], Reason: nodepb.MoveRequest_REASON_JOIN,
 		})
 		if err != nil {
 			t.Fatal(err)

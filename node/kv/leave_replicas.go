@@ -12,6 +12,7 @@ import (
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -120,12 +121,12 @@ func (k *Keeper) shed(ctx context.Context, c *handoff.HeldRange) error {
 	for try := 0; ; try++ {
 		k.mu.Lock()
 		held := k.store.Summary(c.From, c.To)
-		wire := k.arcToWire(c.Arc)
+		part := k.arcToWire(c.Arc)
 		k.mu.Unlock()
 		var q *nodepb.DiscardRequest
 		named := k.heldOwnership(c)
 		a, err := ask(k, ctx, c.Owner, chordevent.SpanLeave, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
-			q = &nodepb.DiscardRequest{Call: call, Ownership: named, Leaving: true, Held: wire, Compared: c.Known && c.Digest == held.Digest}
+			q = &nodepb.DiscardRequest{Call: call, Ownership: named, Leaving: true, Held: part, Compared: c.Known && c.Digest == held.Digest}
 			return keys.Discard(ctx, q)
 		})
 		if err == nil {
@@ -134,7 +135,7 @@ func (k *Keeper) shed(ctx context.Context, c *handoff.HeldRange) error {
 		if err != nil {
 			return err
 		}
-		own, err := ownershipFromWire(k.space, a.Ownership)
+		own, err := wire.ReadOwnership(k.space, a.Ownership)
 		if err != nil {
 			return fmt.Errorf("%w: %w", terms.ErrRefused, err)
 		}
@@ -178,7 +179,7 @@ func (k *Keeper) learnOwner(c *handoff.HeldRange, own *terms.Ownership, claims [
 	}
 	k.own.Table.Forget(c.Owner)
 	for _, claim := range claims[:min(len(claims), 1)] {
-		o, err := ownershipFromWire(k.space, claim)
+		o, err := wire.ReadOwnership(k.space, claim)
 		if err != nil {
 			return chord.Peer{}, fmt.Errorf("%w: %w", terms.ErrRefused, err)
 		}
@@ -191,7 +192,7 @@ func (k *Keeper) learnOwner(c *handoff.HeldRange, own *terms.Ownership, claims [
 
 // discardOfLeaver answers a leaver's Discard. From now on the leaver does not count as a replica.
 func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
-	held, err := arcFromWire(k.space, q.Held)
+	held, err := wire.ReadArc(k.space, q.Held)
 	if err != nil {
 		return nil, malformed(err)
 	}
@@ -208,13 +209,13 @@ func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb
 	defer k.mu.Unlock()
 	a := &nodepb.DiscardResponse{Reply: k.member.Reply()}
 	if known, ok := k.own.Table.Covering(held.To); ok {
-		a.Claims = append(a.Claims, ownershipToWire(known.Ownership))
+		a.Claims = append(a.Claims, wire.Ownership(known.Ownership))
 	}
 	own := k.reg.Load()
 	if own == nil {
 		return a, nil
 	}
-	a.Ownership = ownershipToWire(*own)
+	a.Ownership = wire.Ownership(*own)
 	if !own.Covers(held.To) || held.From != own.From && !own.Covers(held.From) {
 		return a, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -132,7 +133,7 @@ func (k *Keeper) returnOrphanedReplicas(ctx context.Context, own terms.Ownership
 		return false, nil // this member may be about to claim the range itself
 	}
 	a, err := ask(k, ctx, own.Owner, chordevent.SpanRepair, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.DiscardResponse, error) {
-		return keys.Discard(ctx, &nodepb.DiscardRequest{Call: call, Ownership: ownershipToWire(own)})
+		return keys.Discard(ctx, &nodepb.DiscardRequest{Call: call, Ownership: wire.Ownership(own)})
 	})
 	if err != nil || !a.Granted {
 		return false, err
@@ -167,11 +168,11 @@ func (k *Keeper) dropRange(whole terms.Arc, digest uint64) bool {
 // Discard reports whether a member may drop its records of this member's range: it may if R other hosts hold the range
 // at one digest, that is if each replica has been compared and has not missed a write since.
 func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb.DiscardResponse, error) {
-	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
+	from, err := wire.ReadPeer(k.space, q.GetCall().GetFrom())
 	if err == nil && q.Leaving && q.Held != nil {
 		return k.discardOfLeaver(ctx, from, q)
 	}
-	theirs, err2 := ownershipFromWire(k.space, q.Ownership)
+	theirs, err2 := wire.ReadOwnership(k.space, q.Ownership)
 	if err = errors.Join(err, err2); err != nil {
 		return nil, malformed(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/retry"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -125,7 +126,7 @@ func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 			}
 			break
 		}
-		better, err := ownershipFromWire(k.space, a.Owner)
+		better, err := wire.ReadOwnership(k.space, a.Owner)
 		if err != nil {
 			return false, err
 		}

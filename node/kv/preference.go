@@ -8,6 +8,7 @@ import (
 	"chordconductor/node/kv/replication"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -153,17 +154,17 @@ func (k *Keeper) surveyAll(ctx context.Context, peers []chord.Peer, point chord.
 
 // Survey reports this member's ownership, and what it knows of a point.
 func (k *Keeper) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.SurveyResponse, error) {
-	point, err := idFromWire(k.space, q.Point)
+	point, err := wire.ReadID(k.space, q.Point)
 	if err != nil {
 		return nil, malformed(err)
 	}
 	state := k.member.State()
-	a := &nodepb.SurveyResponse{Reply: k.member.Reply(), Predecessor: peerToWire(state.Pred)}
+	a := &nodepb.SurveyResponse{Reply: k.member.Reply(), Predecessor: wire.Peer(state.Pred)}
 	for _, p := range state.Live() {
-		a.Successors = append(a.Successors, peerToWire(p))
+		a.Successors = append(a.Successors, wire.Peer(p))
 	}
 	for _, p := range k.member.Hosts() {
-		a.Hosts = append(a.Hosts, peerToWire(p))
+		a.Hosts = append(a.Hosts, wire.Peer(p))
 	}
 	a.HostOwns = k.member.HostOwns()
 	k.mu.Lock()
@@ -173,21 +174,21 @@ func (k *Keeper) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.S
 	}
 	defer k.mu.Unlock()
 	if q.Room > 0 {
-		from, err := idFromWire(k.space, q.RoomFrom)
+		from, err := wire.ReadID(k.space, q.RoomFrom)
 		if err != nil {
 			return nil, malformed(err)
 		}
-		leaver, err := peerFromWire(k.space, q.GetCall().GetFrom())
+		leaver, err := wire.ReadPeer(k.space, q.GetCall().GetFrom())
 		if err != nil {
 			return nil, malformed(err)
 		}
 		a.Full = !k.promiseRoom(leaver, terms.Arc{From: from, To: leaver.ID}, q.Room)
 	}
 	if own := k.reg.Load(); own != nil {
-		a.Ownership = ownershipToWire(*own)
+		a.Ownership = wire.Ownership(*own)
 	}
 	for _, known := range k.own.Table.Down(point, 1+min(max(q.Below, 0), ownership.MaxBelow)) {
-		a.Claims = append(a.Claims, ownershipToWire(known))
+		a.Claims = append(a.Claims, wire.Ownership(known))
 	}
 	a.Leaving = k.leaving
 	if active, released := k.out.State(q.MoveId); active {

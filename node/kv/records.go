@@ -13,6 +13,7 @@ import (
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
+	"chordconductor/node/wire"
 )
 
 // merge stores a record unless the one held is as new. mu is held.
@@ -70,14 +71,14 @@ func (k *Keeper) pushRecords(ctx context.Context, p chord.Peer, own *terms.Owner
 
 // deliver makes the Replicate call: with records, with tombstones to drop, or with a reservation.
 func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *terms.Ownership, q *nodepb.ReplicateRequest, operation string) error {
-	var wire *nodepb.Ownership
+	var named *nodepb.Ownership
 	if own != nil {
-		wire = ownershipToWire(*own)
+		named = wire.Ownership(*own)
 	}
 	sent := k.env.Now()
 	a, err := ask(k, ctx, p, operation, k.cfg.CallLimit, func(keys nodepb.KeysClient, call *nodepb.Call) (*nodepb.ReplicateResponse, error) {
 		return keys.Replicate(ctx, &nodepb.ReplicateRequest{
-			Call: call, Ownership: wire, Records: q.Records, Drop: q.Drop, Reserve: q.Reserve, Reservation: q.Reservation,
+			Call: call, Ownership: named, Records: q.Records, Drop: q.Drop, Reserve: q.Reserve, Reservation: q.Reservation,
 		})
 	})
 	if err != nil {
@@ -101,7 +102,7 @@ func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *terms.Ownership
 
 // Replicate stores records from a peer, drops tombstones, and reserves room.
 func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*nodepb.ReplicateResponse, error) {
-	own, err := ownershipFromWire(k.space, q.Ownership)
+	own, err := wire.ReadOwnership(k.space, q.Ownership)
 	if err != nil {
 		return nil, malformed(err)
 	}
@@ -133,7 +134,7 @@ func (k *Keeper) Replicate(ctx context.Context, q *nodepb.ReplicateRequest) (*no
 		}
 		places = append(places, terms.Arc{From: reserved, To: reserved})
 	}
-	from, err := peerFromWire(k.space, q.GetCall().GetFrom())
+	from, err := wire.ReadPeer(k.space, q.GetCall().GetFrom())
 	if err != nil {
 		return nil, malformed(err)
 	}
@@ -222,8 +223,8 @@ func (k *Keeper) fetch(ctx context.Context, p chord.Peer, keys []string, operati
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, wire := range a.Records {
-		r, err := recordFromWire(k.space, wire)
+	for _, sent := range a.Records {
+		r, err := recordFromWire(k.space, sent)
 		if err != nil {
 			return nil, 0, fmt.Errorf("%w: %w", terms.ErrRefused, err)
 		}

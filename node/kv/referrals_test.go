@@ -12,6 +12,7 @@ import (
 	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // A referrer answers surveys like its Keeper, and adds arbitrary referrals.
@@ -56,7 +57,7 @@ func drawReferralRing(t *testing.T, rt *rapid.T) *referralRing {
 				owner = chord.Peer{ID: id(rapid.IntRange(1, 100*n).Draw(rt, "id")), Addr: "nowhere", Incarnation: 1}
 			}
 			from, epoch := id(rapid.IntRange(1, 100*n).Draw(rt, "from")), rapid.Int64Range(1, ownership.MaxLeap).Draw(rt, "epoch")
-			list = append(list, ownershipToWire(terms.Ownership{Owner: owner, From: from, Epoch: epoch}))
+			list = append(list, wire.Ownership(terms.Ownership{Owner: owner, From: from, Epoch: epoch}))
 		}
 		return list
 	}

@@ -13,6 +13,7 @@ import (
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
+	"chordconductor/node/wire"
 )
 
 // The tests of this file each check one rule of package keeper's documentation against the code, without a ring.
@@ -197,7 +198,7 @@ func TestAnOwnerBringsItsOwnRangeAlone(t *testing.T) {
 			b, m := w.add(t, self, cfg)
 			q := &nodepb.ReplicateRequest{Call: m.Call(b.self), Records: []*nodepb.Record{recordToWire(rec)}}
 			if c.own != nil {
-				q.Ownership = ownershipToWire(*c.own)
+				q.Ownership = wire.Ownership(*c.own)
 			}
 			a, err := b.Replicate(t.Context(), q)
 			if held := b.store.Get(rec.ID, rec.Key); status.Code(err) != c.want || (held != nil) != c.stored || a.GetAccepted() != c.stored {
@@ -338,7 +339,7 @@ func TestReturnedRecordsReachTheReplicas(t *testing.T) {
 	}
 	discard := func() bool {
 		t.Helper()
-		got, err := a.Discard(context.Background(), &nodepb.DiscardRequest{Call: m.Call(a.self), Ownership: ownershipToWire(*a.reg.Load())})
+		got, err := a.Discard(context.Background(), &nodepb.DiscardRequest{Call: m.Call(a.self), Ownership: wire.Ownership(*a.reg.Load())})
 		if err != nil {
 			t.Fatal(err)
 		}

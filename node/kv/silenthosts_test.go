@@ -12,6 +12,7 @@ import (
 	"chordconductor/node/kv/ownership"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // deadHost answers nothing, and counts which of its members are asked.
@@ -35,7 +36,7 @@ func (o *oneByOne) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb
 	a, err := o.Keeper.Survey(ctx, q)
 	for _, d := range o.dead {
 		if point := chord.ID(q.Point); d.Covers(point) {
-			a.Claims = append(a.Claims, ownershipToWire(d))
+			a.Claims = append(a.Claims, wire.Ownership(d))
 		}
 	}
 	return a, err

@@ -10,6 +10,7 @@ import (
 	"chordconductor/node/env"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -230,7 +231,7 @@ func TestReplicasBeyondTheHostList(t *testing.T) {
 			merged(t, a, rec)
 			if leaves {
 				if _, err := a.Discard(t.Context(), &nodepb.DiscardRequest{
-					Call: m.Call(a.self), Ownership: ownershipToWire(*a.reg.Load()), Leaving: true, Held: &nodepb.Arc{From: a.self.ID[:], To: a.self.ID[:]},
+					Call: m.Call(a.self), Ownership: wire.Ownership(*a.reg.Load()), Leaving: true, Held: &nodepb.Arc{From: a.self.ID[:], To: a.self.ID[:]},
 				}); err != nil {
 					t.Fatal(err)
 				}

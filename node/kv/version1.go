@@ -6,6 +6,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/kv/handoff"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -31,7 +32,7 @@ func (k *Keeper) heldOwnership(c *handoff.HeldRange) *nodepb.Ownership {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if known, ok := k.own.Table.Covering(c.To); ok && known.Owner == c.Owner {
-		return ownershipToWire(known.Ownership)
+		return wire.Ownership(known.Ownership)
 	}
 	return nil
 }
@@ -43,7 +44,7 @@ func (k *Keeper) discardAnswered(ctx context.Context, owner chord.Peer, q *nodep
 	}
 	a = &nodepb.DiscardResponse{Reply: a.Reply, Granted: a.Granted && q.Compared, Differs: !q.Compared, Ownership: q.Ownership}
 	if !a.Granted { // perhaps because it owns another range by now
-		point, err := idFromWire(k.space, q.Held.GetTo())
+		point, err := wire.ReadID(k.space, q.Held.GetTo())
 		if err != nil {
 			return nil, err
 		}
@@ -52,10 +53,10 @@ func (k *Keeper) discardAnswered(ctx context.Context, owner chord.Peer, q *nodep
 			return nil, err
 		}
 		if a.Ownership = nil; s.own != nil {
-			a.Ownership = ownershipToWire(*s.own)
+			a.Ownership = wire.Ownership(*s.own)
 		}
 		for _, o := range s.claims {
-			a.Claims = append(a.Claims, ownershipToWire(o))
+			a.Claims = append(a.Claims, wire.Ownership(o))
 		}
 	}
 	return a, nil

@@ -12,6 +12,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // olderKeys answers a Discard as version 1 does: by the ownership named, and with yes or no.
@@ -74,7 +75,7 @@ func TestLeaverOfVersion1(t *testing.T) {
 		_, a, b, own := pair(t)
 		call := b.member.Call(a.self)
 		call.Version = 0
-		got, err := a.Discard(t.Context(), &nodepb.DiscardRequest{Call: call, Ownership: ownershipToWire(*own), Leaving: leaving})
+		got, err := a.Discard(t.Context(), &nodepb.DiscardRequest{Call: call, Ownership: wire.Ownership(*own), Leaving: leaving})
 		if err != nil || got.Granted != leaving {
 			t.Errorf("leaving %v: %v, %v", leaving, got, err)
 		}
@@ -98,7 +99,7 @@ func TestSourceOfVersion1(t *testing.T) {
 				cfg := Config{Space: s, Replicas: 1}
 				a, _ := w.add(t, terms.Ownership{Owner: source, From: s.FromUint64(20), Epoch: 1}, cfg, receiver)
 				b, _ := w.add(t, terms.Ownership{Owner: receiver, From: from, Epoch: 1}, cfg, source)
-				grant := ownershipToWire(terms.Ownership{Owner: receiver, From: s.FromUint64(20), Epoch: 2})
+				grant := wire.Ownership(terms.Ownership{Owner: receiver, From: s.FromUint64(20), Epoch: 2})
 				step := func(phase nodepb.MoveRequest_Phase) *nodepb.MoveResponse {
 					call := a.member.Call(receiver)
 					call.Version = version

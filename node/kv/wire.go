@@ -8,58 +8,23 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/kv/ownership"
-	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
-// Bytes from peers become values here, and nowhere else: every identifier must fit the circle, everything has a bound.
+// Bytes from peers become values here and in package wire, and nowhere else: everything has a bound.
 
 func malformed(err error) error { return status.Error(codes.InvalidArgument, err.Error()) }
 
-func idFromWire(space chord.Space, b []byte) (id chord.ID, err error) {
-	if len(b) != len(id) {
-		return id, fmt.Errorf("identifier of %d bytes: must have %d", len(b), len(id))
-	}
-	copy(id[:], b)
-	if space.Distance(chord.ID{}, id) != id {
-		return id, fmt.Errorf("identifier %x does not fit in %d bits", b, space.Bits())
-	}
-	return id, nil
-}
-
-const (
-	maxAddress       = 255
-	maxReplicasNamed = 16 // of a record, in an answer: member.MaxReplicas
-)
-
-// peerFromWire reads a peer; an absent one is the zero Peer.
-func peerFromWire(space chord.Space, p *nodepb.Peer) (chord.Peer, error) {
-	if p == nil || len(p.Id) == 0 {
-		return chord.Peer{}, nil
-	}
-	id, err := idFromWire(space, p.Id)
-	if err != nil {
-		return chord.Peer{}, err
-	}
-	if len(p.Address) > maxAddress || p.Incarnation < 0 {
-		return chord.Peer{}, fmt.Errorf("peer %s: malformed address or incarnation", space.Format(id))
-	}
-	return chord.Peer{ID: id, Addr: p.Address, Incarnation: p.Incarnation}, nil
-}
-
-func peerToWire(p chord.Peer) *nodepb.Peer {
-	if p == (chord.Peer{}) {
-		return nil
-	}
-	return &nodepb.Peer{Id: p.ID[:], Address: p.Addr, Incarnation: p.Incarnation}
-}
+// maxReplicasNamed bounds the members that hold a record, in an answer: member.MaxReplicas.
+const maxReplicasNamed = 16
 
 // replicasFromWire reads the members that hold a record; nil if not all can be read, because they serve display only.
 func replicasFromWire(space chord.Space, list []*nodepb.Peer) (replicas []chord.Peer) {
 	for _, w := range list[:min(len(list), maxReplicasNamed)] {
-		p, err := peerFromWire(space, w)
+		p, err := wire.ReadPeer(space, w)
 		if err != nil {
 			return nil
 		}
@@ -68,36 +33,10 @@ func replicasFromWire(space chord.Space, list []*nodepb.Peer) (replicas []chord.
 	return replicas
 }
 
-// ownershipFromWire reads an ownership; absent is nil.
-func ownershipFromWire(space chord.Space, o *nodepb.Ownership) (*terms.Ownership, error) {
-	if o == nil {
-		return nil, nil
-	}
-	owner, err := peerFromWire(space, o.Owner)
-	if err != nil {
-		return nil, err
-	}
-	from, err := idFromWire(space, o.From)
-	if err != nil {
-		return nil, err
-	}
-	if !owner.Real() || o.Epoch < 1 || o.Epoch > maxEpoch {
-		return nil, fmt.Errorf("ownership of epoch %d by %q: malformed", o.Epoch, owner.Addr)
-	}
-	return &terms.Ownership{Owner: owner, From: from, Epoch: o.Epoch}, nil
-}
-
-// maxEpoch leaves room for successors of every epoch that can come from outside. It cannot be reached: see maxLeap.
-const maxEpoch = 1 << 62
-
-func ownershipToWire(o terms.Ownership) *nodepb.Ownership {
-	return &nodepb.Ownership{Owner: peerToWire(o.Owner), From: o.From[:], Epoch: o.Epoch}
-}
-
 // conflictToWire encodes why an ownership is refused.
 func conflictToWire(v ownership.Verdict) (conflict *nodepb.Ownership, implausible bool) {
 	if v.Conflict != nil {
-		conflict = ownershipToWire(*v.Conflict)
+		conflict = wire.Ownership(*v.Conflict)
 	}
 	return conflict, v.Implausible
 }
@@ -114,7 +53,7 @@ func recordFromWire(space chord.Space, r *nodepb.Record) (*store.Record, error) 
 	case r.Version == 0 || r.ExpiresMillis < 0 || r.ExpiresMillis > maxExpires:
 		return nil, fmt.Errorf("record of version %d that expires at %d: malformed", r.Version, r.ExpiresMillis)
 	}
-	writer, err := idFromWire(space, r.Writer)
+	writer, err := wire.ReadID(space, r.Writer)
 	if err != nil {
 		return nil, err
 	}
@@ -144,14 +83,14 @@ func recordsFromWire(space chord.Space, list []*nodepb.Record) ([]*store.Record,
 }
 
 func recordToWire(r *store.Record) *nodepb.Record {
-	wire := &nodepb.Record{
+	out := &nodepb.Record{
 		Key: []byte(r.Key), Value: r.Value, Version: r.Version, Writer: r.Writer[:],
 		ExpiresMillis: r.Expires, Deleted: r.Deleted,
 	}
 	if r.Request != ([requestIDSize]byte{}) {
-		wire.RequestId = r.Request[:]
+		out.RequestId = r.Request[:]
 	}
-	return wire
+	return out
 }
 
 func recordsToWire(list []*store.Record) []*nodepb.Record {
@@ -173,17 +112,17 @@ func versionFromWire(space chord.Space, v *nodepb.Version) (*store.Record, error
 
 func surveyFromWire(space chord.Space, a *nodepb.SurveyResponse) (s survey, err error) {
 	s.leaving, s.full, s.move, s.hostOwns = a.Leaving, a.Full, a.Move, a.HostOwns
-	if s.own, err = ownershipFromWire(space, a.Ownership); err != nil {
+	if s.own, err = wire.ReadOwnership(space, a.Ownership); err != nil {
 		return s, err
 	}
-	if s.predecessor, err = peerFromWire(space, a.Predecessor); err != nil {
+	if s.predecessor, err = wire.ReadPeer(space, a.Predecessor); err != nil {
 		return s, err
 	}
 	if n := max(len(a.Successors), len(a.Hosts)); len(a.Claims) > ownership.MaxEntries || n > chordevent.MaxSuccessors {
 		return s, fmt.Errorf("survey with %d ownerships and lists of up to %d peers: too many", len(a.Claims), n)
 	}
 	for _, c := range a.Claims {
-		o, err := ownershipFromWire(space, c)
+		o, err := wire.ReadOwnership(space, c)
 		if err != nil {
 			return s, err
 		}
@@ -191,31 +130,9 @@ func surveyFromWire(space chord.Space, a *nodepb.SurveyResponse) (s survey, err 
 			s.claims = append(s.claims, *o)
 		}
 	}
-	if s.successors, err = realPeers(space, a.Successors); err != nil {
+	if s.successors, err = wire.ReadReal(space, a.Successors); err != nil {
 		return s, err
 	}
-	s.hosts, err = realPeers(space, a.Hosts)
+	s.hosts, err = wire.ReadReal(space, a.Hosts)
 	return s, err
-}
-
-func peersToWire(list []chord.Peer) []*nodepb.Peer {
-	out := make([]*nodepb.Peer, len(list))
-	for i, p := range list {
-		out[i] = peerToWire(p)
-	}
-	return out
-}
-
-// realPeers reads those of a list that are not placeholders.
-func realPeers(space chord.Space, list []*nodepb.Peer) (peers []chord.Peer, err error) {
-	for _, p := range list {
-		peer, err := peerFromWire(space, p)
-		if err != nil {
-			return nil, err
-		}
-		if peer.Real() {
-			peers = append(peers, peer)
-		}
-	}
-	return peers, nil
 }

@@ -9,6 +9,7 @@ import (
 	"chordconductor/node/kv/terms"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/store"
+	"chordconductor/node/wire"
 )
 
 // errUnknown: an earlier try of a write may have been carried out, and a later write has superseded it since.
@@ -123,7 +124,7 @@ func written(key string, version uint64, replicas []chord.Peer) *nodepb.ApplyRes
 		Outcome: nodepb.ApplyResponse_OUTCOME_OK, Copies: int32(len(replicas)), Record: &nodepb.Record{Key: []byte(key), Version: version},
 	}
 	for _, p := range replicas {
-		a.Holders = append(a.Holders, peerToWire(p))
+		a.Holders = append(a.Holders, wire.Peer(p))
 	}
 	return a
 }

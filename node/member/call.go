@@ -13,6 +13,7 @@ import (
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/retry"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -84,7 +85,7 @@ func (m *Member) wireSelf() *nodepb.Peer {
 	if p := m.wire.Load(); p != nil && p.Seq == seq {
 		return p
 	}
-	p := peerToWire(m.self, seq)
+	p := wire.Ref(m.self, seq)
 	m.wire.Store(p)
 	return p
 }
@@ -105,12 +106,12 @@ func (m *Member) receivedFrom(asked chord.Peer, reply *nodepb.Reply) (chord.Peer
 		m.host.clocks.note(asked.Addr, reply.GetClockMillis(), m.env.Now())
 	}
 	if reply.GetStatus() == nodepb.Reply_STATUS_NOT_MEMBER {
-		if left, err := peerFromWire(m.host.space, reply.GetSelf()); err == nil && left.Peer == asked && asked.Real() {
+		if left, err := wire.ReadRef(m.host.space, reply.GetSelf()); err == nil && left.Peer == asked && asked.Real() {
 			m.peers.depart(asked)
 		}
 		return chord.Peer{}, noMember{asked.Addr}
 	}
-	self, err := peerFromWire(m.host.space, reply.GetSelf())
+	self, err := wire.ReadRef(m.host.space, reply.GetSelf())
 	if err != nil || !self.Real() {
 		return chord.Peer{}, fmt.Errorf("%w: malformed answer", errDead)
 	}
@@ -238,9 +239,9 @@ func (m *Member) pointers(ctx context.Context, p chord.Peer, holding bool) (chor
 	if err != nil {
 		return chord.Neighbors{}, err
 	}
-	pred, err1 := peerFromWire(m.host.space, a.Predecessor)
-	succ, err2 := peersFromWire(m.host.space, a.Successors)
-	past, err3 := peersFromWire(m.host.space, a.HostsPast)
+	pred, err1 := wire.ReadRef(m.host.space, a.Predecessor)
+	succ, err2 := wire.ReadPeers(m.host.space, a.Successors)
+	past, err3 := wire.ReadPeers(m.host.space, a.HostsPast)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		if holding {
 			m.busy.Store(false)

@@ -8,6 +8,7 @@ import (
 
 	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -87,10 +88,8 @@ type Config struct {
 	RingOnly bool
 }
 
-const (
-	maxText = 255 // bytes of a name or an address
-	maxHops = 512 // of a lookup: a ring with fresh fingers takes some ten; without fingers it follows successor lists
-)
+// maxHops bounds a lookup: a ring with fresh fingers takes some ten; without fingers it follows successor lists.
+const maxHops = 512
 
 // Bounds of a configuration: no more than is tested. The random schedules of node/simtest draw from exactly this range
 // (simtest.TestSettingsAreWhatIsAccepted), so every setting that a host accepts has been tried.
@@ -155,9 +154,9 @@ func (c Config) validated(address string) (Config, error) {
 			wrong = append(wrong, fmt.Errorf(format, args...))
 		}
 	}
-	check(address != "" && len(address) <= maxText, "address %.40q: must have 1 to %d bytes", address, maxText)
-	check(len(c.Ring) <= maxText, "ring name: must have at most %d bytes", maxText)
-	check(len(c.HostID) <= maxText, "host ID: must have at most %d bytes", maxText)
+	check(address != "" && len(address) <= wire.MaxText, "address %.40q: must have 1 to %d bytes", address, wire.MaxText)
+	check(len(c.Ring) <= wire.MaxText, "ring name: must have at most %d bytes", wire.MaxText)
+	check(len(c.HostID) <= wire.MaxText, "host ID: must have at most %d bytes", wire.MaxText)
 	check(strings.ToValidUTF8(c.Ring+c.HostID+address, "") == c.Ring+c.HostID+address, "ring name, host ID and address must be UTF-8")
 	check(c.Bits >= chord.MinBits && c.Bits <= chord.MaxBits, "bits %d: must be from %d to %d", c.Bits, chord.MinBits, chord.MaxBits)
 	check(c.Successors >= 1 && c.Successors <= MaxSuccessors, "successors %d: must be from 1 to %d", c.Successors, MaxSuccessors)

@@ -19,6 +19,7 @@ import (
 	"chordconductor/node/kv"
 	"chordconductor/node/kv/hlc"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -313,7 +314,7 @@ func (h *Host) route(call *nodepb.Call) (*Member, chordevent.PeerRef, error) {
 	if err := h.agrees(call); err != nil {
 		return nil, chordevent.PeerRef{}, err
 	}
-	from, err := peerFromWire(h.space, call.GetFrom())
+	from, err := wire.ReadRef(h.space, call.GetFrom())
 	if err != nil {
 		return nil, from, status.Errorf(codes.InvalidArgument, "caller: %v", err)
 	}
@@ -336,7 +337,7 @@ func (h *Host) agrees(call *nodepb.Call) error {
 	}
 	var differ []string
 	if call.GetRing() != c.Ring {
-		differ = append(differ, fmt.Sprintf("the ring's name is %q, the caller's %.*q", c.Ring, maxText, call.GetRing()))
+		differ = append(differ, fmt.Sprintf("the ring's name is %q, the caller's %.*q", c.Ring, wire.MaxText, call.GetRing()))
 	}
 	for _, n := range [...]struct {
 		name          string
@@ -357,7 +358,7 @@ func (h *Host) target(target []byte) (*Member, error) {
 	if len(target) == 0 {
 		return h.Any(), nil
 	}
-	id, err := idFromWire(h.space, target)
+	id, err := wire.ReadID(h.space, target)
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "target: %v", err)
 	}

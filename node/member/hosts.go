@@ -8,6 +8,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // A member updates its host list (see chord.Hosts) whenever its head answers. A change also propagates between these
@@ -36,7 +37,7 @@ func (m *Member) setHosts(next *snapshot, hosts []chord.Peer) {
 		m.hostNews.due.Store(true)
 	}
 	next.hosts = hosts
-	next.past = peersToWire(chord.HostsPast(next.State, hosts))
+	next.past = wire.Peers(chord.HostsPast(next.State, hosts))
 }
 
 // relistHosts recomputes the host list after a change of the successor list. The hosts past that list stay until the
@@ -95,7 +96,7 @@ func (m *Member) sendHosts() {
 	}
 	ctx := m.host.in.unsampled
 	a, err := env.Ring(m.env, s.Pred.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
-		Call: m.Call(s.Pred), Kind: nodepb.HintRequest_KIND_HOSTS, Hosts: peersToWire(s.hosts),
+		Call: m.Call(s.Pred), Kind: nodepb.HintRequest_KIND_HOSTS, Hosts: wire.Peers(s.hosts),
 	})
 	_, _ = verifyAnswer(m, ctx, s.Pred, a, err) // one that misses it gets it when it stabilizes
 }

@@ -10,6 +10,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/simenv"
+	"chordconductor/node/wire"
 )
 
 // The tests of this file look inside members of a small simulated ring.
@@ -155,7 +156,7 @@ func TestPathOfAnAnswer(t *testing.T) {
 			for i := range before + here {
 				hop := Hop{Peer: hosts[i%4].Any().self, Slot: i, Timeouts: i, At: time.Duration(i) * time.Millisecond}
 				if want = append(want, hop); i < before {
-					a.before = append(a.before, hopToWire(&hop, peerToWire(hop.Peer, 0)))
+					a.before = append(a.before, hopToWire(&hop, wire.Ref(hop.Peer, 0)))
 				} else {
 					a.path = append(a.path, hop)
 				}

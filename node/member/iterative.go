@@ -10,6 +10,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // maxStack bounds the candidates that an iterative lookup stores; the worst are dropped first.
@@ -94,7 +95,7 @@ func (m *Member) iterate(ctx context.Context, key chord.ID, start []candidate, l
 func (m *Member) candidatesFromWire(a *nodepb.FindNextResponse) ([]candidate, error) {
 	list := make([]candidate, 0, maxCandidates)
 	for _, c := range a.Candidates[:min(len(a.Candidates), 2*maxCandidates)] {
-		ref, err := peerFromWire(m.host.space, c.GetPeer())
+		ref, err := wire.ReadRef(m.host.space, c.GetPeer())
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 const (
@@ -132,7 +133,7 @@ func (c *call) askOne(ctx context.Context, to *called) (missing []string) {
 	}
 	if a.GetStays() != nil {
 		to.stance = chord.Stays
-		if p, err := peerFromWire(c.h.space, a.Stays); err == nil {
+		if p, err := wire.ReadRef(c.h.space, a.Stays); err == nil {
 			to.stays = p.Peer
 		}
 		return nil

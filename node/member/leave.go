@@ -12,6 +12,7 @@ import (
 	"chordconductor/node/kv"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/retry"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -223,7 +224,7 @@ func stanceOf(a *nodepb.PingResponse, err error) chord.Stance {
 // sendDepart sends Depart to a neighbor. One that was silent a moment ago gets one try.
 func (m *Member) sendDepart(ctx context.Context, to chord.Peer, s chord.State, silent bool) error {
 	depart := func(r nodepb.RingClient) (*nodepb.DepartResponse, error) {
-		return r.Depart(ctx, &nodepb.DepartRequest{Call: m.Call(to), Predecessor: peerToWire(s.Pred, m.peers.seq(s.Pred)), Successors: peersToWire(s.Succ)})
+		return r.Depart(ctx, &nodepb.DepartRequest{Call: m.Call(to), Predecessor: wire.Ref(s.Pred, m.peers.seq(s.Pred)), Successors: wire.Peers(s.Succ)})
 	}
 	if silent {
 		a, err := depart(env.Ring(m.env, to.Addr, m.host.cfg.CallLimit))

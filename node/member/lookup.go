@@ -12,6 +12,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/retry"
+	"chordconductor/node/wire"
 )
 
 var (
@@ -129,7 +130,7 @@ func (c *candidate) toWire() *nodepb.Peer {
 	case c.finger != nil:
 		c.wire = c.finger.wireOfFinger(c.slot)
 	default:
-		c.wire = peerToWire(c.peer, 0)
+		c.wire = wire.Ref(c.peer, 0)
 	}
 	return c.wire
 }

@@ -10,6 +10,7 @@ import (
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 	"chordconductor/node/retry"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -125,7 +126,7 @@ func (m *Member) notify(ctx context.Context, head chord.Peer) {
 // sendHint sends a contact to a peer. Hints only make repairs faster: no operation depends on them.
 func (m *Member) sendHint(ctx context.Context, to chord.Peer, kind nodepb.HintRequest_Kind, contact chord.Peer, hops int32) {
 	a, err := env.Ring(m.env, to.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
-		Call: m.Call(to), Kind: kind, Contact: peerToWire(contact, m.peers.seq(contact)), HopsLeft: hops,
+		Call: m.Call(to), Kind: kind, Contact: wire.Ref(contact, m.peers.seq(contact)), HopsLeft: hops,
 	})
 	verifyAnswer(m, ctx, to, a, err)
 }

@@ -11,6 +11,7 @@ import (
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // maxForwards bounds the lookups of others that one member forwards at a time. At the bound it answers BUSY, and the
@@ -43,7 +44,7 @@ func (t *transit) wire() []*nodepb.Hop {
 	all = append(all, t.before...)
 	for i := range t.path {
 		h := &t.path[i]
-		all = append(all, hopToWire(h, peerToWire(h.Peer, 0)))
+		all = append(all, hopToWire(h, wire.Ref(h.Peer, 0)))
 	}
 	return all
 }
@@ -95,7 +96,7 @@ func (m *Member) accept(l *Lookup, a answered) error {
 	if len(a.before) > 0 {
 		path = make([]Hop, 0, len(a.before)+len(a.path))
 		for _, h := range a.before {
-			ref, err := peerFromWire(m.host.space, h.GetPeer())
+			ref, err := wire.ReadRef(m.host.space, h.GetPeer())
 			if err != nil {
 				return err
 			}
@@ -157,7 +158,7 @@ func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeout
 			return timeouts, nil
 		}
 		if t.from == nil {
-			t.from = peerToWire(t.initiator, 0) // the lookup leaves its first host
+			t.from = wire.Ref(t.initiator, 0) // the lookup leaves its first host
 		}
 		peer := c.toWire()
 		a, err := env.Ring(m.env, c.peer.Addr, m.host.cfg.CallLimit).Forward(ctx, &nodepb.ForwardRequest{

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // The host's side of the peer-to-peer services: read the request, find the member, have it answer.
@@ -65,11 +66,11 @@ func (h *Host) Hint(ctx context.Context, q *nodepb.HintRequest) (*nodepb.HintRes
 	if m == nil {
 		return &nodepb.HintResponse{Reply: h.noMember(q.Call)}, err
 	}
-	contact, err := peerFromWire(h.space, q.Contact)
+	contact, err := wire.ReadRef(h.space, q.Contact)
 	if err != nil {
 		return nil, malformed(err)
 	}
-	hosts, err := peersFromWire(h.space, q.Hosts)
+	hosts, err := wire.ReadPeers(h.space, q.Hosts)
 	if err != nil {
 		return nil, malformed(err)
 	}
@@ -84,11 +85,11 @@ func (h *Host) Depart(ctx context.Context, q *nodepb.DepartRequest) (*nodepb.Dep
 	if m == nil {
 		return &nodepb.DepartResponse{Reply: h.noMember(q.Call)}, err
 	}
-	pred, err := peerFromWire(h.space, q.Predecessor)
+	pred, err := wire.ReadRef(h.space, q.Predecessor)
 	if err != nil {
 		return nil, malformed(err)
 	}
-	succ, err := peersFromWire(h.space, q.Successors)
+	succ, err := wire.ReadPeers(h.space, q.Successors)
 	if err != nil {
 		return nil, malformed(err)
 	}
@@ -100,7 +101,7 @@ func (h *Host) FindNext(ctx context.Context, q *nodepb.FindNextRequest) (*nodepb
 	if m == nil {
 		return &nodepb.FindNextResponse{Reply: h.noMember(q.Call)}, err
 	}
-	key, err := idFromWire(h.space, q.Key)
+	key, err := wire.ReadID(h.space, q.Key)
 	if err != nil {
 		return nil, malformed(err)
 	}
@@ -112,7 +113,7 @@ func (h *Host) Forward(ctx context.Context, q *nodepb.ForwardRequest) (*nodepb.F
 	if m == nil {
 		return &nodepb.ForwardResponse{Reply: h.noMember(q.Call)}, err
 	}
-	key, err := idFromWire(h.space, q.Key)
+	key, err := wire.ReadID(h.space, q.Key)
 	if err != nil {
 		return nil, malformed(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // Answers to peers. Every one comes immediately, from the latest snapshot: none of these functions calls a peer.
@@ -137,7 +138,7 @@ func (m *Member) serveFindNext(ctx context.Context, q *nodepb.FindNextRequest, k
 }
 
 func (m *Member) serveForward(ctx context.Context, q *nodepb.ForwardRequest, key chord.ID) (*nodepb.ForwardResponse, error) {
-	initiator, err := peerFromWire(m.host.space, q.Initiator)
+	initiator, err := wire.ReadRef(m.host.space, q.Initiator)
 	if err == nil {
 		err = checkPath(q.Path)
 	}
@@ -165,7 +166,7 @@ func (m *Member) serveForward(ctx context.Context, q *nodepb.ForwardRequest, key
 }
 
 func (m *Member) serveAnswer(q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, error) {
-	owner, err := peerFromWire(m.host.space, q.Owner)
+	owner, err := wire.ReadRef(m.host.space, q.Owner)
 	if err == nil {
 		err = checkPath(q.Path)
 	}

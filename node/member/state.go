@@ -6,6 +6,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -104,10 +105,10 @@ func (m *Member) applyLocked(why cause, transition func(chord.State) chord.State
 	next := *old
 	next.State, next.alone = state, false
 	if predecessor {
-		next.pred = peerToWire(state.Pred, 0)
+		next.pred = wire.Ref(state.Pred, 0)
 	}
 	if successors {
-		next.succ = peersToWire(state.Succ)
+		next.succ = wire.Peers(state.Succ)
 		next.routes = chord.NewRoutes(next.State, next.fingers)
 		m.relistHosts(&next)
 	}
@@ -131,7 +132,7 @@ func (m *Member) enter(ctx context.Context, state chord.State, through chord.Pee
 	}
 	m.checkPointers(state)
 	next.State, next.phase, next.alone = state, active, false
-	next.pred, next.succ = peerToWire(state.Pred, 0), peersToWire(state.Succ)
+	next.pred, next.succ = wire.Ref(state.Pred, 0), wire.Peers(state.Succ)
 	next.routes = chord.NewRoutes(state, next.fingers)
 	next.hosts = nil // those of an earlier place
 	m.relistHosts(&next)
@@ -159,7 +160,7 @@ func (m *Member) setFingers(why cause, change func(chord.Fingers) (chord.Fingers
 	next.fingers, next.routes = fingers, chord.NewRoutes(next.State, fingers)
 	next.fingersWire = make([]*nodepb.Peer, len(fingers.Runs()))
 	for i, r := range fingers.Runs() {
-		next.fingersWire[i] = peerToWire(r.Peer, 0)
+		next.fingersWire[i] = wire.Ref(r.Peer, 0)
 	}
 	m.now.Store(&next)
 	m.Emit(why(), chordevent.FingersChanged{Runs: m.runs(runs)})

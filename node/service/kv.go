@@ -14,6 +14,7 @@ import (
 	"chordconductor/node/kv"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -135,13 +136,9 @@ func (s *KV) keyOf(q *nodepb.LookupRequest) (chord.ID, error) {
 }
 
 func (s *KV) identifier(field string, b []byte) (chord.ID, error) {
-	var id chord.ID
-	if len(b) != len(id) {
-		return id, status.Errorf(codes.InvalidArgument, "%s: expected an identifier of %d bytes, got %d", field, len(id), len(b))
-	}
-	copy(id[:], b)
-	if s.host.Space().Distance(chord.ID{}, id) != id {
-		return id, status.Errorf(codes.InvalidArgument, "%s: does not fit in %d bits", field, s.host.Space().Bits())
+	id, err := wire.ReadID(s.host.Space(), b)
+	if err != nil {
+		return id, status.Errorf(codes.InvalidArgument, "%s: %v", field, err)
 	}
 	return id, nil
 }
@@ -179,11 +176,12 @@ func lookupToWire(l *member.Lookup) *nodepb.Lookup {
 	return out
 }
 
+// peerToWire writes a member; a placeholder is absent.
 func peerToWire(p chord.Peer) *nodepb.Peer {
 	if !p.Real() {
 		return nil
 	}
-	return &nodepb.Peer{Id: p.ID[:], Address: p.Addr, Incarnation: p.Incarnation}
+	return wire.Peer(p)
 }
 
 // unsampledRoot drops a parent span that is not recorded, such as the RPC's own: operations of clients are sampled at

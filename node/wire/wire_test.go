@@ -1,4 +1,4 @@
-package member
+package wire
 
 import (
 	"testing"
@@ -31,18 +31,18 @@ func FuzzPeers(f *testing.F) {
 		if proto.Unmarshal(data, &m) != nil {
 			return
 		}
-		if list, err := peersFromWire(space, m.Successors); err == nil {
+		if list, err := ReadPeers(space, m.Successors); err == nil {
 			for i, p := range list {
-				if space.Distance(chord.ID{}, p.ID) != p.ID || len(p.Addr) > maxText {
+				if space.Distance(chord.ID{}, p.ID) != p.ID || len(p.Addr) > MaxText {
 					t.Fatalf("entry %d: %v", i, p)
 				}
 			}
 		}
-		ref, err := peerFromWire(space, m.Predecessor)
+		ref, err := ReadRef(space, m.Predecessor)
 		if err != nil {
 			return
 		}
-		if again, err := peerFromWire(space, peerToWire(ref.Peer, ref.Seq)); err != nil || again.Peer != ref.Peer {
+		if again, err := ReadRef(space, Ref(ref.Peer, ref.Seq)); err != nil || again.Peer != ref.Peer {
 			t.Fatalf("%v reads back as %v, %v", ref, again, err)
 		}
 	})
