@@ -20,6 +20,10 @@
 //
 // # Replicas
 //
+// Which hosts are the replicas, to whom a write goes next, what two members lack of each other's, and which versions may
+// be read is decided in package replication. Here are the calls (replicate.go, compare.go, reconcile.go, repair.go,
+// readrepair.go, orphaned.go), and what decides when a range is recovered.
+//
 // The replicas are the first R-1 distinct hosts after the owner on the circle (replication.Preference). A write is acknowledged
 // when R hosts have it; the next host replaces a silent one. The repair task compares the range with every replica, by
 // digests (compare), after every change and periodically. A new owner's range needs recovery until it has been compared
