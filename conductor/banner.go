@@ -26,7 +26,11 @@ func (c *conductor) printBanner(w io.Writer, s *scenario.Scenario) {
 	}
 	fmt.Fprintf(w, "Chord Conductor %s\n", version())
 	row("page", "%s", c.url())
-	row("OTLP", "gRPC %s, HTTP %s", orOff(c.ingest.GRPCAddr()), orOff(c.ingest.HTTPAddr()))
+	if c.world != nil {
+		row("clock", "%s", c.clockText())
+	} else {
+		row("OTLP", "gRPC %s, HTTP %s", orOff(c.ingest.GRPCAddr()), orOff(c.ingest.HTTPAddr()))
+	}
 	if c.jaegerUI != "" {
 		row("Jaeger", "%s", c.jaegerUI)
 	}
@@ -41,8 +45,8 @@ func (c *conductor) printBanner(w io.Writer, s *scenario.Scenario) {
 	default:
 		row("scenario", "%s: %g operations per second on the existing nodes", s.Name, s.Workload.Rate)
 	}
-	if at := c.ingest.GRPCAddr(); at != "" && (s == nil || !s.OwnRing) {
-		row("nodes", "set OTEL_EXPORTER_OTLP_ENDPOINT=%s on them", target(at, c.options.ingest.TLS.CertFile != ""))
+	if c.ingest != nil && c.ingest.GRPCAddr() != "" && (s == nil || !s.OwnRing) {
+		row("nodes", "set OTEL_EXPORTER_OTLP_ENDPOINT=%s on them", target(c.ingest.GRPCAddr(), c.options.ingest.TLS.CertFile != ""))
 	}
 	fmt.Fprintln(w, "Ctrl-C stops the conductor.")
 }

@@ -30,6 +30,7 @@ const examples = `  conductor                                    the demo ring, 
   conductor --scenario churn-demo              another shipped scenario, or a file
   conductor --forward-traces localhost:4317 --otlp-grpc 127.0.0.1:14317 --jaeger-ui http://localhost:16686
                                                pass traces on to Jaeger, and link to it
+  conductor --scenario churn-demo --speed 10   on a simulated clock and network, ten times as fast
   conductor run adjacent-crashes --report out.html
                                                an experiment without a page, with a report
   conductor run churn-demo --speed virtual     the same in virtual time, in seconds
@@ -43,6 +44,8 @@ type options struct {
 
 	http      string
 	scenario  string
+	speed     string
+	pace      float64 // of a simulated world, by --speed; 0: the wall clock
 	token     string
 	viewToken string
 	demoToken bool
@@ -83,6 +86,9 @@ func commandWith() (*cobra.Command, *options) {
 			if err := o.check(); err != nil {
 				return err
 			}
+			if err := o.checkSpeed(cmd.Flags()); err != nil {
+				return err
+			}
 			if err := otel.CheckEnvironment(); err != nil {
 				return err
 			}
@@ -94,16 +100,11 @@ func commandWith() (*cobra.Command, *options) {
 	flags := root.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&o.scenario, "scenario", "demo", "`scenario` to run: the name of a shipped one, a file, or none")
+	flags.StringVar(&o.speed, "speed", speedReal, "real `time`; virtual, a simulated clock and network as fast as possible; or simulated seconds per second, 0.1 to 100")
 	o.pageFlags(flags)
 	o.receiverFlags(flags)
 	flags.StringVar(&o.dataDir, "data-dir", "", "`directory` for history and queues (default: in memory)")
-	flags.StringVar(&o.nodes.CertFile, "node-cert", "", "`file` with the conductor's certificate (PEM), for commands to node hosts over TLS")
-	flags.StringVar(&o.nodes.KeyFile, "node-key", "", "`file` with the certificate's key (PEM)")
-	flags.StringVar(&o.nodes.CAFile, "node-ca", "", "`file` with the CA (PEM) of the node hosts' certificates")
-	flags.StringVar(&o.nodes.ServerPin, "server-pin", os.Getenv("CHORD_SERVER_PIN"), "`fingerprint` of the node hosts' public key, sha256:HEX, as a host with a ring secret prints it (several with commas between; default $CHORD_SERVER_PIN)")
-	flags.Lookup("server-pin").DefValue = ""
-	flags.StringVar(&o.nodes.Token, "client-token", os.Getenv("CHORD_CLIENT_TOKEN"), "token for the node hosts' key service, over TLS alone (default $CHORD_CLIENT_TOKEN)")
-	flags.Lookup("client-token").DefValue = ""
+	o.nodeFlags(flags)
 	flags.StringVar(&o.record, "record", "", "new `file` to record events, spans and metrics in, for conductor replay or a Collector")
 	root.AddCommand(runCommand(), replayCommand(), scenariosCommand(), healthCommand(), historyCommand(), conformCommand())
 	return root, o
@@ -136,6 +137,17 @@ func (o *options) receiverFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.otlpInsecure, "otlp-insecure", false, "off loopback, accept telemetry from every sender that reaches the OTLP ports")
 	flags.StringVar(&o.ingest.TLS.ClientCAFile, "tls-client-ca", "", "`file` with the CA (PEM) that must have signed the client certificates of OTLP senders")
 	o.forwardFlags(flags)
+}
+
+// nodeFlags are those of commands to node hosts.
+func (o *options) nodeFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.nodes.CertFile, "node-cert", "", "`file` with the conductor's certificate (PEM), for commands to node hosts over TLS")
+	flags.StringVar(&o.nodes.KeyFile, "node-key", "", "`file` with the certificate's key (PEM)")
+	flags.StringVar(&o.nodes.CAFile, "node-ca", "", "`file` with the CA (PEM) of the node hosts' certificates")
+	flags.StringVar(&o.nodes.ServerPin, "server-pin", os.Getenv("CHORD_SERVER_PIN"), "`fingerprint` of the node hosts' public key, sha256:HEX, as a host with a ring secret prints it (several with commas between; default $CHORD_SERVER_PIN)")
+	flags.Lookup("server-pin").DefValue = ""
+	flags.StringVar(&o.nodes.Token, "client-token", os.Getenv("CHORD_CLIENT_TOKEN"), "token for the node hosts' key service, over TLS alone (default $CHORD_CLIENT_TOKEN)")
+	flags.Lookup("client-token").DefValue = ""
 }
 
 // check validates the flags, before anything is started.

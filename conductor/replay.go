@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/replay"
 	"chordconductor/node/env/access"
 )
@@ -118,7 +119,11 @@ func startReplay(o options, p *replay.Player, log *slog.Logger) (c *conductor, e
 		return nil, err
 	}
 	c.enforceMemory()
-	if err := c.listen(p.Clock); err != nil {
+	c.watch = judge.NewWatch()
+	c.watch.Within(c.memory.Watch)
+	view := viewWithin(c.memory)
+	view.Now = p.Clock
+	if err := c.listen(view); err != nil {
 		return nil, err
 	}
 	return c, c.assemble()

@@ -75,14 +75,14 @@ time the same member code runs on a simulated clock and network, and one seed is
 	flags.StringVar(&o.json, "json", "", "write the report as JSON to `file`")
 	flags.StringVar(&o.record, "record", "", "new `file` to record events, spans and, in real time, metrics in, for conductor replay or a Collector")
 	flags.Uint64Var(&o.seed, "seed", 0, "`number` that determines all random choices (default: the scenario's)")
-	flags.StringVar(&o.speed, "speed", "real", "real or virtual `time`")
+	flags.StringVar(&o.speed, "speed", speedReal, "real or virtual `time`")
 	flags.StringVar(&o.jaegerUI, "jaeger-ui", "", "`URL` of Jaeger's page, for the report's links")
 	cmd.SetFlagErrorFunc(flagError)
 	return cmd
 }
 
 func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader, stdout, stderr io.Writer) error {
-	if o.speed != "real" && o.speed != "virtual" {
+	if o.speed != speedReal && o.speed != speedVirtual {
 		return fmt.Errorf("--speed %q: expected real or virtual", o.speed)
 	}
 	if err := checkURL("--jaeger-ui", o.jaegerUI); err != nil {
@@ -114,7 +114,7 @@ func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader
 
 	progress := &progress{w: stderr, duration: s.Duration}
 	var result *result.Result
-	if o.speed == "virtual" {
+	if o.speed == speedVirtual {
 		recording.patient()
 		result, err = run.Virtual(ctx, s, recording.tap(), progress.show)
 		err = failed(err)
@@ -170,8 +170,8 @@ func runReal(ctx context.Context, s *scenario.Scenario, tap run.Tap, show func(r
 	folded := make(chan error, 1)
 	go func() { folded <- view.Run(fold) }()
 	control := controller.New(controller.Config{
-		View: view.View, Stats: view.Stats, Watch: watch,
-		Deploy: local.Deployer{Endpoint: func() local.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version(), Log: log}.New,
+		Sources: run.Sources{View: view.View, Stats: view.Stats, Watch: watch},
+		Deploy:  local.Deployer{Endpoint: func() local.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version(), Log: log}.New,
 	})
 	err = control.StartSimulation(s)
 	if err == nil {

@@ -25,6 +25,7 @@ import (
 	"chordconductor/conductor/lab/deploy/local"
 	"chordconductor/conductor/lab/deploy/remote"
 	"chordconductor/conductor/lab/judge"
+	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
@@ -54,7 +55,14 @@ func serve(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Wr
 			return err
 		}
 	}
-	c, err := start(o, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	var c *conductor
+	var err error
+	if o.simulated() {
+		c, err = startSimulated(o, first, log)
+	} else {
+		c, err = start(o, log)
+	}
 	if err != nil {
 		return err
 	}
@@ -83,17 +91,18 @@ type conductor struct {
 	log        *slog.Logger
 	page       net.Listener
 	pageTLS    *tls.Config   // nil: the page is served in the clear
-	ports      *ingest.Ports // nil in a replay
+	ports      *ingest.Ports // nil in a replay and a simulated world
 	own        *ownTelemetry
 	live       *live.Live
 	watch      *judge.Watch
 	past       *eventlog.History
 	audit      *audit.Log
-	ingest     *ingest.Server    // nil in a replay
+	ingest     *ingest.Server    // nil in a replay and a simulated world
 	recording  *recording.Writer // nil: nothing is recorded
 	hub        *hub.Hub
 	controller *controller.Controller // nil in a replay
 	player     *replay.Player         // nil but in a replay
+	world      *run.World             // nil: the clock is the wall clock, or the player's
 	broken     chan error             // a part ended by itself; the first error stays
 
 	parts  sync.WaitGroup
@@ -143,7 +152,9 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 		}
 		c.recording.Within(c.memory.Limit / recordPart)
 	}
-	if err := c.listen(time.Now); err != nil {
+	c.watch = judge.NewWatch()
+	c.watch.Within(c.memory.Watch)
+	if err := c.listen(viewWithin(c.memory)); err != nil {
 		return nil, err
 	}
 	in.Ports, in.Names = c.ports, c.names(in.HTTP)
@@ -162,9 +173,9 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 		return nil, err
 	}
 	c.controller = controller.New(controller.Config{
-		View: c.live.View, Stats: c.live.Stats, Watch: c.watch,
-		Deploy: local.Deployer{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
-		Remote: remote.New(c.live.View, c.options.token, nodes),
+		Sources: run.Sources{View: c.live.View, Stats: c.live.Stats, Watch: c.watch},
+		Deploy:  local.Deployer{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
+		Remote:  remote.New(c.live.View, c.options.token, nodes),
 	})
 	return c, c.assemble()
 }
@@ -180,17 +191,22 @@ func (c *conductor) bindPage() error {
 	return err
 }
 
-// ringOptions are those of the view's fold, and of those of the history.
-func (c *conductor) ringOptions() ring.Options {
-	o := viewWithin(c.memory).Ring
-	o.Assertions = c.assertions
-	return o
+// listen makes the ring view and its history.
+func (c *conductor) listen(view live.Config) error {
+	view.Ring.Assertions = c.assertions
+	if err := c.remember(view.Ring); err != nil {
+		return err
+	}
+	view.Recorder, view.Meter, view.Log = recorders{c.watch, c.past}, c.own.meter("chordconductor/conductor/live"), c.log
+	var err error
+	c.live, err = live.New(view)
+	return err
 }
 
-// listen makes the ring view and its history, on a clock.
-func (c *conductor) listen(now func() time.Time) (err error) {
+// remember opens the history and the log of commands.
+func (c *conductor) remember(fold ring.Options) (err error) {
 	if c.past, err = eventlog.Open(eventlog.Options{
-		Dir: c.dataDir, MaxBytes: c.historyBytes(), Ring: c.ringOptions(), Recording: c.memory.Recording, Seeking: c.memory.Past,
+		Dir: c.dataDir, MaxBytes: c.historyBytes(), Ring: fold, Recording: c.memory.Recording, Seeking: c.memory.Past,
 		Logf: c.logf, Meter: c.own.meter("chordconductor/conductor/eventlog"),
 	}); err != nil {
 		return c.dirError(err)
@@ -202,13 +218,7 @@ func (c *conductor) listen(now func() time.Time) (err error) {
 	if c.audit, err = audit.Open(dir, c.logf); err != nil {
 		return c.dirError(err)
 	}
-	c.watch = judge.NewWatch()
-	c.watch.Within(c.memory.Watch)
-	view := viewWithin(c.memory)
-	view.Ring = c.ringOptions()
-	view.Recorder, view.Meter, view.Log, view.Now = recorders{c.watch, c.past}, c.own.meter("chordconductor/conductor/live"), c.log, now
-	c.live, err = live.New(view)
-	return err
+	return nil
 }
 
 // dirError adds to an error of history or audit log, which names the path, the flag that chose it.
@@ -234,6 +244,9 @@ func (c *conductor) abandon() error {
 	if c.recording != nil {
 		errs = append(errs, c.recording.Close(), os.Remove(c.record)) // made by this start, and nothing was received
 	}
+	if c.world != nil {
+		c.world.Close()
+	}
 	if c.past != nil {
 		errs = append(errs, c.past.Close())
 	}
@@ -243,7 +256,7 @@ func (c *conductor) abandon() error {
 	return errors.Join(errs...)
 }
 
-// rejections lists received records that violate the vocabulary; a replay receives nothing.
+// rejections lists received records that violate the vocabulary; a replay and a simulated world receive nothing.
 func (c *conductor) rejections() []string {
 	if c.ingest == nil {
 		return nil
@@ -270,7 +283,10 @@ func (c *conductor) assemble() error {
 		Past: c.past, Logf: c.logf, Memory: c.memoryNow, Answers: c.memory.Answers, Conns: web.ConnsIn(c.memory.Limit),
 	}
 	if c.controller != nil {
-		site.Control, site.Ingest = c.controller, c.ingest.Stats
+		site.Control = c.controller
+	}
+	if c.ingest != nil {
+		site.Ingest = c.ingest.Stats
 	}
 	if c.player != nil {
 		site.Replay = c.player
@@ -285,7 +301,13 @@ func (c *conductor) assemble() error {
 	front, endFront := context.WithCancel(context.Background())
 	fold, endFold := context.WithCancel(context.Background())
 	c.ending = [2]context.CancelFunc{endFront, endFold}
-	c.run("the ring view", func() error { return c.live.Run(fold) })
+	c.run("the ring view", func() error {
+		if c.world == nil {
+			return c.live.Run(fold)
+		}
+		c.world.Pace(fold)
+		return nil
+	})
 	c.run("the WebSocket hub", func() error { return c.hub.Run(front) })
 	c.run("the page", func() error { return server.Serve(front, c.page, pageGrace) })
 	return nil
@@ -312,11 +334,10 @@ func (c *conductor) stop() error {
 	}
 	var err error
 	if c.controller != nil {
-		err = errors.Join(
-			within(labGrace, func(ctx context.Context) error { c.controller.Close(ctx); return nil }),
-			within(ingestGrace, c.own.shutdown),
-			within(ingestGrace, c.ingest.Shutdown),
-		)
+		err = within(labGrace, func(ctx context.Context) error { c.controller.Close(ctx); return nil })
+	}
+	if c.ingest != nil {
+		err = errors.Join(err, within(ingestGrace, c.own.shutdown), within(ingestGrace, c.ingest.Shutdown))
 	}
 	if c.recording != nil {
 		err = errors.Join(err, c.recording.Close())
@@ -328,6 +349,9 @@ func (c *conductor) stop() error {
 		end()
 	}
 	c.parts.Wait()
+	if c.world != nil {
+		c.world.Close()
+	}
 	return errors.Join(err, c.past.Close(), c.audit.Close())
 }
 

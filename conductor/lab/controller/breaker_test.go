@@ -11,6 +11,7 @@ import (
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/lab/judge"
+	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 )
@@ -70,7 +71,7 @@ func TestMembersOfCommandsThatFail(t *testing.T) {
 		for second := first; second < 6; second++ {
 			for _, command := range []string{"add", "leave", "crash"} {
 				f := &breakerFleet{Paper: deploytest.NewPaper("a", "b", "c"), failing: map[int]bool{first: true, second: true}}
-				l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch(), Remote: f})
+				l := New(Config{Sources: run.Sources{View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch()}, Remote: f})
 				before := f.all()
 				var want []chord.ID
 				var err error
@@ -110,7 +111,7 @@ func TestCommandsThatTakeTooLong(t *testing.T) {
 		for _, cause := range []string{"the limit", "the caller", "the controller's end"} {
 			synctest.Test(t, func(t *testing.T) {
 				f := &hangingFleet{newStageFleet(nil, false), started}
-				l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch(), Remote: f})
+				l := New(Config{Sources: run.Sources{View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch()}, Remote: f})
 				ctx, leave := context.WithCancel(t.Context())
 				switch cause {
 				case "the caller":

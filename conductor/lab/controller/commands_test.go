@@ -9,6 +9,7 @@ import (
 	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/judge"
+	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 )
@@ -17,7 +18,7 @@ import (
 func TestTheSecondTryIsATry(t *testing.T) {
 	f := deploytest.NewPaper("a", "b")
 	f.Fail = "a"
-	l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch(), Remote: f})
+	l := New(Config{Sources: run.Sources{View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch()}, Remote: f})
 	defer l.Close(t.Context())
 	for range 3 {
 		if _, err := l.Partition(t.Context(), [][]chord.ID{{deploytest.ID(1)}}); err == nil {

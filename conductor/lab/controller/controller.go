@@ -8,22 +8,15 @@ import (
 
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/deploy/faults"
-	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
-	"chordconductor/conductor/live"
-	"chordconductor/conductor/ring"
 )
 
 // Config is what a Controller needs.
 type Config struct {
-	// View is the ring as rebuilt from its telemetry; Stats is how far that can be trusted (nil: not known).
-	View  func() *ring.View
-	Stats func() live.Stats
-	// Watch receives every event that reaches the view. The caller makes it a recorder of the view.
-	Watch *judge.Watch
+	run.Sources
 	// Deploy makes the ring of a scenario that has one of its own; nil: none can be made here.
 	Deploy func(ctx context.Context, s *scenario.Scenario) (*deploy.Deployment, error)
 	// Remote is the ring that runs elsewhere, for scenarios without one of their own; nil: there is none.
@@ -113,7 +106,7 @@ func (l *Controller) renew(ctx context.Context, d *deploy.Deployment) error {
 // begin starts the scenario's tasks.
 func (l *Controller) begin(ctx context.Context, s *scenario.Scenario) error {
 	here := l.here()
-	sim := run.New(s, here, run.Sources{View: l.cfg.View, Stats: l.cfg.Stats, Watch: l.cfg.Watch})
+	sim := run.New(s, here, l.cfg.Sources)
 	l.mu.Lock()
 	before := l.current
 	l.current = sim

@@ -10,6 +10,7 @@ import (
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/lab/judge"
+	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/runtime"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
@@ -26,7 +27,7 @@ func parse(t *testing.T, source string) *scenario.Scenario {
 }
 
 func TestControllerWithoutARing(t *testing.T) {
-	l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch()})
+	l := New(Config{Sources: run.Sources{View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch()}})
 	defer l.Close(t.Context())
 	if err := l.StartSimulation(parse(t, "name: x")); !errors.Is(err, deploy.ErrConflict) {
 		t.Errorf("a scenario on no ring: %v", err)
@@ -48,7 +49,7 @@ func TestControllerWithoutARing(t *testing.T) {
 func TestPartitionMustNotSplitAHost(t *testing.T) {
 	f := deploytest.NewPaper("a", "b", "c")
 	f.List[0].Members = append(f.List[0].Members, deploy.Member{ID: deploytest.ID(77), Joined: true})
-	l := New(Config{View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch(), Remote: f})
+	l := New(Config{Sources: run.Sources{View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch()}, Remote: f})
 	defer l.Close(t.Context())
 	if _, err := l.Partition(t.Context(), [][]chord.ID{{deploytest.ID(1)}, {deploytest.ID(77)}}); !errors.Is(err, deploy.ErrInvalid) || !strings.Contains(err.Error(), "host a") {
 		t.Errorf("one host on two sides: %v", err)
@@ -70,7 +71,7 @@ func TestPartitionMustNotSplitAHost(t *testing.T) {
 func TestARingThatCannotBeStarted(t *testing.T) {
 	made := 0
 	l := New(Config{
-		View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch(),
+		Sources: run.Sources{View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch()},
 		Deploy: func(context.Context, *scenario.Scenario) (*deploy.Deployment, error) {
 			if made++; made > 1 {
 				return nil, errors.New("no port is free")
@@ -97,7 +98,7 @@ func TestARingThatGivesNoAnswer(t *testing.T) {
 	mute := false
 	done := 0
 	l := New(Config{
-		View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch(),
+		Sources: run.Sources{View: func() *ring.View { return &ring.View{} }, Watch: judge.NewWatch()},
 		Deploy: func(context.Context, *scenario.Scenario) (*deploy.Deployment, error) {
 			g := deploy.OnWall(deploytest.NewPaper("a", "b"), runtime.NewWall())
 			do := g.Do

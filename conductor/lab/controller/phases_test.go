@@ -16,6 +16,7 @@ import (
 	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/judge"
+	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
@@ -201,7 +202,7 @@ func onStage(t *testing.T, text string, call int, late bool) (*Controller, *stag
 		t.Fatal(err)
 	}
 	f := newStageFleet(map[int]bool{call: true}, late)
-	l := New(Config{View: f.view, Watch: judge.NewWatch(), Remote: f})
+	l := New(Config{Sources: run.Sources{View: f.view, Watch: judge.NewWatch()}, Remote: f})
 	if err := l.StartSimulation(s); err != nil {
 		l.Close(t.Context())
 		t.Fatal(err)

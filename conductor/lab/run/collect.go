@@ -13,8 +13,19 @@ import (
 // maxLost is how many lost keys a Result describes.
 const maxLost = 100
 
-// Result collects what has been measured up to now.
+// Result is what has been measured up to now, or, of a simulation that reached its end, until then. It is not changed
+// any more.
 func (s *Simulation) Result() *result.Result {
+	s.mu.Lock()
+	final := s.final
+	s.mu.Unlock()
+	if final != nil {
+		return final
+	}
+	return s.measure()
+}
+
+func (s *Simulation) measure() *result.Result {
 	view := s.from.View()
 	counts := s.driver.Phases()
 	r := &result.Result{

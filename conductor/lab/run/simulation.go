@@ -41,6 +41,14 @@ type Sources struct {
 	Refresh func()
 	// Watch receives every event that reaches the view. The caller makes it a recorder of the view.
 	Watch *judge.Watch
+	// Running is called within the runtime when a simulation begins, and when it is over; nil: nothing is.
+	Running func(bool)
+}
+
+func (s *Sources) running(is bool) {
+	if s.Running != nil {
+		s.Running(is)
+	}
 }
 
 // look is the present view, within the runtime.
@@ -82,7 +90,8 @@ type Simulation struct {
 	ended      bool
 	finished   bool
 	failure    string
-	took       time.Duration // as of the last look; final when ended
+	final      *result.Result // of a simulation that reached its end; not changed any more
+	took       time.Duration  // as of the last look; final when ended
 }
 
 // New makes a simulation on a deployment. It resets what the Watch has measured.
@@ -108,6 +117,7 @@ func New(s *scenario.Scenario, here *faults.Deployment, from Sources) *Simulatio
 // runtime.
 func (s *Simulation) Begin(ctx context.Context) error {
 	s.began = s.runtime.Now()
+	s.from.running(true)
 	return s.runtime.Go(ctx, s.run)
 }
 
@@ -223,7 +233,8 @@ func (s *Simulation) underWay() (phases []int) {
 	return phases
 }
 
-// conclude ends the simulation at its end. What is still under way counts as not done.
+// conclude ends the simulation at its end. What is still under way counts as not done. The ring goes on, so the result
+// is what has been measured by now.
 func (s *Simulation) conclude() {
 	unfinished := s.underWay()
 	s.mu.Lock()
@@ -236,11 +247,17 @@ func (s *Simulation) conclude() {
 			s.results = append(s.results, result.PhaseResult{Name: p.Name, From: now, To: now, Planned: 1, Partial: p.AllowPartial})
 		}
 	}
-	s.ended, s.finished = true, true
+	s.finished = true
 	s.phase = "finished"
 	s.took = s.elapsed()
 	s.mu.Unlock()
+	s.from.look()
+	final := s.measure()
+	s.mu.Lock()
+	s.ended, s.final = true, final
+	s.mu.Unlock()
 	s.runtime.End()
+	s.from.running(false)
 }
 
 // Abort ends a simulation that has not reached its end, and the faults that it left.
@@ -259,6 +276,7 @@ func (s *Simulation) Abort(ctx context.Context) {
 	if err := s.faults.Clear(ctx); err != nil {
 		s.note("healing at the end: %v", err)
 	}
+	s.from.running(false)
 }
 
 // Over reports whether the simulation has reached its end.

@@ -30,6 +30,8 @@ const (
 	showEvery = time.Second
 	// drainLimit bounds what follows a scenario's end: operations under way, the sweep, the last judgements.
 	drainLimit = 10 * time.Minute
+	// endLimit bounds the wait, by the wall clock, for the tasks of a ring that ends.
+	endLimit = 2 * time.Second
 )
 
 // ErrInterrupted is the error of a run that was ended from outside.
@@ -86,7 +88,32 @@ func (w *World) deploy(s *scenario.Scenario) (*deploy.Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &deploy.Deployment{Fleet: fleet, Runtime: host, Virtual: true}, nil
+	return &deploy.Deployment{
+		Fleet: fleet, Runtime: host, Virtual: true,
+		Do: func(ctx context.Context, task func(context.Context)) error { return w.Do(ctx, host, task) },
+		End: func() {
+			ctx, cancel := context.WithTimeout(context.Background(), endLimit)
+			defer cancel()
+			_ = w.Do(ctx, w.entry, func(context.Context) { host.Crash() }) // a world that is not paced any more has no tasks that run
+		},
+	}, nil
+}
+
+// Deploy makes a scenario's ring, without hosts yet, while another goroutine paces the world.
+func (w *World) Deploy(ctx context.Context, s *scenario.Scenario) (*deploy.Deployment, error) {
+	type made struct {
+		ring *deploy.Deployment
+		err  error
+	}
+	done := make(chan made, 1)
+	if err := w.Do(ctx, w.entry, func(context.Context) {
+		d, err := w.deploy(s)
+		done <- made{d, err}
+	}); err != nil {
+		return nil, err
+	}
+	m := <-done
+	return m.ring, m.err
 }
 
 // logs takes a member's events to the view as they would go over OTLP: encoded, as the Collector's data, decoded, and

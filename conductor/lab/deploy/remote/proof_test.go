@@ -17,6 +17,7 @@ import (
 	"chordconductor/conductor/lab/controller"
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/judge"
+	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
@@ -77,7 +78,7 @@ func TestLoadPassesOverUnprovenHosts(t *testing.T) {
 	evil := newEvilHost(t, loopbackListener(t), func(*nodepb.ChallengeRequest) (string, []byte) { return "0", nil })
 	named(view, evil.address)
 	fleet := New(func() *ring.View { return view }, strongToken, nil)
-	l := controller.New(controller.Config{View: func() *ring.View { return view }, Watch: judge.NewWatch(), Remote: fleet})
+	l := controller.New(controller.Config{Sources: run.Sources{View: func() *ring.View { return view }, Watch: judge.NewWatch()}, Remote: fleet})
 	defer l.Close(t.Context())
 	s, err := scenario.Parse("test", []byte("name: load\nworkload: {rate: 200/s, keys: 50}\nduration: 3s"))
 	if err != nil {

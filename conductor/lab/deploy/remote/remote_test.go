@@ -22,6 +22,7 @@ import (
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/judge/groundtruth"
+	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
 	faultlayer "chordconductor/node/env/faults"
@@ -232,7 +233,7 @@ func TestUnreachableHostsArePassedOver(t *testing.T) {
 	if ids, err := fleet.Start(t.Context(), 4, ""); err != nil || len(ids) != 4 || len(good.Members()) != 5 {
 		t.Errorf("%v, %v", ids, err)
 	}
-	l := controller.New(controller.Config{View: func() *ring.View { return view }, Watch: judge.NewWatch(), Remote: fleet})
+	l := controller.New(controller.Config{Sources: run.Sources{View: func() *ring.View { return view }, Watch: judge.NewWatch()}, Remote: fleet})
 	defer l.Close(t.Context())
 	if _, err := l.Put(t.Context(), []byte("k"), []byte("v"), 0); err != nil { // none is sent its key either
 		t.Errorf("put: %v", err)
