@@ -20,24 +20,27 @@ func (s *Simulation) proveHosts(ctx context.Context) {
 	if !ok {
 		return
 	}
+	served := map[string]bool{}
 	fleet.Prove(ctx)
-	noted := s.noteUnproven()
+	noted := s.noteUnproven(served)
 	_ = s.runtime.Go(ctx, func(ctx context.Context) { // fails only when the runtime ends
 		for s.runtime.Sleep(proveEvery) == nil {
 			fleet.Prove(ctx)
-			noted = noted || s.noteUnproven()
+			noted = noted || s.noteUnproven(served)
 		}
 	})
 }
 
-// noteUnproven records, if the load passes over some hosts, that it does.
-func (s *Simulation) noteUnproven() bool {
+// noteUnproven records, if the load passes over some hosts, that it does. Those that have served in this simulation are
+// not meant: they have proven themselves, and what keeps them from serving now is the experiment. It adds to served.
+func (s *Simulation) noteUnproven(served map[string]bool) bool {
 	var serving, passed int
 	for _, h := range s.fleet.Hosts() {
 		switch {
 		case h.Serves():
 			serving++
-		case h.Joined():
+			served[h.Address] = true
+		case h.Joined() && !served[h.Address]:
 			passed++
 		}
 	}
