@@ -12,9 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/replay"
-	"chordconductor/node/env/access"
 )
 
 func replayCommand() *cobra.Command {
@@ -101,30 +99,15 @@ func showReplay(ctx context.Context, path string, speed float64, paused bool, o 
 }
 
 // startReplay starts the parts that a replay needs: view, history, hub and page.
-func startReplay(o options, p *replay.Player, log *slog.Logger) (c *conductor, err error) {
-	c = &conductor{options: o, log: log, broken: make(chan error, 4), token: o.token, open: access.OnLoopback(o.http), own: &ownTelemetry{}, player: p}
-	if !c.open && c.token == "" {
-		c.token = newToken()
-	}
-	begun := c
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, begun.abandon())
+func startReplay(o options, p *replay.Player, log *slog.Logger) (*conductor, error) {
+	return begin(o, log, func(c *conductor) error {
+		c.player = p
+		c.watch.Within(c.memory.Watch)
+		view := viewWithin(c.memory)
+		view.Now = p.Clock
+		if err := c.listen(view); err != nil {
+			return err
 		}
-	}()
-	if err := c.bindPage(); err != nil {
-		return nil, err
-	}
-	if c.memory, err = o.budget(); err != nil {
-		return nil, err
-	}
-	c.enforceMemory()
-	c.watch = judge.NewWatch()
-	c.watch.Within(c.memory.Watch)
-	view := viewWithin(c.memory)
-	view.Now = p.Clock
-	if err := c.listen(view); err != nil {
-		return nil, err
-	}
-	return c, c.assemble()
+		return c.assemble()
+	})
 }

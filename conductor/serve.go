@@ -109,9 +109,12 @@ type conductor struct {
 	ending [2]context.CancelFunc // of the page's side, and of the fold
 }
 
-// start starts all parts but the scenario. After an error nothing runs.
-func start(o options, log *slog.Logger) (c *conductor, err error) {
-	c = &conductor{options: o, log: log, broken: make(chan error, 4), token: o.token, open: access.OnLoopback(o.http)}
+// begin makes what every start has, then has build add its parts. A start that fails leaves nothing behind.
+func begin(o options, log *slog.Logger, build func(*conductor) error) (c *conductor, err error) {
+	c = &conductor{
+		options: o, log: log, broken: make(chan error, 4), token: o.token, open: access.OnLoopback(o.http), own: &ownTelemetry{}, watch: judge.NewWatch(),
+		assertions: &assertion.Counts{Print: func(line string) { log.Error(line) }},
+	}
 	if !c.open && c.token == "" {
 		c.token = newToken()
 	}
@@ -119,48 +122,54 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 		return nil, err
 	}
 	c.enforceMemory()
-	c.assertions = &assertion.Counts{Print: func(line string) { log.Error(line) }}
-	begun := c // the result is nil by the time an error returns
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, begun.abandon())
-		}
-	}()
 	// Everything that can be rejected comes before files: a rejected start leaves none.
-	if err := c.bindPage(); err != nil {
-		return nil, err
+	if err = c.bindPage(); err == nil {
+		err = build(c)
 	}
-	in := o.ingest
-	in.Logger, in.Memory = log, c.memory
-	if o.secrets != nil {
-		in.Secrets = o.secrets.AddExchanged
-	}
-	if c.ports, err = ingest.Bind(context.Background(), in); err != nil {
-		return nil, err
-	}
-	o.nodes.ReloadFailed = c.reloadFailed
-	nodes, err := o.nodeAccess()
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.abandon())
 	}
-	if c.own, err = newOwnTelemetry(o); err != nil {
-		return nil, err
+	return c, nil
+}
+
+// start starts all parts but the scenario. After an error nothing runs.
+func start(o options, log *slog.Logger) (*conductor, error) {
+	return begin(o, log, (*conductor).receive)
+}
+
+// receive adds the parts that receive telemetry and command nodes.
+func (c *conductor) receive() error {
+	in := c.options.ingest
+	in.Logger, in.Memory = c.log, c.memory
+	if c.options.secrets != nil {
+		in.Secrets = c.options.secrets.AddExchanged
 	}
-	if o.record != "" {
-		if c.recording, err = recording.Create(o.record); err != nil {
-			return nil, fmt.Errorf("--record: %w", err)
+	var err error
+	if c.ports, err = ingest.Bind(context.Background(), in); err != nil {
+		return err
+	}
+	c.options.nodes.ReloadFailed = c.reloadFailed
+	nodes, err := c.options.nodeAccess()
+	if err != nil {
+		return err
+	}
+	if c.own, err = newOwnTelemetry(c.options); err != nil {
+		return err
+	}
+	if c.options.record != "" {
+		if c.recording, err = recording.Create(c.options.record); err != nil {
+			return fmt.Errorf("--record: %w", err)
 		}
 		c.recording.Within(c.memory.Limit / recordPart)
 	}
-	c.watch = judge.NewWatch()
 	c.watch.Within(c.memory.Watch)
 	if err := c.listen(viewWithin(c.memory)); err != nil {
-		return nil, err
+		return err
 	}
 	in.Ports, in.Names = c.ports, c.names(in.HTTP)
 	in.Spans, in.Meter = c.watch.Spans, c.own.meter("chordconductor/conductor/ingest")
-	if o.dataDir != "" {
-		in.QueueDir = filepath.Join(o.dataDir, "queue")
+	if c.options.dataDir != "" {
+		in.QueueDir = filepath.Join(c.options.dataDir, "queue")
 	}
 	if c.recording != nil {
 		in.Logs, in.Metrics = c.recording.Logs, c.recording.Metrics
@@ -170,14 +179,14 @@ func start(o options, log *slog.Logger) (c *conductor, err error) {
 		}
 	}
 	if c.ingest, err = ingest.Start(context.Background(), in, c.live); err != nil {
-		return nil, err
+		return err
 	}
 	c.controller = controller.New(controller.Config{
 		Sources: run.Sources{View: c.live.View, Stats: c.live.Stats, Watch: c.watch},
 		Deploy:  local.Deployer{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
 		Remote:  remote.New(c.live.View, c.options.token, nodes),
 	})
-	return c, c.assemble()
+	return c.assemble()
 }
 
 // bindPage binds the address of page and API.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -12,14 +11,11 @@ import (
 
 	"chordconductor/conductor/eventlog"
 	"chordconductor/conductor/lab/controller"
-	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/recording"
 	"chordconductor/conductor/replay"
-	"chordconductor/internal/assertion"
-	"chordconductor/node/env/access"
 	"chordconductor/node/simenv"
 	"chordconductor/otel/chordevent"
 )
@@ -67,48 +63,35 @@ func (o *options) checkSpeed(flags *pflag.FlagSet) error {
 
 // startSimulated starts all parts but the scenario, on the clock of a simulated world. The clock stands still until the
 // scenario begins, so that one seed is one run.
-func startSimulated(o options, s *scenario.Scenario, log *slog.Logger) (c *conductor, err error) {
+func startSimulated(o options, s *scenario.Scenario, log *slog.Logger) (*conductor, error) {
 	s.OwnRing = true
-	c = &conductor{options: o, log: log, broken: make(chan error, 4), token: o.token, open: access.OnLoopback(o.http), own: &ownTelemetry{}, watch: judge.NewWatch()}
-	if !c.open && c.token == "" {
-		c.token = newToken()
-	}
-	begun := c
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, begun.abandon())
-		}
-	}()
-	if err := c.bindPage(); err != nil {
-		return nil, err
-	}
-	if c.memory, err = o.budget(); err != nil {
-		return nil, err
-	}
-	c.enforceMemory()
-	if o.record != "" {
-		if c.recording, err = recording.Create(o.record); err != nil {
-			return nil, fmt.Errorf("--record: %w", err)
+	return begin(o, log, func(c *conductor) error { return c.simulate(s) })
+}
+
+// simulate adds a simulated world, and the view of it.
+func (c *conductor) simulate(s *scenario.Scenario) (err error) {
+	if c.record != "" {
+		if c.recording, err = recording.Create(c.record); err != nil {
+			return fmt.Errorf("--record: %w", err)
 		}
 		c.recording.Patient()
 	}
 	view := run.ViewOf(s)
-	c.assertions = &assertion.Counts{Print: func(line string) { log.Error(line) }}
 	view.Ring.Assertions = c.assertions
 	if err := c.remember(view.Ring); err != nil {
-		return nil, err
+		return err
 	}
 	view.FeedMemory, view.LookupMemory = c.memory.Feed, c.memory.Lookups // bounds of what the page reads, on which no figure depends
-	view.Recorder, view.Log = recorders{c.watch, &patientHistory{History: c.past}}, log
+	view.Recorder, view.Log = recorders{c.watch, &patientHistory{History: c.past}}, c.log
 	if c.world, err = run.OpenWorld(s, view, c.watch, recordingFile{c.recording}.tap()); err != nil {
-		return nil, err
+		return err
 	}
 	c.world.SetSpeed(0)
 	c.live = c.world.View
 	from := c.world.Sources()
 	from.Running = c.setPace
 	c.controller = controller.New(controller.Config{Sources: from, Deploy: c.world.Deploy})
-	return c, c.assemble()
+	return c.assemble()
 }
 
 // setPace lets time pass at the speed of --speed while a simulation runs. Afterwards the ring goes on, for commands: a
