@@ -253,11 +253,20 @@ func TestHandoffNamesWhoHasTheRest(t *testing.T) {
 // instant.
 func TestDeadOwnersRangeIsTakenAtOnce(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		at := func(name string) uint64 { return rapid.Uint64Range(0, 63).Draw(rt, name) }
-		own := termstest.Ownership(at("from"), at("self"), 1)
-		dead := termstest.Ownership(at("dead from"), at("dead"), rapid.Int64Range(1, 5).Draw(rt, "epoch"))
-		if own.From == own.Owner.ID || dead.Owner.ID == own.Owner.ID || !dead.Covers(own.From) {
-			rt.Skip("nothing of its own, or nothing right below")
+		// It has a range of its own, but not the whole circle, and the dead one's range reaches from below it into it.
+		from := rapid.Uint64Range(0, 63).Draw(rt, "from")
+		self := (from + rapid.Uint64Range(1, 63).Draw(rt, "its own points")) % 64
+		below := rapid.Uint64Range(1, 64).Draw(rt, "points of the dead one's below")
+		var ends []uint64
+		for into := range 65 - below {
+			if end := (from + into) % 64; end != self {
+				ends = append(ends, end)
+			}
+		}
+		own := termstest.Ownership(from, self, 1)
+		dead := termstest.Ownership((from+64-below)%64, rapid.SampledFrom(ends).Draw(rt, "dead"), rapid.Int64Range(1, 5).Draw(rt, "epoch"))
+		if !dead.Covers(own.From) {
+			rt.Fatalf("(%v, %v] does not cover %v", dead.From, dead.Owner.ID, own.From)
 		}
 		w := newFakeWorld()
 		k, m := w.add(t, own, Config{Space: termstest.Space(), Replicas: 2})
