@@ -63,88 +63,129 @@ func once(n int, do func(rec plog.LogRecord)) func(plog.LogRecord) bool {
 	}
 }
 
-// A recording that follows the vocabulary but has wrong content: the level concerned fails, and names the fault.
-func TestMeanings(t *testing.T) {
-	first := "" // the member of the first event
-	of := func(rec plog.LogRecord) bool {
-		id := text(rec.Attributes(), chordevent.NodeIDKey)
-		if first == "" {
-			first = id
-		}
-		return id == first
+// The tests below verify recordings that follow the vocabulary but have wrong content: the level concerned fails, and
+// names the fault.
+
+// A wrong content is a change of a recording that conforms.
+type wrong struct {
+	name  string
+	do    change
+	names []string // one of them is named
+}
+
+// A firstMember is the member of the first record it is asked about.
+type firstMember struct {
+	id   string
+	from time.Time
+}
+
+// of reports whether a record is of the member.
+func (m *firstMember) of(rec plog.LogRecord) bool {
+	id := text(rec.Attributes(), chordevent.NodeIDKey)
+	if m.id == "" {
+		m.id = id
 	}
-	var from time.Time
-	since := func(rec plog.LogRecord) time.Duration {
-		at := rec.Timestamp().AsTime()
-		if from.IsZero() {
-			from = at
-		}
-		return at.Sub(from)
+	return id == m.id
+}
+
+// since returns the time since the first record.
+func (m *firstMember) since(rec plog.LogRecord) time.Duration {
+	at := rec.Timestamp().AsTime()
+	if m.from.IsZero() {
+		m.from = at
 	}
-	seq, inc := chordevent.EventSeqKey, chordevent.NodeIncarnationKey
-	for _, test := range []struct {
-		name  string
-		do    change
-		level Level
-		names []string // one of them is named
-	}{
-		{"no ring name", change{resource: func(r pcommon.Resource) { r.Attributes().Remove("chord.ring.name") }}, Accepted, []string{"chord.ring.name"}},
-		{"no instance", change{resource: func(r pcommon.Resource) { r.Attributes().Remove("service.instance.id") }}, Accepted, []string{"service.instance.id"}},
+	return at.Sub(m.from)
+}
+
+// expectFaults makes one test of each wrong content.
+func expectFaults(t *testing.T, level Level, list []wrong) {
+	t.Helper()
+	for _, test := range list {
+		t.Run(test.name, func(t *testing.T) {
+			r := test.do.verify(t)
+			l := r.at(level)
+			if r.Passed || !slices.ContainsFunc(test.names, l.names) {
+				t.Errorf("%s %s: missing %v, wrong %v", level, l.Verdict, l.Missing, l.Wrong)
+			}
+			for _, f := range slices.Concat(l.Missing, l.Wrong) {
+				if strings.Contains(f.What, "%!") || strings.Contains(f.Example, "%!") {
+					t.Errorf("badly formatted: %+v", f)
+				}
+			}
+		})
+	}
+}
+
+func TestMeaningsOfResources(t *testing.T) {
+	var one firstMember
+	expectFaults(t, Accepted, []wrong{
+		{"no ring name", change{resource: func(r pcommon.Resource) { r.Attributes().Remove("chord.ring.name") }}, []string{"chord.ring.name"}},
+		{"no instance", change{resource: func(r pcommon.Resource) { r.Attributes().Remove("service.instance.id") }}, []string{"service.instance.id"}},
 		{"another circle", only(chordevent.KindState, func(rec plog.LogRecord) bool {
-			if of(rec) {
+			if one.of(rec) {
 				rec.Attributes().PutInt(string(chordevent.RingSuccessorsKey), 7)
 			}
 			return true
-		}), Accepted, []string{"chord.ring.successors"}},
+		}), []string{"chord.ring.successors"}},
+	})
+}
 
-		{"no keyframes", only(chordevent.KindState, func(rec plog.LogRecord) bool { return !of(rec) }), Membership, []string{"chord.node.state"}},
-		{"a number left out", only("", once(50, func(rec plog.LogRecord) { add(rec.Attributes(), seq, 1000) })), Membership, []string{"chord.event.seq"}},
-		{"a number twice", only("", once(50, func(rec plog.LogRecord) { add(rec.Attributes(), seq, -1) })), Membership, []string{"chord.event.seq"}},
-		{"all numbers 1", only("", func(rec plog.LogRecord) bool { rec.Attributes().PutInt(string(seq), 1); return true }), Membership, []string{"chord.event.seq"}},
+func TestMeaningsOfMembership(t *testing.T) {
+	seq, inc := chordevent.EventSeqKey, chordevent.NodeIncarnationKey
+	var one, two, three firstMember
+	expectFaults(t, Membership, []wrong{
+		{"no keyframes", only(chordevent.KindState, func(rec plog.LogRecord) bool { return !one.of(rec) }), []string{"chord.node.state"}},
+		{"a number left out", only("", once(50, func(rec plog.LogRecord) { add(rec.Attributes(), seq, 1000) })), []string{"chord.event.seq"}},
+		{"a number twice", only("", once(50, func(rec plog.LogRecord) { add(rec.Attributes(), seq, -1) })), []string{"chord.event.seq"}},
+		{"all numbers 1", only("", func(rec plog.LogRecord) bool { rec.Attributes().PutInt(string(seq), 1); return true }), []string{"chord.event.seq"}},
 		{"an incarnation that falls", only("", func(rec plog.LogRecord) bool {
-			if of(rec) && since(rec) > 50*time.Second {
+			if two.of(rec) && two.since(rec) > 50*time.Second {
 				add(rec.Attributes(), inc, -1000)
 			}
 			return true
-		}), Membership, []string{"chord.node.incarnation"}},
+		}), []string{"chord.node.incarnation"}},
 		{"a period that is not kept", only(chordevent.KindState, func(rec plog.LogRecord) bool {
 			rec.Attributes().PutInt(string(chordevent.KeyframePeriodKey), int64(time.Second))
 			return true
-		}), Membership, []string{"chord.keyframe.period"}},
+		}), []string{"chord.keyframe.period"}},
 		{"no period", only(chordevent.KindState, func(rec plog.LogRecord) bool {
 			rec.Attributes().PutInt(string(chordevent.KeyframePeriodKey), 0)
 			return true
-		}), Membership, []string{"chord.keyframe.period"}},
-		{"silence", only("", func(rec plog.LogRecord) bool { return !of(rec) || since(rec) < 60*time.Second }), Membership, []string{"no keyframe for three periods"}},
-		{"milliseconds", only("", func(rec plog.LogRecord) bool { rec.SetTimestamp(rec.Timestamp() / 1e6); return true }), Membership, []string{"timestamp"}},
+		}), []string{"chord.keyframe.period"}},
+		{"silence", only("", func(rec plog.LogRecord) bool { return !three.of(rec) || three.since(rec) < 60*time.Second }), []string{"no keyframe for three periods"}},
+		{"milliseconds", only("", func(rec plog.LogRecord) bool { rec.SetTimestamp(rec.Timestamp() / 1e6); return true }), []string{"timestamp"}},
 		{"no host address", only("", func(rec plog.LogRecord) bool {
 			rec.Attributes().PutStr(string(chordevent.HostAddressKey), "")
 			return true
-		}), Membership, []string{"chord.host.address"}},
+		}), []string{"chord.host.address"}},
 		{"no address", only(chordevent.KindState, func(rec plog.LogRecord) bool {
 			rec.Attributes().PutStr(string(chordevent.NodeAddressKey), "")
 			return true
-		}), Membership, []string{"chord.node.address"}},
+		}), []string{"chord.node.address"}},
+	})
+}
 
-		{"wrong successors", change{log: func(rec plog.LogRecord) bool { rotate(rec, "chord.successors."); return true }}, Pointers, []string{"every successor list"}},
+func TestMeaningsOfPointers(t *testing.T) {
+	expectFaults(t, Pointers, []wrong{
+		{"wrong successors", change{log: func(rec plog.LogRecord) bool { rotate(rec, "chord.successors."); return true }}, []string{"every successor list"}},
 		{"no predecessors", change{log: func(rec plog.LogRecord) bool {
 			if rec.EventName() == string(chordevent.KindPredecessor) || rec.EventName() == string(chordevent.KindState) {
 				rec.Attributes().PutStr(string(chordevent.PredecessorIDKey), "")
 			}
 			return true
-		}}, Pointers, []string{"predecessor"}},
+		}}, []string{"predecessor"}},
 		{"no incarnations in lists", change{log: func(rec plog.LogRecord) bool {
 			for _, v := range slice(rec.Attributes(), chordevent.SuccessorsIncarnationsKey).All() {
 				v.SetInt(0)
 			}
 			return true
-		}}, Pointers, []string{"chord.successors.incarnations"}},
+		}}, []string{"chord.successors.incarnations"}},
 		{"incarnations that never were", change{log: func(rec plog.LogRecord) bool {
 			for _, v := range slice(rec.Attributes(), chordevent.SuccessorsIncarnationsKey).All() {
 				v.SetInt(v.Int() + 1)
 			}
 			return true
-		}}, Pointers, []string{"incarnation without received events"}},
+		}}, []string{"incarnation without received events"}},
 		{"fingers that begin elsewhere", change{log: func(rec plog.LogRecord) bool {
 			firsts, lasts := slice(rec.Attributes(), chordevent.FingersFirstKey), slice(rec.Attributes(), chordevent.FingersLastKey)
 			for i := range lasts.Len() - 1 { // slot i begins at id + 2^(i+1)
@@ -154,72 +195,72 @@ func TestMeanings(t *testing.T) {
 				}
 			}
 			return true
-		}}, Pointers, []string{"chord.fingers.ids"}},
+		}}, []string{"chord.fingers.ids"}},
+	})
+}
 
+func TestMeaningsOfKeys(t *testing.T) {
+	expectFaults(t, Keys, []wrong{
 		{"loads without replicas", change{log: func(rec plog.LogRecord) bool {
 			rec.Attributes().Remove(string(chordevent.LoadKnownHostsKey))
 			return true
-		}}, Keys, []string{"chord.load.known_hosts"}},
+		}}, []string{"chord.load.known_hosts"}},
 		{"ranges from elsewhere", change{log: func(rec plog.LogRecord) bool {
 			if _, ok := rec.Attributes().Get(string(chordevent.OwnershipFromKey)); ok {
 				rec.Attributes().PutStr(string(chordevent.OwnershipFromKey), "0001")
 			}
 			return true
-		}}, Keys, []string{"chord.ownership.from"}},
+		}}, []string{"chord.ownership.from"}},
 		{"no owners", change{log: func(rec plog.LogRecord) bool {
 			if _, ok := rec.Attributes().Get(string(chordevent.OwnershipOwnsKey)); ok {
 				rec.Attributes().PutBool(string(chordevent.OwnershipOwnsKey), false)
 			}
 			return true
-		}}, Keys, []string{"chord.ownership.owns"}},
+		}}, []string{"chord.ownership.owns"}},
 		{"moves that never started", only(chordevent.KindKeysMoved, func(rec plog.LogRecord) bool {
 			return text(rec.Attributes(), chordevent.MovePhaseKey) != "started"
-		}), Keys, []string{"chord.keys.moved started"}},
+		}), []string{"chord.keys.moved started"}},
 		{"moves that never end", only(chordevent.KindKeysMoved, func(rec plog.LogRecord) bool {
 			return text(rec.Attributes(), chordevent.MovePhaseKey) == "started"
-		}), Keys, []string{"chord.move.phase"}},
+		}), []string{"chord.move.phase"}},
 		{"moves of two ranges", only(chordevent.KindKeysMoved, func(rec plog.LogRecord) bool {
 			if text(rec.Attributes(), chordevent.MoveDirectionKey) == "in" {
 				rec.Attributes().PutStr(string(chordevent.MoveFromKey), "0001")
 			}
 			return true
-		}), Keys, []string{"chord.move.from"}},
+		}), []string{"chord.move.from"}},
+	})
+}
 
-		{"no lookups, but hops", spansOf(chordevent.SpanLookup, func(ptrace.Span) bool { return false }), Lookups, []string{"chord.lookup:"}},
-		{"no hops, but lookups", spansOf(chordevent.SpanLookupHop, func(ptrace.Span) bool { return false }), Lookups, []string{"chord.lookup.hop"}},
+func TestMeaningsOfLookups(t *testing.T) {
+	expectFaults(t, Lookups, []wrong{
+		{"no lookups, but hops", spansOf(chordevent.SpanLookup, func(ptrace.Span) bool { return false }), []string{"chord.lookup:"}},
+		{"no hops, but lookups", spansOf(chordevent.SpanLookupHop, func(ptrace.Span) bool { return false }), []string{"chord.lookup.hop"}},
 		{"another owner", spansOf(chordevent.SpanLookup, func(s ptrace.Span) bool {
 			s.Attributes().PutStr(string(chordevent.LookupOwnerKey), "0001")
 			return true
-		}), Lookups, []string{"owner"}},
+		}), []string{"owner"}},
 		{"hops counted with the owner", spansOf(chordevent.SpanLookup, func(s ptrace.Span) bool {
 			add(s.Attributes(), chordevent.LookupHopsKey, 1)
 			return true
-		}), Lookups, []string{"chord.lookup.hops"}},
+		}), []string{"chord.lookup.hops"}},
 		{"hops numbered from 0", spansOf(chordevent.SpanLookupHop, func(s ptrace.Span) bool {
 			add(s.Attributes(), chordevent.LookupHopKey, -1)
 			return true
-		}), Lookups, []string{"chord.lookup.hop"}},
+		}), []string{"chord.lookup.hop"}},
 		{"distances the other way", spansOf(chordevent.SpanLookupHop, func(s ptrace.Span) bool {
 			s.Attributes().PutStr(string(chordevent.LookupDistanceKey), "0001")
 			return true
-		}), Lookups, []string{"chord.lookup.distance"}},
+		}), []string{"chord.lookup.distance"}},
+	})
+}
 
-		{"parents that never came", spansOf(chordevent.SpanLookup, func(s ptrace.Span) bool { s.SetParentSpanID(pcommon.SpanID{1}); return true }), Traces, []string{"parent"}},
-		{"ends before starts", spansOf(chordevent.SpanGet, func(s ptrace.Span) bool { s.SetStartTimestamp(s.EndTimestamp() + 5); return true }), Traces, []string{"chord.get ends before"}},
-		{"events without traces", change{log: func(rec plog.LogRecord) bool { rec.SetTraceID(pcommon.TraceID{}); return true }}, Traces, []string{"trace context"}},
-	} {
-		first, from = "", time.Time{}
-		r := test.do.verify(t)
-		l := r.at(test.level)
-		if r.Passed || !slices.ContainsFunc(test.names, l.names) {
-			t.Errorf("%s: %s %s: missing %v, wrong %v", test.name, test.level, l.Verdict, l.Missing, l.Wrong)
-		}
-		for _, f := range slices.Concat(l.Missing, l.Wrong) {
-			if strings.Contains(f.What, "%!") || strings.Contains(f.Example, "%!") {
-				t.Errorf("%s: badly formatted: %+v", test.name, f)
-			}
-		}
-	}
+func TestMeaningsOfTraces(t *testing.T) {
+	expectFaults(t, Traces, []wrong{
+		{"parents that never came", spansOf(chordevent.SpanLookup, func(s ptrace.Span) bool { s.SetParentSpanID(pcommon.SpanID{1}); return true }), []string{"parent"}},
+		{"ends before starts", spansOf(chordevent.SpanGet, func(s ptrace.Span) bool { s.SetStartTimestamp(s.EndTimestamp() + 5); return true }), []string{"chord.get ends before"}},
+		{"events without traces", change{log: func(rec plog.LogRecord) bool { rec.SetTraceID(pcommon.TraceID{}); return true }}, []string{"trace context"}},
+	})
 }
 
 // rotate moves each list's entries on by one, so that every pointer names an existing member, but the wrong one.
