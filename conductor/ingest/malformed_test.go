@@ -135,132 +135,172 @@ func withTraceID(signal string, json bool, n int) []byte {
 // and a Status with the reason in its sender's encoding, counted, and logged with that reason. The same request without
 // the fault is accepted.
 func TestMalformedRequests(t *testing.T) {
-	var logged lines
-	s := start(t, Config{Logger: slog.New(slog.NewTextHandler(&logged, nil)), MaxRequestBytes: 30_000}, nowhere{})
-	calls := &http.Transport{Protocols: new(http.Protocols)}
-	calls.Protocols.SetUnencryptedHTTP2(true)
-	defer calls.CloseIdleConnections()
-	plain := &http.Transport{}
-	defer plain.CloseIdleConnections()
-	random := rand.New(rand.NewPCG(12, 15))
-	try := func(d draft, f *fault) {
-		t.Helper()
-		name := fmt.Sprintf("%s, gRPC %t, JSON %t, packed %q", d.signal, d.grpc, d.json, d.packing)
-		d.random, d.method, d.path, d.kind, d.declared = random, "POST", "/v1/"+d.signal, protobufType, d.packing
-		if d.json {
-			d.kind = jsonType
-		}
-		if d.grpc {
-			d.kind, d.path = "application/grpc", "/opentelemetry.proto.collector."+services[d.signal]+"/Export"
-		}
-		d.fill(1 + random.IntN(20))
-		if f != nil {
-			if name += ", " + f.name; f.none != nil && f.none(&d) {
-				return
-			}
-			if f.before != nil {
-				f.before(&d)
-			}
-		}
-		d.seal(t)
-		if f != nil && f.after != nil {
-			f.after(&d)
-		}
-		s.troubles.mu.Lock()
-		s.troubles.kinds = [problems]trouble{} // log each
-		s.troubles.mu.Unlock()
-		before, counted := logged.count("was refused"), s.Stats().Malformed
-		r := &http.Request{Method: d.method, Header: http.Header{"Content-Type": {d.kind}}, URL: &url.URL{Scheme: "http", Host: s.HTTPAddr(), Path: d.path}}
-		if d.grpc != d.otherPort {
-			r.URL.Host = s.GRPCAddr()
-		}
-		transport := plain
-		if d.grpc {
-			transport = calls
-			flag := byte(0)
-			if d.declared != "" {
-				flag = 1
-				r.Header.Set("Grpc-Encoding", d.declared)
-			}
-			d.packed = append(binary.BigEndian.AppendUint32([]byte{flag}, uint32(len(d.packed)+d.length)), d.packed...)
-			r.Header.Set("TE", "trailers")
-		} else if d.declared != "" {
-			r.Header.Set("Content-Encoding", d.declared)
-		}
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(d.packed)), int64(len(d.packed))
-		resp, err := transport.RoundTrip(r.WithContext(t.Context()))
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			return
-		}
-		answer, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			return
-		}
-		st := status.New(codes.OK, "")
-		wantCode, wantKind := 200, d.kind
-		switch {
-		case d.grpc && (f == nil || d.method == "POST"):
-			n, err := strconv.Atoi(resp.Header.Get("Grpc-Status") + resp.Trailer.Get("Grpc-Status"))
-			if err != nil {
-				t.Errorf("%s: %v, trailers %v", name, resp.Header, resp.Trailer)
-			}
-			text, err := url.PathUnescape(resp.Header.Get("Grpc-Message"))
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			st = status.New(codes.Code(n), text)
-		case f != nil:
-			if wantCode = f.http; d.grpc {
-				wantCode = 400 // not gRPC
-			}
-			if wantKind != protobufType {
-				wantKind = jsonType
-			}
-			st = status.FromProto(statusOf(t, wantKind, answer))
-		}
-		if resp.StatusCode != wantCode || resp.Header.Get("Content-Type") != wantKind {
-			t.Errorf("%s: status %d, %s; want %d, %s", name, resp.StatusCode, resp.Header, wantCode, wantKind)
-		}
-		if f == nil {
-			if st.Code() != codes.OK || s.Stats().Malformed != counted || logged.count("was refused") != before {
-				t.Errorf("%s without a fault: %v", name, st)
-			}
-			return
-		}
-		if d.grpc && st.Code() != f.grpc || st.Message() == "" || !strings.Contains(st.Message(), f.want) {
-			t.Errorf("%s: %v, want %v and %q", name, st, f.grpc, f.want)
-		}
-		if n := s.Stats().Malformed; n != counted+1 {
-			t.Errorf("%s: %d were counted, want 1", name, n-counted)
-		}
-		if logged.count("was refused") != before+1 || logged.count("reason="+strconv.Quote(st.Message())) == 0 {
-			t.Errorf("%s: the log does not have %q once", name, st.Message())
-		}
-	}
+	m := newFaultySender(t)
 	for _, signal := range signalNames {
 		for _, packing := range []string{"", "gzip", "zstd"} {
 			for _, in := range []draft{{}, {json: true}, {grpc: true}} {
 				in.signal, in.packing = signal, packing
-				try(in, nil)
+				m.try(t, in, nil)
 				for i := range faults {
 					for range 2 {
-						try(in, &faults[i])
+						m.try(t, in, &faults[i])
 					}
 				}
 			}
 		}
 	}
+	eventually(t, "no request is in work", func() bool { return m.s.Stats().InFlight == 0 })
+}
+
+func TestByteOrderMarkBeforeJSON(t *testing.T) {
+	s := start(t, Config{}, nowhere{})
 	bom := append([]byte("\ufeff"), `{"resourceSpans":[]}`...)
 	if code, _, body := post(t, "http://"+s.HTTPAddr()+"/v1/traces", jsonType, "", bom); code != http.StatusOK {
-		t.Errorf("a byte order mark before JSON: status %d, %s", code, body)
+		t.Errorf("status %d, %s", code, body)
 	}
-	eventually(t, "no request is in work", func() bool { return s.Stats().InFlight == 0 })
-	request, _ := oneEvent() // as an exporter shows it
+}
+
+// TestGRPCToThePortForHTTP has the answer that an exporter shows name the right port.
+func TestGRPCToThePortForHTTP(t *testing.T) {
+	s := start(t, Config{}, nowhere{})
+	request, _ := oneEvent()
 	_, err := plogotlp.NewGRPCClient(dial(t, s.HTTPAddr())).Export(t.Context(), request)
 	if st := status.Convert(err); st.Code() != codes.Unimplemented || !strings.Contains(st.Message(), s.GRPCAddr()) {
-		t.Errorf("gRPC to the port for HTTP: %v, want Unimplemented and %s", err, s.GRPCAddr())
+		t.Errorf("%v, want Unimplemented and %s", err, s.GRPCAddr())
 	}
+}
+
+// A faultySender sends drafts to a receiver, and compares its answers, counts and log with what is wrong with them.
+type faultySender struct {
+	s            *Server
+	logged       lines
+	calls, plain *http.Transport // for gRPC, for HTTP
+	random       *rand.Rand
+}
+
+func newFaultySender(t *testing.T) *faultySender {
+	m := &faultySender{calls: &http.Transport{Protocols: new(http.Protocols)}, plain: &http.Transport{}, random: rand.New(rand.NewPCG(12, 15))}
+	m.s = start(t, Config{Logger: slog.New(slog.NewTextHandler(&m.logged, nil)), MaxRequestBytes: 30_000}, nowhere{})
+	m.calls.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(m.calls.CloseIdleConnections)
+	t.Cleanup(m.plain.CloseIdleConnections)
+	return m
+}
+
+// try sends a draft with a fault (nil: none).
+func (m *faultySender) try(t *testing.T, d draft, f *fault) {
+	t.Helper()
+	name, made := m.make(t, &d, f)
+	if !made {
+		return
+	}
+	m.s.troubles.mu.Lock()
+	m.s.troubles.kinds = [problems]trouble{} // log each
+	m.s.troubles.mu.Unlock()
+	before, counted := m.logged.count("was refused"), m.s.Stats().Malformed
+	resp, answer, err := m.send(t, &d)
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+		return
+	}
+	st := m.statusIn(t, name, &d, f, resp, answer)
+	if f == nil {
+		if st.Code() != codes.OK || m.s.Stats().Malformed != counted || m.logged.count("was refused") != before {
+			t.Errorf("%s without a fault: %v", name, st)
+		}
+		return
+	}
+	if d.grpc && st.Code() != f.grpc || st.Message() == "" || !strings.Contains(st.Message(), f.want) {
+		t.Errorf("%s: %v, want %v and %q", name, st, f.grpc, f.want)
+	}
+	if n := m.s.Stats().Malformed; n != counted+1 {
+		t.Errorf("%s: %d were counted, want 1", name, n-counted)
+	}
+	if m.logged.count("was refused") != before+1 || m.logged.count("reason="+strconv.Quote(st.Message())) == 0 {
+		t.Errorf("%s: the log does not have %q once", name, st.Message())
+	}
+}
+
+// make completes a draft and puts the fault in; made is false if the fault is none in such a request.
+func (m *faultySender) make(t *testing.T, d *draft, f *fault) (name string, made bool) {
+	name = fmt.Sprintf("%s, gRPC %t, JSON %t, packed %q", d.signal, d.grpc, d.json, d.packing)
+	d.random, d.method, d.path, d.kind, d.declared = m.random, "POST", "/v1/"+d.signal, protobufType, d.packing
+	if d.json {
+		d.kind = jsonType
+	}
+	if d.grpc {
+		d.kind, d.path = "application/grpc", "/opentelemetry.proto.collector."+services[d.signal]+"/Export"
+	}
+	d.fill(1 + m.random.IntN(20))
+	if f != nil {
+		if name += ", " + f.name; f.none != nil && f.none(d) {
+			return name, false
+		}
+		if f.before != nil {
+			f.before(d)
+		}
+	}
+	d.seal(t)
+	if f != nil && f.after != nil {
+		f.after(d)
+	}
+	return name, true
+}
+
+func (m *faultySender) send(t *testing.T, d *draft) (resp *http.Response, answer []byte, err error) {
+	r := &http.Request{Method: d.method, Header: http.Header{"Content-Type": {d.kind}}, URL: &url.URL{Scheme: "http", Host: m.s.HTTPAddr(), Path: d.path}}
+	if d.grpc != d.otherPort {
+		r.URL.Host = m.s.GRPCAddr()
+	}
+	transport := m.plain
+	if d.grpc {
+		transport = m.calls
+		flag := byte(0)
+		if d.declared != "" {
+			flag = 1
+			r.Header.Set("Grpc-Encoding", d.declared)
+		}
+		d.packed = append(binary.BigEndian.AppendUint32([]byte{flag}, uint32(len(d.packed)+d.length)), d.packed...)
+		r.Header.Set("TE", "trailers")
+	} else if d.declared != "" {
+		r.Header.Set("Content-Encoding", d.declared)
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(d.packed)), int64(len(d.packed))
+	resp, err = transport.RoundTrip(r.WithContext(t.Context()))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	answer, err = io.ReadAll(resp.Body)
+	return resp, answer, err
+}
+
+// statusIn compares an answer's HTTP status and type with what they should be, and returns the gRPC status in it.
+func (m *faultySender) statusIn(t *testing.T, name string, d *draft, f *fault, resp *http.Response, answer []byte) *status.Status {
+	st := status.New(codes.OK, "")
+	wantCode, wantKind := 200, d.kind
+	switch {
+	case d.grpc && (f == nil || d.method == "POST"):
+		n, err := strconv.Atoi(resp.Header.Get("Grpc-Status") + resp.Trailer.Get("Grpc-Status"))
+		if err != nil {
+			t.Errorf("%s: %v, trailers %v", name, resp.Header, resp.Trailer)
+		}
+		text, err := url.PathUnescape(resp.Header.Get("Grpc-Message"))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		st = status.New(codes.Code(n), text)
+	case f != nil:
+		if wantCode = f.http; d.grpc {
+			wantCode = 400 // not gRPC
+		}
+		if wantKind != protobufType {
+			wantKind = jsonType
+		}
+		st = status.FromProto(statusOf(t, wantKind, answer))
+	}
+	if resp.StatusCode != wantCode || resp.Header.Get("Content-Type") != wantKind {
+		t.Errorf("%s: status %d, %s; want %d, %s", name, resp.StatusCode, resp.Header, wantCode, wantKind)
+	}
+	return st
 }

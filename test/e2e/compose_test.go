@@ -11,8 +11,40 @@ import (
 	"time"
 )
 
-// `docker compose up` with the unmodified file: all services but Grafana, whose image the test machines cannot get.
+// `docker compose up` with the unmodified file: all services but Grafana, whose image the test machines cannot get. The
+// steps follow each other: each begins with the ring as the one before has left it.
 func TestCompose(t *testing.T) {
+	s := composeUp(t)
+	for _, step := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"the API asks for the token", s.tokenIsRequired},
+		{"gets and puts flow without a click", s.loadFlows},
+		{"keys", s.keys},
+		{"a lookup is one trace in Jaeger", s.lookupIsOneTrace},
+		{"metrics are in Prometheus", s.metricsArrive},
+		{"Jaeger shows the service's performance", func(t *testing.T) {
+			eventually(t, 60*time.Second, "rate and latency of lookups", func() error { return servicePerformance("http://127.0.0.1:16686") })
+		}},
+		{"a command reaches a remote host", s.commandReachesHost},
+		{"a killed container is seen by its neighbours", s.killIsSeen},
+		{"--scale node=10", func(t *testing.T) { composeScales(t, s.c, s.must) }},
+		{"profile chaos", func(t *testing.T) { composeChaos(t, s.c, s.docker, s.must) }},
+	} {
+		t.Run(step.name, step.run)
+	}
+}
+
+// services are those of the compose file, and its conductor.
+type services struct {
+	c      *conductor
+	docker string
+	must   func(args ...string) string // runs docker compose, or fails the whole test
+}
+
+func composeUp(t *testing.T) *services {
+	t.Helper()
 	dir, err := filepath.Abs(root)
 	if err != nil {
 		t.Fatal(err)
@@ -52,135 +84,129 @@ func TestCompose(t *testing.T) {
 	})
 	must("up", "--build", "--wait", "--wait-timeout", "180", "conductor", "seed", "node", "jaeger", "prometheus")
 
-	c := &conductor{http: "127.0.0.1:4321", token: "chord-demo"}
-	c.ready(t)
-	c.settles(t, 32, "ideal", 60*time.Second)
+	s := &services{c: &conductor{http: "127.0.0.1:4321", token: "chord-demo"}, docker: docker, must: must}
+	s.c.ready(t)
+	s.c.settles(t, 32, "ideal", 60*time.Second)
+	return s
+}
 
-	t.Run("the API asks for the token", func(t *testing.T) {
-		without := &conductor{http: c.http}
-		if status, body := without.call("POST", "/api/nodes", []byte(`{"count":1}`)); status != http.StatusUnauthorized {
-			t.Errorf("POST /api/nodes without the token: %d %s", status, body)
+func (s *services) tokenIsRequired(t *testing.T) {
+	without := &conductor{http: s.c.http}
+	if status, body := without.call("POST", "/api/nodes", []byte(`{"count":1}`)); status != http.StatusUnauthorized {
+		t.Errorf("POST /api/nodes without the token: %d %s", status, body)
+	}
+}
+
+func (s *services) loadFlows(t *testing.T) {
+	eventually(t, 20*time.Second, "gets and puts in the last second", func() error {
+		var stats struct {
+			Samples []struct {
+				Gets float64 `json:"gets_per_second"`
+				Puts float64 `json:"puts_per_second"`
+			}
 		}
-	})
-
-	t.Run("gets and puts flow without a click", func(t *testing.T) {
-		eventually(t, 20*time.Second, "gets and puts in the last second", func() error {
-			var stats struct {
-				Samples []struct {
-					Gets float64 `json:"gets_per_second"`
-					Puts float64 `json:"puts_per_second"`
-				}
-			}
-			status, body := c.call("GET", "/api/stats", nil)
-			if err := json.Unmarshal([]byte(body), &stats); status != http.StatusOK || err != nil {
-				return fmt.Errorf("GET /api/stats: %d %v", status, err)
-			}
-			if n := len(stats.Samples); n == 0 || stats.Samples[n-1].Gets == 0 || stats.Samples[n-1].Puts == 0 {
-				return fmt.Errorf("no gets or no puts in the last of %d samples", n)
-			}
-			return nil
-		})
-	})
-
-	t.Run("keys", func(t *testing.T) {
-		if status, body := c.call("PUT", "/api/keys/harbour", []byte("light")); status/100 != 2 {
-			t.Fatalf("PUT /api/keys/harbour: %d %s", status, body)
+		status, body := s.c.call("GET", "/api/stats", nil)
+		if err := json.Unmarshal([]byte(body), &stats); status != http.StatusOK || err != nil {
+			return fmt.Errorf("GET /api/stats: %d %v", status, err)
 		}
-		if status, body := c.call("GET", "/api/keys/harbour", nil); status != http.StatusOK || body != "light" {
-			t.Errorf("GET /api/keys/harbour: %d %s", status, body)
+		if n := len(stats.Samples); n == 0 || stats.Samples[n-1].Gets == 0 || stats.Samples[n-1].Puts == 0 {
+			return fmt.Errorf("no gets or no puts in the last of %d samples", n)
 		}
+		return nil
 	})
+}
 
-	t.Run("a lookup is one trace in Jaeger", func(t *testing.T) {
-		eventually(t, 40*time.Second, "a nested lookup of two hops or more", func() error {
-			if status, body := c.call("POST", "/api/lookups", []byte(`{"key":"harbour `+fmt.Sprint(time.Now().UnixNano())+`"}`)); status/100 != 2 {
-				return fmt.Errorf("POST /api/lookups: %d %s", status, body)
-			}
-			traces, err := jaegerTraces("http://127.0.0.1:16686", "/api/traces?service=chord-node&operation=chord.lookup&limit=50")
-			if err != nil {
-				return err
-			}
-			for _, tr := range traces {
-				if hops, err := hopsNest(tr); err == nil && hops >= 2 {
-					return nil
-				}
-			}
-			return fmt.Errorf("none of %d traces", len(traces))
-		})
-	})
+func (s *services) keys(t *testing.T) {
+	if status, body := s.c.call("PUT", "/api/keys/harbour", []byte("light")); status/100 != 2 {
+		t.Fatalf("PUT /api/keys/harbour: %d %s", status, body)
+	}
+	if status, body := s.c.call("GET", "/api/keys/harbour", nil); status != http.StatusOK || body != "light" {
+		t.Errorf("GET /api/keys/harbour: %d %s", status, body)
+	}
+}
 
-	t.Run("metrics are in Prometheus", func(t *testing.T) {
-		eventually(t, 60*time.Second, "32 members in Prometheus", func() error {
-			value, err := promValue("http://127.0.0.1:9090", `sum(chord_ring_members{chord_member_status="active"})`)
-			if err != nil {
-				return err
-			}
-			if value != "32" {
-				return fmt.Errorf("value %s", value)
-			}
-			return nil
-		})
-	})
-
-	t.Run("Jaeger shows the service's performance", func(t *testing.T) {
-		eventually(t, 60*time.Second, "rate and latency of lookups", func() error { return servicePerformance("http://127.0.0.1:16686") })
-	})
-
-	t.Run("a command reaches a remote host", func(t *testing.T) {
-		if status, body := c.call("POST", "/api/nodes", []byte(`{"count":2}`)); status != http.StatusAccepted {
-			t.Fatalf("POST /api/nodes: %d %s", status, body)
+func (s *services) lookupIsOneTrace(t *testing.T) {
+	eventually(t, 40*time.Second, "a nested lookup of two hops or more", func() error {
+		if status, body := s.c.call("POST", "/api/lookups", []byte(`{"key":"harbour `+fmt.Sprint(time.Now().UnixNano())+`"}`)); status/100 != 2 {
+			return fmt.Errorf("POST /api/lookups: %d %s", status, body)
 		}
-		c.settles(t, 34, "ideal", 60*time.Second)
-	})
-
-	t.Run("a killed container is seen by its neighbours", func(t *testing.T) {
-		ids := strings.Fields(must("ps", "-q", "node"))
-		if len(ids) != 3 {
-			t.Fatalf("%d node containers", len(ids))
-		}
-		before, err := c.ring()
+		traces, err := jaegerTraces("http://127.0.0.1:16686", "/api/traces?service=chord-node&operation=chord.lookup&limit=50")
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
-		// Not `docker stop --time 0`: between its SIGTERM and its SIGKILL a host may have left.
-		if out, err := exec.Command(docker, "kill", ids[1]).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
+		for _, tr := range traces {
+			if hops, err := hopsNest(tr); err == nil && hops >= 2 {
+				return nil
+			}
 		}
-		eventually(t, 30*time.Second, "its members are failed", func() error {
-			r, err := c.ring()
-			if err != nil {
-				return err
-			}
-			if r.with("failed") < 8 {
-				return fmt.Errorf("%d failed", r.with("failed"))
-			}
-			return nil
-		})
-		eventually(t, 60*time.Second, "the rest is ideal", func() error {
-			r, err := c.ring()
-			if err != nil {
-				return err
-			}
-			if r.Status != "ideal" || r.with("active") >= before.with("active") {
-				return fmt.Errorf("%s, %d active", r.Status, r.with("active"))
-			}
-			return nil
-		})
-		if out, err := exec.Command(docker, "start", ids[1]).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-		eventually(t, 60*time.Second, "it is back", func() error {
-			r, err := c.ring()
-			if err != nil {
-				return err
-			}
-			if r.Status != "ideal" || r.with("active") < before.with("active")-2 {
-				return fmt.Errorf("%s, %d active", r.Status, r.with("active"))
-			}
-			return nil
-		})
+		return fmt.Errorf("none of %d traces", len(traces))
 	})
+}
 
-	t.Run("--scale node=10", func(t *testing.T) { composeScales(t, c, must) })
-	t.Run("profile chaos", func(t *testing.T) { composeChaos(t, c, docker, must) })
+func (s *services) metricsArrive(t *testing.T) {
+	eventually(t, 60*time.Second, "32 members in Prometheus", func() error {
+		value, err := promValue("http://127.0.0.1:9090", `sum(chord_ring_members{chord_member_status="active"})`)
+		if err != nil {
+			return err
+		}
+		if value != "32" {
+			return fmt.Errorf("value %s", value)
+		}
+		return nil
+	})
+}
+
+func (s *services) commandReachesHost(t *testing.T) {
+	if status, body := s.c.call("POST", "/api/nodes", []byte(`{"count":2}`)); status != http.StatusAccepted {
+		t.Fatalf("POST /api/nodes: %d %s", status, body)
+	}
+	s.c.settles(t, 34, "ideal", 60*time.Second)
+}
+
+func (s *services) killIsSeen(t *testing.T) {
+	ids := strings.Fields(s.must("ps", "-q", "node"))
+	if len(ids) != 3 {
+		t.Fatalf("%d node containers", len(ids))
+	}
+	before, err := s.c.ring()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Not `docker stop --time 0`: between its SIGTERM and its SIGKILL a host may have left.
+	if out, err := exec.Command(s.docker, "kill", ids[1]).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	eventually(t, 30*time.Second, "its members are failed", func() error {
+		r, err := s.c.ring()
+		if err != nil {
+			return err
+		}
+		if r.with("failed") < 8 {
+			return fmt.Errorf("%d failed", r.with("failed"))
+		}
+		return nil
+	})
+	eventually(t, 60*time.Second, "the rest is ideal", func() error {
+		r, err := s.c.ring()
+		if err != nil {
+			return err
+		}
+		if r.Status != "ideal" || r.with("active") >= before.with("active") {
+			return fmt.Errorf("%s, %d active", r.Status, r.with("active"))
+		}
+		return nil
+	})
+	if out, err := exec.Command(s.docker, "start", ids[1]).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	eventually(t, 60*time.Second, "it is back", func() error {
+		r, err := s.c.ring()
+		if err != nil {
+			return err
+		}
+		if r.Status != "ideal" || r.with("active") < before.with("active")-2 {
+			return fmt.Errorf("%s, %d active", r.Status, r.with("active"))
+		}
+		return nil
+	})
 }
