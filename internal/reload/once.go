@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// maxOnce bounds what is read of a file that is not regular: a device may never end.
-const maxOnce = 1 << 20
+// maxBytes bounds what is read of a file: a device may never end, and a wrong path may name a file of any size.
+const maxBytes = 1 << 20
 
 // What is not a regular file, a named pipe or the /dev/fd/N of a process substitution, can be read only once, but several
 // values may be loaded from it, by certificate and key or by several ports. So its content is kept.
@@ -25,29 +25,36 @@ func isOnce(name string) bool {
 }
 
 // ReadFile reads a file that a value is loaded from: at each call, or once for the life of the process if it is not a
-// regular file. Then it waits for the writer, and more than 1 MiB is an error.
+// regular file. Then it waits for the writer. More than 1 MiB is an error.
 func ReadFile(name string) ([]byte, error) {
 	if !isOnce(name) {
-		return os.ReadFile(name)
+		return readBounded(name)
 	}
 	onceMu.Lock()
 	defer onceMu.Unlock()
 	if data, known := once[name]; known {
 		return data, nil
 	}
+	data, err := readBounded(name)
+	if err == nil {
+		once[name] = data
+	}
+	return data, err
+}
+
+func readBounded(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxOnce+1))
+	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err == nil && len(data) > maxBytes {
+		err = fmt.Errorf("%s: expected a file of at most %d bytes, got more", name, maxBytes)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > maxOnce {
-		return nil, fmt.Errorf("%s: not a regular file, and more than %d bytes", name, maxOnce)
-	}
-	once[name] = data
 	return data, nil
 }
 

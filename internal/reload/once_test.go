@@ -135,3 +135,56 @@ func TestAnEndlessFile(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A file of any kind and size: its content, or above the bound an error that names file and bound. No more is read than
+// the bound: a device never ends.
+func TestFilesAreBounded(t *testing.T) {
+	for name, bytes := range map[string]int{"empty": 0, "small": 100, "at the bound": maxBytes, "above it": maxBytes + 1, "large": 64 * maxBytes} {
+		file, pipe := filepath.Join(t.TempDir(), "file"), filepath.Join(t.TempDir(), "pipe")
+		if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Truncate(file, int64(bytes)), syscall.Mkfifo(pipe, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		var writer sync.WaitGroup
+		writer.Go(func() { _ = os.WriteFile(pipe, make([]byte, bytes), 0o600) }) // fails where the reader stops early
+		for _, path := range []string{file, pipe, "/dev/zero"} {
+			data, err := ReadFile(path)
+			if path != "/dev/zero" && bytes <= maxBytes {
+				if err != nil || len(data) != bytes {
+					t.Errorf("%s, %s: %d of %d bytes, %v", name, path, len(data), bytes, err)
+				}
+				continue
+			}
+			if err == nil || len(data) > 0 || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), fmt.Sprint(maxBytes)) {
+				t.Errorf("%s, %s: %d bytes, %v", name, path, len(data), err)
+			}
+		}
+		writer.Wait()
+	}
+}
+
+// A file that has become too large is reported once, and the value stays as it was until the file can be used again.
+func TestAFileGrowsTooLarge(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(name, []byte("1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var reported []error
+	v, err := New(func(err error) { reported = append(reported, err) }, func() (string, error) {
+		data, err := ReadFile(name)
+		return string(data), err
+	}, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	v.now = func() time.Time { return now }
+	for _, size := range []int64{maxBytes + 1, 2 * maxBytes, maxBytes + 1, 1} {
+		if err := os.Truncate(name, size); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(every)
+		if got := v.Get(); got != "1" || len(reported) != 1 {
+			t.Errorf("%d bytes: value of %d bytes, reported %v", size, len(got), reported)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package reload
 import (
 	"crypto/sha256"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -47,7 +46,7 @@ func (v *Value[T]) read() (_ sum, unusable error) {
 			h.Write([]byte{2})
 			continue
 		}
-		data, err := os.ReadFile(name)
+		data, err := readBounded(name)
 		one := sha256.Sum256(data)
 		h.Write(one[:])
 		if err != nil {
