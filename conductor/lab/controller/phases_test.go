@@ -1,129 +1,37 @@
 package controller
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
-	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/lab/deploy/faults"
 	"chordconductor/conductor/lab/judge"
 	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
-	"chordconductor/node/chord"
-	"chordconductor/node/nodepb"
 )
 
-// stageFleet is hosts whose calls fail by their number, before the host has done what it is asked or (late) after.
-type stageFleet struct {
-	mu      sync.Mutex
-	paper   *deploytest.Paper
-	failing map[int]bool
-	late    bool
-	calls   int
-	failed  int
-	started int
-	stopped int
-}
-
-func newStageFleet(failing map[int]bool, late bool) *stageFleet {
-	f := &stageFleet{paper: deploytest.NewPaper("a", "b", "c", "d"), failing: failing, late: late}
-	return f
-}
-
-// step is one call to a host, which does act.
-func (f *stageFleet) step(act func()) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.calls++
-	fails := f.failing[f.calls-1]
-	if !fails || f.late {
-		act()
-	}
-	if fails {
-		f.failed++
-		return errors.New("unreachable")
-	}
-	return nil
-}
-
-func (f *stageFleet) Hosts() []deploy.Host {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	hosts := slices.Clone(f.paper.List)
-	for i := range hosts {
-		hosts[i].Members = slices.Clone(hosts[i].Members)
-	}
-	return hosts
-}
-
-func (f *stageFleet) Start(_ context.Context, count int, _ string) (ids []chord.ID, err error) {
-	for range count {
-		if err := f.step(func() {
-			h := &f.paper.List[f.started%len(f.paper.List)]
-			f.started++
-			h.Members = append(h.Members, deploy.Member{ID: deploytest.ID(byte(100 + f.started)), Joined: true})
-			ids = append(ids, deploytest.ID(byte(100+f.started)))
-		}); err != nil {
-			if f.late {
-				ids = ids[:len(ids)-1] // its start was not reported
-			}
-			return ids, err
-		}
-	}
-	return ids, nil
-}
-
-func (f *stageFleet) Stop(_ context.Context, of chord.ID, _ deploy.Departure) error {
-	return f.step(func() {
-		for i := range f.paper.List {
-			h := &f.paper.List[i]
-			if before := len(h.Members); before > 0 {
-				h.Members = slices.DeleteFunc(h.Members, func(m deploy.Member) bool { return m.ID == of })
-				f.stopped += before - len(h.Members)
-			}
-		}
-	})
-}
-
-func (f *stageFleet) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
-	return f.step(func() { f.paper.Sent[address] = proto.CloneOf(q) })
-}
-
-func (f *stageFleet) Client(string) deploy.Client { return nil }
-func (f *stageFleet) Replicas() int               { return 3 }
-func (f *stageFleet) Close(context.Context)       {}
-
-// under lists the hosts with faults, and which; base is what all hosts have.
-func (f *stageFleet) under() (hosts []string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, h := range f.paper.List {
-		if q := f.paper.Sent[h.Address]; !faults.Healthy(q) {
+// under lists the hosts with faults.
+func under(f *deploytest.Paper) (hosts []string) {
+	for _, h := range f.Hosts() {
+		if !faults.Healthy(f.Order(h.Address)) {
 			hosts = append(hosts, h.Address)
 		}
 	}
 	return hosts
 }
 
-func (f *stageFleet) view() *ring.View {
+// viewOf is an ideal ring of a fleet's members.
+func viewOf(f *deploytest.Paper) *ring.View {
 	v := &ring.View{Status: ring.Ideal, Bits: 160}
-	for _, h := range f.Hosts() {
-		for _, m := range h.Members {
-			v.Members = append(v.Members, &ring.Member{ID: m.ID, Status: ring.Active})
-			v.Counts.Active++
-		}
+	for _, id := range f.Members() {
+		v.Members = append(v.Members, &ring.Member{ID: id, Status: ring.Active})
+		v.Counts.Active++
 	}
-	slices.SortFunc(v.Members, func(a, b *ring.Member) int { return a.ID.Compare(b.ID) })
 	return v
 }
 
@@ -135,14 +43,14 @@ func TestPhasesOnAFleetThatFails(t *testing.T) {
 	kinds := map[string]struct {
 		planned int
 		under   int // hosts with faults while it lasts
-		counts  func(*stageFleet) int
+		counts  func(*deploytest.Paper) int
 	}{
-		"join: 3":                             {3, 0, func(f *stageFleet) int { return f.started }},
-		"join: 3, for: 6s":                    {3, 0, func(f *stageFleet) int { return f.started }},
-		"leave: 2":                            {2, 0, func(f *stageFleet) int { return f.stopped }},
-		"crash: 2":                            {2, 0, func(f *stageFleet) int { return f.stopped }},
-		"crash: 2, adjacent: true":            {2, 0, func(f *stageFleet) int { return f.stopped }},
-		"crash: 2, for: 6s":                   {2, 0, func(f *stageFleet) int { return f.stopped }},
+		"join: 3":                             {3, 0, func(f *deploytest.Paper) int { return f.Started }},
+		"join: 3, for: 6s":                    {3, 0, func(f *deploytest.Paper) int { return f.Started }},
+		"leave: 2":                            {2, 0, func(f *deploytest.Paper) int { return f.Stopped }},
+		"crash: 2":                            {2, 0, func(f *deploytest.Paper) int { return f.Stopped }},
+		"crash: 2, adjacent: true":            {2, 0, func(f *deploytest.Paper) int { return f.Stopped }},
+		"crash: 2, for: 6s":                   {2, 0, func(f *deploytest.Paper) int { return f.Stopped }},
 		"partition: {fraction: 0.5}, for: 6s": {2, 4, nil},
 		"one_way_cut: {from: 0.5, to: 1}, for: 6s":         {2, 2, nil},
 		"slow_link: {fraction: 0.5, latency: 1s}, for: 6s": {2, 2, nil},
@@ -159,12 +67,12 @@ func TestPhasesOnAFleetThatFails(t *testing.T) {
 					held := true
 					time.Sleep(3*time.Second + 10*time.Millisecond)
 					for range 11 { // until shortly before its end
-						held = held && len(f.under()) >= kind.under
+						held = held && len(under(f)) >= kind.under
 						time.Sleep(500 * time.Millisecond)
 					}
 					time.Sleep(600 * time.Millisecond)
-					ended := len(f.under()) == 0
-					failedInPhase := f.failed > 0
+					ended := len(under(f)) == 0
+					failedInPhase := f.Failed > 0
 					time.Sleep(2 * time.Minute)
 					r := l.Result()
 					if !r.Finished || len(r.Phases) != 2 {
@@ -186,7 +94,7 @@ func TestPhasesOnAFleetThatFails(t *testing.T) {
 					if kind.counts != nil && (p.Done > kind.counts(f) || !late && p.Done != kind.counts(f)) {
 						t.Errorf("%s: %d are reported done, and %d were", label, p.Done, kind.counts(f))
 					}
-					if got := f.under(); len(got) > 0 || len(l.Faults()) > 0 {
+					if got := under(f); len(got) > 0 || len(l.Faults()) > 0 {
 						t.Errorf("%s: in the end %v have faults, and %v is listed", label, got, l.Faults())
 					}
 				})
@@ -196,13 +104,14 @@ func TestPhasesOnAFleetThatFails(t *testing.T) {
 }
 
 // onStage starts a scenario on a fleet of which one call fails.
-func onStage(t *testing.T, text string, call int, late bool) (*Controller, *stageFleet) {
+func onStage(t *testing.T, text string, call int, late bool) (*Controller, *deploytest.Paper) {
 	s, err := scenario.Parse("x", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := newStageFleet(map[int]bool{call: true}, late)
-	l := New(Config{Sources: run.Sources{View: f.view, Watch: judge.NewWatch()}, Remote: f})
+	f := deploytest.NewPaper("a", "b", "c", "d")
+	f.Failing[call], f.Late = true, late
+	l := New(Config{Sources: run.Sources{View: func() *ring.View { return viewOf(f) }, Watch: judge.NewWatch()}, Remote: f})
 	if err := l.StartSimulation(s); err != nil {
 		l.Close(t.Context())
 		t.Fatal(err)
@@ -225,9 +134,9 @@ func TestHealPhasesOnAFleetThatFails(t *testing.T) {
 					l, f := onStage(t, text, call, late)
 					defer l.Close(t.Context())
 					time.Sleep(time.Second)
-					begun := during == nil || slices.Equal(f.under(), during)
+					begun := during == nil || slices.Equal(under(f), during)
 					time.Sleep(4*time.Second + 10*time.Millisecond)
-					healed := slices.Equal(f.under(), during)
+					healed := slices.Equal(under(f), during)
 					time.Sleep(2 * time.Minute)
 					r := l.Result()
 					if r.Passed() && !(begun && healed) {
@@ -236,10 +145,10 @@ func TestHealPhasesOnAFleetThatFails(t *testing.T) {
 					if !r.Passed() && len(r.Notes) == 0 {
 						t.Errorf("%s: failed without a note: %+v", label, r.Phases)
 					}
-					if f.failed == 0 && !r.Passed() {
+					if f.Failed == 0 && !r.Passed() {
 						t.Errorf("%s: nothing fails: %+v, notes %q", label, r.Phases, r.Notes)
 					}
-					if got := f.under(); len(got) > 0 || len(l.Faults()) > 0 {
+					if got := under(f); len(got) > 0 || len(l.Faults()) > 0 {
 						t.Errorf("%s: in the end %v have faults, and %v is listed", label, got, l.Faults())
 					}
 				})

@@ -3,18 +3,29 @@ package deploytest
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
 
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 )
 
-// Paper is hosts that exist on paper, and record their faults. Its fields are not guarded.
+// Paper is hosts that exist on paper: they record their faults and members, and fail where a test has them fail. The
+// methods may be called from any task; the fields are not guarded against them.
 type Paper struct {
-	List  []deploy.Host                       // what Hosts returns
-	Sent  map[string]*nodepb.SetFaultsRequest // the last order, by address
-	Calls int                                 // of SetFaults
-	Fail  string                              // address of a host that cannot be reached
+	List    []deploy.Host                       // what Hosts returns
+	Sent    map[string]*nodepb.SetFaultsRequest // the last order, by address
+	Fail    string                              // address of a host to which no order can be sent
+	Failing map[int]bool                        // calls that fail, by their number, from 0 on
+	Late    bool                                // they fail after the host has done what it is asked, not before
+
+	Calls, Failed    int // calls to hosts: one for each order, and for each member started or stopped
+	Started, Stopped int // members
+
+	mu sync.Mutex // held by methods
 }
 
 // ID is a member's identifier of one byte.
@@ -22,31 +33,92 @@ func ID(n byte) chord.ID { return chord.ID{19: n} }
 
 // NewPaper makes hosts with one member each: ID(1) on the first, ID(2) on the second.
 func NewPaper(addresses ...string) *Paper {
-	f := &Paper{Sent: make(map[string]*nodepb.SetFaultsRequest)}
+	f := &Paper{Sent: make(map[string]*nodepb.SetFaultsRequest), Failing: make(map[int]bool)}
 	for i, a := range addresses {
 		f.List = append(f.List, deploy.Host{ID: a, Address: a, Members: []deploy.Member{{ID: ID(byte(i + 1)), Joined: true}}})
 	}
 	return f
 }
 
-// Hosts is the list.
-func (f *Paper) Hosts() []deploy.Host { return f.List }
-
-// SetFaults records a host's faults.
-func (f *Paper) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
+// call is one call to a host, which does act. The address is empty for calls that Fail is not about.
+func (f *Paper) call(address string, act func()) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fails, cut := f.Failing[f.Calls], address != "" && address == f.Fail
 	f.Calls++
-	if address == f.Fail {
+	if !cut && (!fails || f.Late) {
+		act()
+	}
+	if fails || cut {
+		f.Failed++
 		return errors.New("unreachable")
 	}
-	f.Sent[address] = q
 	return nil
 }
 
-// Start starts nothing.
-func (f *Paper) Start(context.Context, int, string) ([]chord.ID, error) { return nil, nil }
+// Hosts is a copy of the list.
+func (f *Paper) Hosts() []deploy.Host {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	hosts := slices.Clone(f.List)
+	for i := range hosts {
+		hosts[i].Members = slices.Clone(hosts[i].Members)
+	}
+	return hosts
+}
 
-// Stop stops nothing.
-func (f *Paper) Stop(context.Context, chord.ID, deploy.Departure) error { return nil }
+// Members lists the identifiers of all members, in their order.
+func (f *Paper) Members() (ids []chord.ID) {
+	for _, h := range f.Hosts() {
+		for _, m := range h.Members {
+			ids = append(ids, m.ID)
+		}
+	}
+	slices.SortFunc(ids, chord.ID.Compare)
+	return ids
+}
+
+// Order is the last order that a host was sent; nil if there was none.
+func (f *Paper) Order(address string) *nodepb.SetFaultsRequest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.Sent[address]
+}
+
+// SetFaults records a host's faults.
+func (f *Paper) SetFaults(_ context.Context, address string, q *nodepb.SetFaultsRequest) error {
+	return f.call(address, func() { f.Sent[address] = proto.CloneOf(q) })
+}
+
+// Start lists members on the hosts in turn, whichever it is asked for: ID(101) is the first. A start that fails is not
+// reported, even if it was late.
+func (f *Paper) Start(_ context.Context, count int, _ string) (ids []chord.ID, err error) {
+	for range count {
+		var id chord.ID
+		if err := f.call("", func() {
+			h := &f.List[f.Started%len(f.List)]
+			f.Started++
+			id = ID(byte(100 + f.Started))
+			h.Members = append(h.Members, deploy.Member{ID: id, Joined: true})
+		}); err != nil {
+			return ids, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// Stop removes a member from the list.
+func (f *Paper) Stop(_ context.Context, of chord.ID, _ deploy.Departure) error {
+	return f.call("", func() {
+		for i := range f.List {
+			h := &f.List[i]
+			before := len(h.Members)
+			h.Members = slices.DeleteFunc(h.Members, func(m deploy.Member) bool { return m.ID == of })
+			f.Stopped += before - len(h.Members)
+		}
+	})
+}
 
 // Client is none.
 func (f *Paper) Client(string) deploy.Client { return nil }

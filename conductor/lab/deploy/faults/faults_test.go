@@ -230,7 +230,8 @@ func TestPauseAndOutage(t *testing.T) {
 // TestCallersLearnTheOutcome: that the periodic task has been the first to see a change, and failed to send it, does
 // not hide the failure from the caller that wanted it: the host is asked again.
 func TestCallersLearnTheOutcome(t *testing.T) {
-	fleet := &brittleFleet{deploytest.NewPaper("a", "b", "c", "d"), map[int]bool{2: true}, false}
+	fleet := deploytest.NewPaper("a", "b", "c", "d")
+	fleet.Failing[2] = true
 	f := newInForce(fleet, scenario.Network{}, time.Now)
 	paused := &Fault{From: map[string]bool{"a": true}, Paused: true}
 	if _, err := f.Add(t.Context(), paused); err != nil {

@@ -22,7 +22,8 @@ func TestHealThatFails(t *testing.T) {
 	for first := range 8 {
 		for second := first; second < 8; second++ {
 			for _, late := range []bool{false, true} {
-				f := &brittleFleet{deploytest.NewPaper("a", "b", "c"), map[int]bool{}, late}
+				f := deploytest.NewPaper("a", "b", "c")
+				f.Late = late
 				c := &clock{now: time.Unix(1e9, 0)}
 				fs := newInForce(f, scenario.Network{}, c.Now)
 				cut := &Fault{From: set("a"), Both: true, Partition: true}
@@ -30,7 +31,7 @@ func TestHealThatFails(t *testing.T) {
 					t.Fatal(err)
 				}
 				label := fmt.Sprintf("calls %d and %d fail, late %v", first, second, late)
-				f.failing = map[int]bool{f.Calls + first: true, f.Calls + second: true}
+				f.Failing[f.Calls+first], f.Failing[f.Calls+second] = true, true
 				ids, err := fs.Heal(t.Context())
 				ending := map[string]bool{}
 				for _, fault := range fs.List() {
@@ -44,7 +45,7 @@ func TestHealThatFails(t *testing.T) {
 				if whole := len(fs.List()) == 0; whole != (err == nil) {
 					t.Errorf("%s: %v, listed %v", label, err, fs.List())
 				}
-				unlisted(t, label, f.Paper, fs)
+				unlisted(t, label, f, fs)
 				for range 4 { // as Deployment.Renew does
 					c.now = c.now.Add(2 * faultRetry)
 					_ = fs.apply(t.Context())
@@ -82,7 +83,7 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 13))
 		names := []string{"a", "b", "c", "d"}
-		f := &brittleFleet{deploytest.NewPaper(names...), map[int]bool{}, false}
+		f := deploytest.NewPaper(names...)
 		c := &clock{now: time.Unix(1e9, 0)}
 		fs := newInForce(f, scenario.Network{}, c.Now)
 		draw := func() *Fault {
@@ -101,9 +102,9 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 		}
 		var ends []func(context.Context) error
 		for step := range 30 {
-			f.late = r.IntN(2) == 0
+			f.Late = r.IntN(2) == 0
 			for i := range 8 {
-				f.failing[f.Calls+i] = r.IntN(3) == 0
+				f.Failing[f.Calls+i] = r.IntN(3) == 0
 			}
 			label := fmt.Sprintf("seed %d, step %d", seed, step)
 			switch r.IntN(6) {
@@ -129,9 +130,9 @@ func TestWhatMayBeInForceIsListed(t *testing.T) {
 				c.now = c.now.Add(time.Duration(r.IntN(int(2 * faultRetry))))
 				_ = fs.apply(t.Context())
 			}
-			unlisted(t, label, f.Paper, fs)
+			unlisted(t, label, f, fs)
 		}
-		clear(f.failing)
+		clear(f.Failing)
 		if _, err := fs.Heal(t.Context()); err != nil || len(fs.List()) > 0 || len(fs.orders) > 0 {
 			t.Errorf("seed %d: at the end: %v, %v listed, %v wanted", seed, err, fs.List(), fs.orders)
 		}

@@ -1,33 +1,13 @@
 package faults
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/lab/scenario"
-	"chordconductor/node/nodepb"
 )
-
-// brittleFleet fails at calls of given numbers, before the host has done what it is asked or (late) after.
-type brittleFleet struct {
-	*deploytest.Paper
-	failing map[int]bool
-	late    bool
-}
-
-func (f *brittleFleet) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
-	if f.failing[f.Calls] {
-		if f.Calls++; f.late {
-			f.Sent[address] = q
-		}
-		return errors.New("unreachable")
-	}
-	return f.Paper.SetFaults(ctx, address, q)
-}
 
 // TestCommandsThatFail has each call, and each pair of calls, of every command fail: after an error nothing is in
 // force, at the latest when the hosts could be asked again, and after none everything is.
@@ -46,7 +26,8 @@ func TestCommandsThatFail(t *testing.T) {
 	for name, command := range commands {
 		for first := range 12 {
 			for second := first; second < 12; second++ {
-				f := &brittleFleet{deploytest.NewPaper("a", "b", "c"), map[int]bool{first: true, second: true}, second%2 == 0}
+				f := deploytest.NewPaper("a", "b", "c")
+				f.Failing[first], f.Failing[second], f.Late = true, true, second%2 == 0
 				c := &clock{now: time.Unix(1e9, 0)}
 				fs := newInForce(f, scenario.Network{}, c.Now)
 				err := fs.Impose(t.Context(), command.ds()...)
