@@ -22,7 +22,7 @@ func TestNodeAccess(t *testing.T) {
 		"two pins":          {s: access.ClientSettings{ServerPin: pin + "," + pin}},
 		"token alone":       {access.ClientSettings{Token: client}, "--client-token is sent only over TLS, to a verified host: give --server-pin or --node-ca"},
 		"the other token":   {access.ClientSettings{ServerPin: pin, Token: token}, "--client-token is the conductor's --token"},
-		"half of the files": {access.ClientSettings{CertFile: "x"}, "--node-cert and --node-key go together"},
+		"half of the files": {access.ClientSettings{CertFile: "x"}, "--node-cert and --node-key must be set together"},
 		"no host verified":  {access.ClientSettings{CertFile: "x", KeyFile: "y"}, "--node-cert needs --node-ca or --server-pin"},
 		"no such file":      {access.ClientSettings{CertFile: "x", KeyFile: "y", CAFile: "z"}, `"x"`},
 		"no pin":            {access.ClientSettings{ServerPin: token}, "--server-pin: pin 1: expected sha256:"},

@@ -198,7 +198,7 @@ func (o *options) checkPage() error {
 		}
 	}
 	if (o.ingest.TLS.CertFile == "") != (o.ingest.TLS.KeyFile == "") {
-		return errors.New("--tls-cert and --tls-key go together: set both or none")
+		return errors.New("--tls-cert and --tls-key must be set together, or neither")
 	}
 	if _, err := o.budget(); err != nil {
 		return err

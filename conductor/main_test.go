@@ -443,7 +443,7 @@ func TestUsage(t *testing.T) {
 		{append(free, "--http", "host"), 2, `--http "host": expected HOST:PORT`},
 		{append(free, "--otlp-grpc", "127.0.0.1:http2"), 2, `--otlp-grpc "127.0.0.1:http2": "http2" is not a port number`},
 		{append(free, "--jaeger-ui", "localhost"), 2, `--jaeger-ui "localhost": expected a URL`},
-		{append(free, "--tls-cert", "x"), 2, `--tls-cert and --tls-key go together`},
+		{append(free, "--tls-cert", "x"), 2, `--tls-cert and --tls-key must be set together`},
 		{append(free, "--tls-cert", "/no/cert.pem", "--tls-key", pair.Key), 2, "--tls-cert.*/no/cert.pem: no such file or directory"},
 		{append(free, "--tls-cert", pair.Cert, "--tls-key", pair.Key, "--tls-client-ca", "/no/ca.pem"), 2, "--tls-client-ca.*/no/ca.pem: no such file or directory"},
 		{append(free, "--tls-cert", pair.Cert, "--tls-key", pair.Key, "--tls-client-ca", pair.Key), 2, "--tls-client-ca .*: no certificate in PEM form"},

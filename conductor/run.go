@@ -212,7 +212,7 @@ func conclude(result *result.Result, o runOptions, files reportFiles, stdout io.
 	if files.html != nil {
 		page, err := rep.HTML()
 		if err != nil {
-			return failed(fmt.Errorf("rendering the report: %w", err))
+			return failed(fmt.Errorf("cannot render the report: %w", err))
 		}
 		if err := files.html.write(page); err != nil {
 			return failed(err)
@@ -221,7 +221,7 @@ func conclude(result *result.Result, o runOptions, files reportFiles, stdout io.
 	if files.json != nil {
 		text, err := rep.JSON()
 		if err != nil {
-			return failed(fmt.Errorf("encoding the report: %w", err))
+			return failed(fmt.Errorf("cannot encode the report: %w", err))
 		}
 		if err := files.json.write(text); err != nil {
 			return failed(err)

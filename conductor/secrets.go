@@ -53,7 +53,7 @@ func (o *options) checkTokens() error {
 	}
 	if access.OnLoopback(o.http) {
 		if o.viewToken != "" {
-			return fmt.Errorf("--view-token: on loopback (--http %s) every process on this machine may command, whatever the token; leave it out", o.http)
+			return fmt.Errorf("--view-token has no effect on loopback (--http %s): every process on this machine may send commands; remove it", o.http)
 		}
 		return nil
 	}

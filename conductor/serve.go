@@ -301,7 +301,7 @@ func (c *conductor) assemble() error {
 		site.Replay = c.player
 	}
 	if err := instrumentMemory(c.own.meter("chordconductor/conductor/memory"), c.memoryNow); err != nil {
-		return fmt.Errorf("metrics of the memory: %w", err)
+		return fmt.Errorf("cannot create the metrics of the memory: %w", err)
 	}
 	server, err := web.New(site)
 	if err != nil {

@@ -94,7 +94,7 @@ func trustOwn(files ingest.TLS) (*tls.Config, error) {
 	own, err := reload.New(nil, func() (certificates, error) {
 		pair, err := reload.LoadPair(files.CertFile, files.KeyFile)
 		if err != nil {
-			return last, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+			return last, fmt.Errorf("cannot load the certificate and key that --tls-cert and --tls-key name: %w", err)
 		}
 		last = certificates{pair.Leaf, last.now}
 		return last, nil
@@ -121,7 +121,7 @@ func pageTLS(files ingest.TLS, failed func(error)) (*tls.Config, error) {
 	}
 	pair, err := reload.Pair(failed, files.CertFile, files.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+		return nil, fmt.Errorf("cannot load the certificate and key that --tls-cert and --tls-key name: %w", err)
 	}
 	return &tls.Config{
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.Get(), nil },

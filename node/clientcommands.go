@@ -112,7 +112,7 @@ func (c *caller) healthy(ctx context.Context, host *client.Client) error {
 		return err
 	}
 	if a.Status != grpc_health_v1.HealthCheckResponse_SERVING {
-		return fmt.Errorf("%s is not on the ring yet", c.addr)
+		return fmt.Errorf("no member of host %s is on the ring yet", c.addr)
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func stopMember(ctx context.Context, to *client.Client, addr, token string, q *n
 	}
 	session, err := hostauth.NewKey(token).Prove(nonce, addr, challenge.Nonce, challenge.Instance, challenge.Mac)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; nothing was sent to it", addr, err)
+		return nil, fmt.Errorf("cannot verify host %s: %w; the command was not sent", addr, err)
 	}
 	request, err := proto.Marshal(q)
 	if err != nil {

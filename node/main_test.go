@@ -158,7 +158,7 @@ func TestUsageErrors(t *testing.T) {
 		{"--stabilize 0.5", "stabilize"},
 		{"--lookup sideways", "sideways"},
 		{"--join-timeout 0", "--join-timeout"},
-		{"--tls-cert x", "go together"},
+		{"--tls-cert x", "must be set together"},
 		{"--tls-cert x --tls-key y --tls-ca z", "x"},
 		{"--no-such-flag", "unknown flag: --no-such-flag; --help lists the flags"},
 		{"get key --no-such-flag", "unknown flag: --no-such-flag; --help lists the flags"},

@@ -88,7 +88,7 @@ func (o *putOptions) value(ctx context.Context, stdin io.Reader, args []string) 
 	select {
 	case r := <-done:
 		if r.err != nil {
-			return nil, usageError{fmt.Errorf("reading the value: %w", r.err)}
+			return nil, usageError{fmt.Errorf("cannot read the value: %w", r.err)}
 		}
 		return fitting(name, r.value)
 	case <-ctx.Done():

@@ -34,7 +34,7 @@ type Config struct {
 
 	// Sampling of spans. OTEL_TRACES_SAMPLER replaces it altogether.
 	Sampling Sampling
-	// Events is the events' pipeline. No variable changes it.
+	// Events configures the pipeline of events. No environment variable changes it.
 	Events EventPipeline
 	// SpanDelay is how long a finished span waits for others before they are exported, default 250 ms.
 	// OTEL_BSP_SCHEDULE_DELAY wins.
@@ -72,7 +72,7 @@ type EventPipeline struct {
 	// Interval is how long the first record of a batch waits for others, default 100 ms.
 	Interval time.Duration
 	// Attempt is the time limit of one request, default 10 s. There is no limit on the number of attempts.
-	// OTEL_EXPORTER_OTLP_TIMEOUT and OTEL_EXPORTER_OTLP_LOGS_TIMEOUT win.
+	// OTEL_EXPORTER_OTLP_TIMEOUT and OTEL_EXPORTER_OTLP_LOGS_TIMEOUT take precedence.
 	Attempt time.Duration
 }
 
@@ -101,13 +101,13 @@ func (c Config) validated() (Config, error) {
 
 	var wrong []error
 	if err := checkURL(c.Endpoint); err != nil {
-		wrong = append(wrong, fmt.Errorf("OTLP endpoint: %w", err))
+		wrong = append(wrong, fmt.Errorf("invalid OTLP endpoint: %w", err))
 	}
 	if c.TLS != nil && !strings.HasPrefix(c.Endpoint, "https://") {
 		wrong = append(wrong, fmt.Errorf("OTLP endpoint %q: TLS needs https://", c.Endpoint))
 	}
 	if c.Events.Queue < 1 || c.Events.Batch < 1 || c.SpanQueue < 1 {
-		wrong = append(wrong, errors.New("telemetry queues and batches must hold at least one record"))
+		wrong = append(wrong, errors.New("the lengths of the telemetry queues and batches must be at least 1 record"))
 	}
 	if c.Events.Interval < 0 || c.Events.Attempt < 0 || c.SpanDelay < 0 || c.MetricInterval < 0 {
 		wrong = append(wrong, errors.New("telemetry intervals must not be negative"))

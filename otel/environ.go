@@ -47,7 +47,7 @@ func (e environ) otlp(signal, what string) string {
 
 func (e environ) disabled() bool { return strings.EqualFold(e.get("OTEL_SDK_DISABLED"), "true") }
 
-// exports reports whether a signal has an exporter. Callers have checked the variables.
+// exports reports whether signal has an exporter. The variables must have been checked.
 func (e environ) exports(signal string) bool { return e.get("OTEL_"+signal+"_EXPORTER") != "none" }
 
 // metricExporters reports how metrics leave the process: pushed over OTLP, served for Prometheus to scrape, both or
@@ -75,7 +75,7 @@ func checkMetricExporters(names string) error {
 	}
 	for name := range strings.SplitSeq(names, ",") {
 		if name = strings.TrimSpace(name); name != "otlp" && name != "prometheus" {
-			return errors.New("expected otlp, prometheus, both with a comma between, or none")
+			return errors.New("expected otlp, prometheus, otlp,prometheus (both) or none")
 		}
 	}
 	return nil

@@ -37,7 +37,7 @@ func (s *setup) metrics(ctx context.Context) error {
 	if push {
 		exporter, err := s.exporters.metrics(ctx)
 		if err != nil {
-			return fmt.Errorf("exporter of metrics: %w", err)
+			return fmt.Errorf("cannot create the exporter of metrics: %w", err)
 		}
 		var reader []sdkmetric.PeriodicReaderOption
 		if s.env.get("OTEL_METRIC_EXPORT_INTERVAL") == "" {
@@ -57,22 +57,22 @@ var peersApart = sdkmetric.NewView(sdkmetric.Instrument{Name: "rpc.client.*"},
 	sdkmetric.Stream{AttributeFilter: attribute.NewDenyKeysFilter("server.address", "server.port")})
 
 // servePrometheus serves the metrics for scraping, with the names and labels that Prometheus's OTLP endpoint gives to
-// pushed metrics, so that dashboards and alerts work for both.
+// pushed metrics, so that dashboards and alerts work for scraped metrics and pushed ones.
 func (s *setup) servePrometheus() (sdkmetric.Reader, error) {
 	registry := prometheus.NewRegistry()
 	reader, err := promexporter.New(promexporter.WithRegisterer(registry), promexporter.WithoutScopeInfo(),
 		promexporter.WithTranslationStrategy(otlptranslator.UnderscoreEscapingWithSuffixes),
 		promexporter.WithResourceAsConstantLabels(attribute.NewAllowKeysFilter("service.instance.id", "service.name", chordevent.RingNameKey)))
 	if err != nil {
-		return nil, fmt.Errorf("metrics for Prometheus: %w", err)
+		return nil, fmt.Errorf("cannot set up the metrics for Prometheus: %w", err)
 	}
 	address := s.env.prometheusAddress()
 	listener, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) { // as netname.ListenError has it, which the SDK's side does not import
-		return nil, fmt.Errorf("metrics for Prometheus: address %s is already in use, perhaps by another node or conductor; choose another with OTEL_EXPORTER_PROMETHEUS_HOST and _PORT", address)
+	if errors.Is(err, syscall.EADDRINUSE) { // the text of netname.ListenError, which package otel must not import
+		return nil, fmt.Errorf("cannot serve the metrics for Prometheus: address %s is already in use, perhaps by another node or conductor; choose another with OTEL_EXPORTER_PROMETHEUS_HOST and _PORT", address)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("metrics for Prometheus at %s: %w; OTEL_EXPORTER_PROMETHEUS_HOST and _PORT choose another address", address, err)
+		return nil, fmt.Errorf("cannot serve the metrics for Prometheus at %s: %w; choose another address with OTEL_EXPORTER_PROMETHEUS_HOST and _PORT", address, err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
@@ -85,7 +85,7 @@ func (s *setup) servePrometheus() (sdkmetric.Reader, error) {
 	go func() {
 		defer close(served)
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.reporter().report(fmt.Errorf("metrics for Prometheus at %s: %w", address, err))
+			s.reporter().report(fmt.Errorf("stopped serving the metrics for Prometheus at %s: %w", address, err))
 		}
 	}()
 	s.ends = append(s.ends, end{

@@ -21,16 +21,16 @@ const (
 )
 
 // pipeline exports the events. Emit never blocks: a record goes into a bounded queue, and one goroutine exports. A
-// failed request is retried without limit, unless the receiver refuses it for good; then it is split in halves until
-// the refused record is alone, and that one is lost.
+// failed request is retried without limit, unless the receiver rejects it permanently. A rejected request is split in
+// halves until the rejected record is in a request of its own; that record is lost.
 //
 // The SDK's batch processor hides the records it overwrites and, behind the exporter's own retries, the failures; and
-// it drops what that exporter does not hold worth retrying. Here every lost record is counted.
+// it drops requests that the exporter does not retry. Here every lost record is counted.
 type pipeline struct {
-	exporter sdklog.Exporter // used by run alone, except for Shutdown after run has ended
+	exporter sdklog.Exporter // used only by run, except for Shutdown after run has ended
 	cfg      EventPipeline
 	report   func(error)
-	sdk      *sdklog.LoggerProvider // makes the SDK's records; its loggers are used by run alone
+	sdk      *sdklog.LoggerProvider // makes the SDK's records; only run uses its loggers
 	batch    []sdklog.Record        // run's own: where sdk puts them
 
 	lost   atomic.Int64
@@ -224,7 +224,7 @@ func (p *pipeline) reject(a *attempt) {
 		p.known = make(map[string]bool)
 	}
 	p.known[reason] = true
-	p.report(fmt.Errorf("events were received and not all accepted: %s (reported once)", a.message))
+	p.report(fmt.Errorf("the receiver rejected some events: %s (reported once for each reason)", a.message))
 }
 
 var digits = regexp.MustCompile(`[0-9]+`)
@@ -241,7 +241,7 @@ func (p *pipeline) attempt(part []sdklog.Record) (*attempt, error) {
 	case a.verdict == notSent && ctx.Err() != nil:
 		a.verdict = again // there was no time to send it
 	}
-	return a, fmt.Errorf("export of %d events: %w", len(part), err)
+	return a, fmt.Errorf("cannot export %d events: %w", len(part), err)
 }
 
 // pause waits for d, give or take a fifth so that processes do not retry in step. Shutdown ends it early.
@@ -313,11 +313,11 @@ func (p *pipeline) ForceFlush(ctx context.Context) error {
 	case <-p.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("flush of events: %w", ctx.Err())
+		return fmt.Errorf("not all events were exported before the flush ended: %w", ctx.Err())
 	}
 }
 
-// Shutdown takes no more records and exports those it has until ctx ends; what is left then is lost.
+// Shutdown accepts no more records, and exports the waiting ones until ctx ends; records that are left then are lost.
 func (p *pipeline) Shutdown(ctx context.Context) error {
 	p.mu.Lock()
 	first := !p.closed
@@ -334,7 +334,7 @@ func (p *pipeline) Shutdown(ctx context.Context) error {
 	p.cancel()
 	err := p.exporter.Shutdown(context.WithoutCancel(ctx))
 	if n := p.lost.Load() - before; n > 0 {
-		err = errors.Join(fmt.Errorf("%d events were not exported", n), context.Cause(ctx), err)
+		err = errors.Join(fmt.Errorf("%d events were not exported and are lost", n), context.Cause(ctx), err)
 	}
 	return err
 }

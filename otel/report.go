@@ -60,7 +60,7 @@ func (e spanExporter) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnly
 	ctx, cancel := e.limit(ctx)
 	defer cancel()
 	if err := e.SpanExporter.ExportSpans(ctx, spans); err != nil {
-		e.report(fmt.Errorf("export of %d spans: %w", len(spans), err))
+		e.report(fmt.Errorf("cannot export %d spans: %w", len(spans), err))
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func (e metricExporter) Export(ctx context.Context, data *metricdata.ResourceMet
 	ctx, cancel := e.limit(ctx)
 	defer cancel()
 	if err := e.Exporter.Export(ctx, data); err != nil {
-		e.report(fmt.Errorf("export of metrics: %w", err))
+		e.report(fmt.Errorf("cannot export metrics: %w", err))
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func (e logExporter) Export(ctx context.Context, records []sdklog.Record) error 
 	ctx, cancel := e.limit(ctx)
 	defer cancel()
 	if err := e.Exporter.Export(ctx, records); err != nil {
-		e.report(fmt.Errorf("export of %d log records: %w", len(records), err))
+		e.report(fmt.Errorf("cannot export %d log records: %w", len(records), err))
 	}
 	return nil
 }

@@ -24,15 +24,15 @@ func TestOutageIsToldOnce(t *testing.T) {
 		refused := status.Error(codes.Unavailable, `connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:4317: connect: connection refused"`)
 		start := time.Now()
 		for time.Since(start) < time.Hour {
-			spans.report(fmt.Errorf("export of 1 spans: %w", fmt.Errorf("traces export: exporter export timeout: %w", refused)))
-			events.report(fmt.Errorf("export of 6 events: %w", refused))
+			spans.report(fmt.Errorf("cannot export 1 spans: %w", fmt.Errorf("traces export: exporter export timeout: %w", refused)))
+			events.report(fmt.Errorf("cannot export 6 events: %w", refused))
 			<-time.After(time.Second)
 		}
 		// At 0, 10, 30, 70, 150, 310 s, and every five minutes from there.
 		if n := len(reported.errs); n < 15 || n > 18 {
 			t.Errorf("reported %d times in an hour", n)
 		}
-		if got, want := reported.errs[0].Error(), "export of 1 spans: dial tcp 127.0.0.1:4317: connect: connection refused"; got != want {
+		if got, want := reported.errs[0].Error(), "cannot export 1 spans: dial tcp 127.0.0.1:4317: connect: connection refused"; got != want {
 			t.Errorf("reported %q, want %q", got, want)
 		}
 		if last := reported.errs[len(reported.errs)-1]; !errors.Is(last, refused) || !strings.Contains(last.Error(), "more failures") {
@@ -40,23 +40,23 @@ func TestOutageIsToldOnce(t *testing.T) {
 		}
 		before := len(reported.errs)
 		<-time.After(reportGap)
-		events.report(fmt.Errorf("export of 6 events: %w", status.Error(codes.Unauthenticated, "no token")))
-		if len(reported.errs) != before+1 || !strings.HasPrefix(reported.errs[before].Error(), "export of 6 events: Unauthenticated: no token") {
+		events.report(fmt.Errorf("cannot export 6 events: %w", status.Error(codes.Unauthenticated, "no token")))
+		if len(reported.errs) != before+1 || !strings.HasPrefix(reported.errs[before].Error(), "cannot export 6 events: Unauthenticated: no token") {
 			t.Errorf("of another reason: %v", reported.errs[before:])
 		}
 	})
 }
 
-// An outage after the end of another is reported as a new one, however long the interval had become, and without the
-// failures that the first one left uncounted; but one that comes and goes every second is reported no more often than
-// others.
+// An outage that begins after another has ended is reported as a new one, however long the interval between reports had
+// become, and without the unreported failures of the first. Outages that begin and end every second are reported no
+// more often than a lasting one.
 func TestOutagesAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reported errorLog
 		all := &outage{notify: reported.add}
 		events := &reporter{outage: all}
 		fail := func() {
-			events.report(fmt.Errorf("export of 6 events: %w", status.Error(codes.Unavailable, "away")))
+			events.report(fmt.Errorf("cannot export 6 events: %w", status.Error(codes.Unavailable, "away")))
 			<-time.After(time.Second)
 		}
 		for range 320 { // the last message is at 310 s, the next would be after five minutes
@@ -68,7 +68,7 @@ func TestOutagesAreTold(t *testing.T) {
 		if len(reported.errs) != before+1 {
 			t.Fatalf("of the second outage: %v", reported.errs[before:])
 		}
-		if got, want := reported.errs[before].Error(), "export of 6 events: Unavailable: away"; got != want {
+		if got, want := reported.errs[before].Error(), "cannot export 6 events: Unavailable: away"; got != want {
 			t.Errorf("of the second outage %q, want %q", got, want)
 		}
 		for range 60 {
@@ -87,8 +87,8 @@ func TestReasons(t *testing.T) {
 		err  error
 		want string
 	}{
-		{fmt.Errorf("export of 2 events: %w", fmt.Errorf(`Post "http://localhost:4318/v1/logs": %w`, dial)), "export of 2 events: dial tcp 127.0.0.1:4318: connection refused"},
-		{fmt.Errorf("export of metrics: %w", errors.New("400 Bad Request:\n  what is this?")), "export of metrics: 400 Bad Request: what is this?"},
+		{fmt.Errorf("cannot export 2 events: %w", fmt.Errorf(`Post "http://localhost:4318/v1/logs": %w`, dial)), "cannot export 2 events: dial tcp 127.0.0.1:4318: connection refused"},
+		{fmt.Errorf("cannot export metrics: %w", errors.New("400 Bad Request:\n  what is this?")), "cannot export metrics: 400 Bad Request: what is this?"},
 		{errors.New("broken"), "broken"},
 	} {
 		if got := plain(test.err, reasonOf(test.err)).Error(); got != test.want {

@@ -26,7 +26,7 @@ const shutdownLimit = 3 * time.Second
 // that do nothing, and none changes after Setup.
 type Telemetry struct {
 	Tracers    trace.TracerProvider
-	Events     log.LoggerProvider // for events of package chordevent alone
+	Events     log.LoggerProvider // only for events of package chordevent
 	Logs       log.LoggerProvider // for ordinary log records
 	Meters     metric.MeterProvider
 	Propagator propagation.TextMapPropagator
@@ -65,11 +65,11 @@ func Setup(ctx context.Context, cfg Config) (*Telemetry, error) {
 	}
 	s := setup{Telemetry: t, exporters: exporters{cfg, env}, outage: &outage{notify: cfg.OnError}}
 	if s.resource, err = newResource(ctx, cfg); err != nil {
-		return nil, fmt.Errorf("resource attributes: %w", err)
+		return nil, fmt.Errorf("cannot determine the resource attributes: %w", err)
 	}
 	for _, step := range []func(context.Context) error{s.traces, s.eventsAndLogs, s.metrics} {
 		if err := step(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("telemetry: %w", err), t.Shutdown(ctx))
+			return nil, errors.Join(fmt.Errorf("cannot set up telemetry: %w", err), t.Shutdown(ctx))
 		}
 	}
 	return t, nil
@@ -91,7 +91,7 @@ func (s *setup) traces(ctx context.Context) error {
 	}
 	exporter, err := s.spans(ctx)
 	if err != nil {
-		return fmt.Errorf("exporter of spans: %w", err)
+		return fmt.Errorf("cannot create the exporter of spans: %w", err)
 	}
 	lifetime := newLifetime()
 	var batch []sdktrace.BatchSpanProcessorOption
@@ -123,7 +123,7 @@ func (s *setup) eventsAndLogs(ctx context.Context) error {
 	}
 	exporter, err := s.events(ctx)
 	if err != nil {
-		return fmt.Errorf("exporter of events: %w", err)
+		return fmt.Errorf("cannot create the exporter of events: %w", err)
 	}
 	pipeline := s.cfg.Events
 	pipeline.Attempt = s.env.timeout(logs, pipeline.Attempt)
@@ -134,7 +134,7 @@ func (s *setup) eventsAndLogs(ctx context.Context) error {
 
 	exporter, err = s.exporters.logs(ctx)
 	if err != nil {
-		return fmt.Errorf("exporter of logs: %w", err)
+		return fmt.Errorf("cannot create the exporter of logs: %w", err)
 	}
 	lifetime := newLifetime()
 	p := sdklog.NewLoggerProvider(sdklog.WithResource(s.resource),

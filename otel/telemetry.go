@@ -37,7 +37,7 @@ func (t *Telemetry) OnRecovery(f func()) (remove func()) {
 	return t.pipeline.recovery.add(f)
 }
 
-// Flush exports all that has been emitted so far, or returns what prevented that before ctx ended.
+// Flush exports everything emitted so far. If that does not succeed before ctx ends, it returns the cause.
 func (t *Telemetry) Flush(ctx context.Context) error {
 	if t.stopped.Load() {
 		return nil
@@ -53,13 +53,13 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	return t.each(func(e end) error {
-		ctx, cancel := context.WithTimeoutCause(ctx, shutdownLimit, fmt.Errorf("not flushed within %s", duration.Text(shutdownLimit)))
+		ctx, cancel := context.WithTimeoutCause(ctx, shutdownLimit, fmt.Errorf("its records could not all be exported within %s", duration.Text(shutdownLimit)))
 		defer cancel()
 		defer e.abort()
 		stop := context.AfterFunc(ctx, e.abort)
 		defer stop()
 		err := e.stop(ctx)
-		if err != nil && err.Error() == context.DeadlineExceeded.Error() { // alone it does not identify the limit
+		if err != nil && err.Error() == context.DeadlineExceeded.Error() { // the bare text does not name the limit
 			err = context.Cause(ctx)
 		}
 		return err

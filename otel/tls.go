@@ -26,7 +26,7 @@ func (x exporters) tlsFromEnv() (*tls.Config, error) {
 	if file := x.env.otlp(logs, "CERTIFICATE"); file != "" {
 		pem, err := os.ReadFile(file)
 		if err != nil {
-			return nil, fmt.Errorf("OTLP certificate: %w", err)
+			return nil, fmt.Errorf("cannot read the OTLP certificate: %w", err)
 		}
 		cfg.RootCAs = x509.NewCertPool()
 		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
@@ -37,7 +37,7 @@ func (x exporters) tlsFromEnv() (*tls.Config, error) {
 	if cert != "" && key != "" {
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
-			return nil, fmt.Errorf("OTLP client certificate: %w", err)
+			return nil, fmt.Errorf("cannot load the OTLP client certificate: %w", err)
 		}
 		cfg.Certificates = []tls.Certificate{pair}
 	}

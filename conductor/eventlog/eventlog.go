@@ -31,7 +31,7 @@ type Options struct {
 	// Queue bounds the events that wait to be written. 0: 65,536. More are not recorded, and counted in Stats.Dropped.
 	Queue int
 	// Recording is the memory for recording, Seeking the memory for queries of the past; nil: no bounds in bytes. The
-	// fold that Ring bounds is counted in both.
+	// fold, which Ring bounds, takes memory of each of the two.
 	Recording, Seeking *memory.Share
 	// Meter is for metrics of what is recorded and what could not be; nil: none.
 	Meter metric.Meter
@@ -75,11 +75,11 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Stats are the numbers of what a History holds and of what it has not been able to keep.
+// Stats has the sizes of what a History holds, and the numbers of what it could not record.
 type Stats struct {
 	From, To time.Time // what can be shown; zero: nothing yet
 	Events   uint64    // recorded since the start of the program
-	LastSeq  uint64    // number of the newest event; earlier runs of the program count too
+	LastSeq  uint64    // number of the newest event, counted over all runs of the program
 	Dropped  uint64    // entries not recorded: the queue was full, or they came after Close
 	Failed   uint64    // entries not recorded: writing to disk failed
 	Damaged  int       // damaged parts known so far, see Damages
@@ -126,12 +126,12 @@ func Open(opt Options) (*History, error) {
 	h.seek <- struct{}{}
 	if opt.Dir != "" {
 		if err := h.openDir(); err != nil {
-			return nil, fmt.Errorf("history in %s: %w", opt.Dir, err)
+			return nil, fmt.Errorf("cannot open the history in %s: %w", opt.Dir, err)
 		}
 	}
 	if opt.Meter != nil {
 		if err := h.instrument(opt.Meter); err != nil {
-			return nil, errors.Join(fmt.Errorf("metrics of the history: %w", err), h.unlock())
+			return nil, errors.Join(fmt.Errorf("cannot create the metrics of the history: %w", err), h.unlock())
 		}
 	}
 	w := newWriter(h)
@@ -148,7 +148,7 @@ func (h *History) Append(ev *chordevent.Event, arrived time.Time) {
 // Advance records an Advance of the fold. It never blocks.
 func (h *History) Advance(now time.Time) { h.queue.put(entry{at: now}) }
 
-// Flush waits until all that was recorded so far can be shown, and is on disk if there is a directory.
+// Flush waits until everything recorded so far can be shown and, if there is a directory, is on disk.
 func (h *History) Flush() { h.queue.flush(h.ended) }
 
 // Close writes what waits, and ends. The past can still be shown afterwards, except for what was in memory only.

@@ -47,7 +47,7 @@ func readManifest(dir string) (m manifest, there bool, err error) {
 		return m, false, err
 	}
 	if err := json.Unmarshal(body, &m); err != nil || string(m.encode()) != string(body) {
-		return manifest{}, true, errors.New("its checksum is wrong")
+		return manifest{}, true, errors.New("the checksum of the manifest is wrong")
 	}
 	return m, true, nil
 }

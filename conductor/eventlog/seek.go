@@ -15,9 +15,9 @@ import (
 // Entries come several times a second, so nothing was recorded in that time, and members must not look alive.
 const gapAfter = 2 * time.Second
 
-// At returns the ring as it was at an instant: as the fold's own view was then, except for Member.Changed. An instant
-// after the last one recorded means that one. The error is ErrOutside if the history does not go back so far, and a
-// *DamagedError if what was recorded there cannot be read.
+// At returns the ring as it was at an instant: as the fold's own view was then, except for Member.Changed. For an
+// instant after the last recorded one it returns the ring at the last recorded one. The error is ErrOutside if the
+// history does not go back so far, and a *DamagedError if what was recorded there cannot be read.
 func (h *History) At(ctx context.Context, t time.Time) (*ring.View, error) {
 	release, err := h.acquireSeek(ctx)
 	if err != nil {
@@ -137,7 +137,7 @@ func (h *History) open(c *segment, data []byte) (*reader, error) {
 		return nil, &DamagedError{d}
 	}
 	if err != nil {
-		h.breaks(c, fmt.Errorf("segment of %s: %w", c.from.Format(time.RFC3339), err))
+		h.breaks(c, fmt.Errorf("cannot read the segment that begins at %s: %w", c.from.Format(time.RFC3339), err))
 		return nil, h.damaged(c, c.from)
 	}
 	if cur.whole = whole; whole {

@@ -99,7 +99,7 @@ func New(source Source, cfg Config) (*Hub, error) {
 	h.running, h.end = context.WithCancel(context.Background())
 	if cfg.Meter != nil {
 		if err := h.instrument(cfg.Meter); err != nil {
-			return nil, fmt.Errorf("metrics of the hub: %w", err)
+			return nil, fmt.Errorf("cannot create the metrics of the hub: %w", err)
 		}
 	}
 	return h, nil

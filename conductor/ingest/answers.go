@@ -64,8 +64,9 @@ func (c *client) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error
 	return options, nil
 }
 
-// noStore makes an answer that is not of gRPC, as a login page or a redirect to one, or not of OTLP, a failure that is retried, as over
-// HTTP (success, redirected): the exporter would drop the data. Other codes of HTTP have one of gRPC that it knows.
+// noStore turns an answer that is not gRPC (a login page, or a redirect to one) or not OTLP into an error that is
+// retried, as success and redirected do over HTTP: the exporter would otherwise drop the data. gRPC itself maps other
+// HTTP statuses to codes that the exporter handles.
 func noStore(err error) error {
 	const ( // grpc-go's texts
 		page      = "unexpected HTTP status code received from server: "
@@ -75,7 +76,7 @@ func noStore(err error) error {
 	code, found := strings.CutPrefix(st.Message(), page)
 	isPage := found && st.Code() == codes.Unknown && (strings.HasPrefix(code, "2") || strings.HasPrefix(code, "3"))
 	if isPage || st.Code() == codes.Internal && strings.HasPrefix(st.Message(), undecoded) {
-		return status.Errorf(codes.Unavailable, "the answer is not of OTLP: the address is not that of an OTLP endpoint, or a login stands before it: %.*s", maxExplanation, st.Message())
+		return status.Errorf(codes.Unavailable, "the answer is not an OTLP response: the address does not belong to an OTLP endpoint, or a proxy that asks for a login answers for it: %.*s", maxExplanation, st.Message())
 	}
 	return err
 }
@@ -123,8 +124,8 @@ func redirected(response *http.Response) *http.Response {
 	return because(response, http.StatusBadGateway, fmt.Sprintf("the answer is a redirect %.200s, which is not followed: configure the address of the store itself", to))
 }
 
-// explained logs the text of a store's error answer that is not OTLP, as Prometheus sends: the exporter logs only
-// OTLP's own explanations.
+// explained logs the text of an error answer that is not OTLP, such as Prometheus sends: the exporter itself logs only
+// the explanations of OTLP answers.
 func explained(response *http.Response) *http.Response {
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if kind == protobufType {
@@ -150,15 +151,15 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// success checks an answer with a status of success. It is the store's, and the request sent, if it is empty, or decodes
-// as the answer of OTLP in protobuf, in which requests are sent, or in JSON, as some stores reply all the same, with no
-// field that OTLP does not have: a login may answer in JSON, too. Any other becomes 502, which is retried: a proxy or
-// login before the store may admit later requests.
+// success checks an answer with a status of success. The store has accepted the request if the body is empty, or
+// decodes as an OTLP response: in protobuf, in which requests are sent, or in JSON, which some stores send, without a
+// field that OTLP does not have. Any other body, such as that of a login page, makes the answer a 502, which is
+// retried: a proxy in front of the store may admit later requests.
 func (c *client) success(response *http.Response) (*http.Response, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	_ = response.Body.Close()
 	if err != nil {
-		return nil, fmt.Errorf("reading the store's answer: %w", err)
+		return nil, fmt.Errorf("cannot read the store's answer: %w", err)
 	}
 	kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	why := ""
@@ -182,7 +183,7 @@ func (c *client) success(response *http.Response) (*http.Response, error) {
 	return response, nil
 }
 
-const notOTLP = ", not of OTLP: the address is not that of an OTLP endpoint, or a login stands before it"
+const notOTLP = ", not an OTLP response: the address does not belong to an OTLP endpoint, or a proxy that asks for a login answers for it"
 
 // isAnswer reports whether JSON has the fields of an answer of OTLP, and no others. Their values are not checked.
 func isAnswer(body []byte) bool {

@@ -64,8 +64,8 @@ func (p *pickyStore) answer(signal, text string) message {
 }
 
 // Records that a store rejects of requests that it accepts, in any number and order, are not counted as sent, for all
-// signals, over gRPC and over HTTP in either encoding. No count decreases while answers arrive, and all counts add up
-// even for a store whose numbers cannot be right.
+// signals, over gRPC and over HTTP in both encodings. No count decreases while answers arrive, and the counts add up
+// even if the store reports impossible numbers.
 func TestPartialSuccessIsNotSent(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 3))
 	for _, signal := range signalNames {
@@ -147,8 +147,9 @@ func TestPartialSuccessIsNotSent(t *testing.T) {
 	}
 }
 
-// An answer with a status of success that is not OTLP's is not the store's, whatever its content type, for any
-// signal and protocol: nothing is sent, nothing is lost, and the log has the reason. Once the store answers, all is sent.
+// An answer with a status of success that is not an OTLP response does not count as one, whatever its content type,
+// signal and protocol: no record is counted as sent, none is lost, and the log has the reason. Once the store answers,
+// all is sent.
 func TestOtherAnswersAreNotTheStore(t *testing.T) {
 	page := "<html>Please log in</html>"
 	type answer struct{ kind, body string }
@@ -203,7 +204,9 @@ func TestOtherAnswersAreNotTheStore(t *testing.T) {
 				eventually(t, "the log has the reason", func() bool {
 					logged.mu.Lock()
 					defer logged.mu.Unlock()
-					return slices.ContainsFunc(logged.all, func(line string) bool { return strings.Contains(line, signal) && strings.Contains(line, "not of OTLP") })
+					return slices.ContainsFunc(logged.all, func(line string) bool {
+						return strings.Contains(line, signal) && strings.Contains(line, "not an OTLP response")
+					})
 				})
 			}
 			st := s.Stats()
@@ -272,7 +275,7 @@ func TestALoginPageIsNotTheStoreOverGRPC(t *testing.T) {
 			cfg.Logger = slog.New(slog.NewTextHandler(&logged, nil))
 			s := start(t, cfg, newRecorder())
 			sendAll(t, s)
-			eventually(t, "the log has the reason", func() bool { return logged.count("a login stands before it") > 0 })
+			eventually(t, "the log has the reason", func() bool { return logged.count("a proxy that asks for a login") > 0 })
 			of := func() Forwarded {
 				st := s.Stats()
 				return map[string]Forwarded{"traces": st.Traces, "metrics": st.Metrics, "logs": st.Logs}[signal]

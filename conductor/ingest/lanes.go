@@ -22,7 +22,7 @@ const (
 
 var (
 	// errLarge ends a try in the lane of small requests: decoding needs more memory than a small request has.
-	errLarge = errors.New("the request is large once decoded")
+	errLarge = errors.New("the decoded request takes more memory than the lane of small requests allows")
 	// errShort ends a try that holds memory and needs more than is free.
 	errShort = errors.New("the memory that the request needs is in use")
 )
@@ -115,8 +115,9 @@ type work struct {
 	held int64 // of the lane's memory
 }
 
-// hold takes memory before it is used. A request that holds none yet waits while others use it. One that holds some does
-// not, since those may be waiting for it: it gives up, and starts again with all that a request may take.
+// hold takes memory before it is used. A request that holds none yet waits while others use it. One that holds some
+// does not, since those may be waiting for it: it ends with errShort, and is started again with all the memory that a
+// request may take.
 func (w *work) hold(ctx context.Context, n int64) error {
 	l := w.lane
 	if n > l.most-w.used {

@@ -30,7 +30,7 @@ func bind(ctx context.Context, cfg Config) (*Ports, error) {
 	p := &Ports{}
 	var err error
 	if p.tls, err = serverTLS(cfg.TLS, cfg.Logger); err != nil {
-		return nil, fmt.Errorf("OTLP over TLS: %w", err)
+		return nil, fmt.Errorf("cannot serve OTLP over TLS: %w", err)
 	}
 	for _, one := range []struct {
 		name, flag, address string

@@ -125,7 +125,7 @@ func serverTLS(t TLS, log *slog.Logger) (*tls.Config, error) {
 func (t TLS) config() (*tls.Config, error) {
 	pair, err := reload.LoadPair(t.CertFile, t.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", t.CertFile, t.KeyFile, err)
+		return nil, fmt.Errorf("cannot load --tls-cert %s and --tls-key %s: %w", t.CertFile, t.KeyFile, err)
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	if t.ClientCAFile == "" {
@@ -133,7 +133,7 @@ func (t TLS) config() (*tls.Config, error) {
 	}
 	pem, err := reload.ReadFile(t.ClientCAFile)
 	if err != nil {
-		return nil, fmt.Errorf("--tls-client-ca: %w", err)
+		return nil, fmt.Errorf("cannot read the file that --tls-client-ca names: %w", err)
 	}
 	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
 	if !config.ClientCAs.AppendCertsFromPEM(pem) {
@@ -184,7 +184,7 @@ type host struct {
 
 func (h *host) GetExtensions() map[component.ID]component.Component { return h.extensions }
 
-// Report receives the failures of components that had started.
+// Report logs the failures that running components report. It is part of the interface of component hosts.
 func (h *host) Report(e *componentstatus.Event) {
 	if e.Err() != nil {
 		h.log.Error("forwarding failed", "error", e.Err())

@@ -60,7 +60,7 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 			err = s.run(ctx, storage, host)
 		}
 		if err != nil {
-			return fmt.Errorf("--data-dir: forwarding queue in %s: %w", cfg.QueueDir, err)
+			return fmt.Errorf("--data-dir: cannot open the forwarding queue in %s: %w", cfg.QueueDir, err)
 		}
 		host.extensions[storageID] = storage
 	}
@@ -71,7 +71,7 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 			err = s.run(ctx, f, host)
 		}
 		if err != nil {
-			return fmt.Errorf("forwarding %s to %s: %w", d.signal, d.url, err)
+			return fmt.Errorf("cannot begin to forward %s to %s: %w", d.signal, d.url, err)
 		}
 		switch d.signal {
 		case "traces":
@@ -84,7 +84,7 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 	}
 	if cfg.Meter != nil {
 		if err := s.instrument(cfg.Meter); err != nil {
-			return fmt.Errorf("metrics of the receiver: %w", err)
+			return fmt.Errorf("cannot create the metrics of the receiver: %w", err)
 		}
 	}
 	s.grpcAddr, s.httpAddr = address(cfg.Ports.grpc), address(cfg.Ports.http)
@@ -135,7 +135,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case err := <-done:
 		return err
 	case <-time.After(abortGrace):
-		return fmt.Errorf("stopping the receiver: forwarding queues were not flushed in time: %w", ctx.Err())
+		return fmt.Errorf("receiver stopped before its forwarding queues were empty; the records left in them are lost unless the queues are on disk: %w", ctx.Err())
 	}
 }
 

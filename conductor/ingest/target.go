@@ -60,7 +60,7 @@ func (t Target) check(signal string, cfg Config) (*destination, error) {
 			{"header", len(t.Headers) > 0}, {"authority", t.Authority != ""}, {"ca", t.CAFile != ""}, {"cert", t.CertFile != ""}, {"key", t.KeyFile != ""},
 		} {
 			if part.set {
-				return nil, fmt.Errorf("%s-%s: no target is set: it needs %s", flag, part.name, flag)
+				return nil, fmt.Errorf("%s-%s has no effect without a target: set %s too", flag, part.name, flag)
 			}
 		}
 		return nil, nil
@@ -120,11 +120,11 @@ func (t Target) parse() (*url.URL, error) {
 			u.Host = net.JoinHostPort(u.Hostname(), grpcPort)
 		}
 		if u.Port() == httpPort {
-			return nil, fmt.Errorf("port %s is that of OTLP over HTTP: write http://%s", httpPort, u.Host)
+			return nil, fmt.Errorf("port %s is usually OTLP over HTTP: write http://%s", httpPort, u.Host)
 		}
 	case "http", "https":
 		if u.Port() == grpcPort && noPath {
-			return nil, fmt.Errorf("port %s is that of OTLP over gRPC: write %s://%s, or the whole path if it takes OTLP over HTTP", grpcPort, strings.Replace(u.Scheme, "http", "grpc", 1), u.Host)
+			return nil, fmt.Errorf("port %s is usually OTLP over gRPC: for that write %s://%s; if the target takes OTLP over HTTP, add its path, such as /v1/logs", grpcPort, strings.Replace(u.Scheme, "http", "grpc", 1), u.Host)
 		}
 	default:
 		return nil, want
@@ -132,7 +132,7 @@ func (t Target) parse() (*url.URL, error) {
 	return u, nil
 }
 
-// hasHost reports whether a URL's host is HOST or HOST:PORT. An IP address with colons is in brackets.
+// hasHost reports whether host has the form HOST or HOST:PORT. An IP address with colons is in brackets.
 func hasHost(u *url.URL) bool {
 	name := u.Hostname()
 	if name == "" || strings.ContainsAny(name, " \t") || strings.HasSuffix(u.Host, ":") || strings.Contains(name, ":") != strings.HasPrefix(u.Host, "[") {
@@ -147,7 +147,7 @@ func isAuthority(text string) bool {
 	return err == nil && u.Host == text && hasHost(u)
 }
 
-// isOwn reports whether a target is one of the conductor's own listen addresses.
+// isOwn reports whether target names address, one of the conductor's own listen addresses.
 func isOwn(target *url.URL, address string) bool {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil || port == "0" || target.Port() != port {
@@ -175,7 +175,7 @@ func (t Target) newTLS(flag string, secure, overHTTP bool, log *slog.Logger) (*r
 		files = append(files, file.path)
 	}
 	if (t.CertFile == "") != (t.KeyFile == "") {
-		return nil, fmt.Errorf("%s-cert and %s-key go together: set both or none", flag, flag)
+		return nil, fmt.Errorf("%s-cert and %s-key must be set together, or neither", flag, flag)
 	}
 	if !secure {
 		return nil, nil
@@ -191,7 +191,7 @@ func (t Target) newTLS(flag string, secure, overHTTP bool, log *slog.Logger) (*r
 		if t.CAFile != "" {
 			pem, err := reload.ReadFile(t.CAFile)
 			if err != nil {
-				return nil, fmt.Errorf("%s-ca: %w", flag, err)
+				return nil, fmt.Errorf("%s-ca: cannot read the file: %w", flag, err)
 			}
 			cfg.RootCAs = x509.NewCertPool()
 			if !cfg.RootCAs.AppendCertsFromPEM(pem) {
@@ -201,7 +201,7 @@ func (t Target) newTLS(flag string, secure, overHTTP bool, log *slog.Logger) (*r
 		if t.CertFile != "" {
 			pair, err := reload.LoadPair(t.CertFile, t.KeyFile)
 			if err != nil {
-				return nil, fmt.Errorf("%s-cert, %s-key: %w", flag, flag, err)
+				return nil, fmt.Errorf("%s-cert and %s-key: cannot load the certificate and its key: %w", flag, flag, err)
 			}
 			cfg.Certificates = []tls.Certificate{pair}
 		}

@@ -107,14 +107,14 @@ func TestPartsOfTargets(t *testing.T) {
 		flag, part string
 		target     Target
 	}{
-		{"-header", "needs", Target{Headers: []string{"a=hunter22"}}},
-		{"-authority", "needs", Target{Authority: "x"}},
-		{"-ca", "needs", Target{CAFile: lines}},
-		{"-cert", "needs", Target{CertFile: lines}},
-		{"-key", "needs", Target{KeyFile: lines}},
+		{"-header", "has no effect", Target{Headers: []string{"a=hunter22"}}},
+		{"-authority", "has no effect", Target{Authority: "x"}},
+		{"-ca", "has no effect", Target{CAFile: lines}},
+		{"-cert", "has no effect", Target{CertFile: lines}},
+		{"-key", "has no effect", Target{KeyFile: lines}},
 		{"-ca", "not over TLS", Target{Endpoint: plain, CAFile: lines}},
 		{"-cert", "not over TLS", Target{Endpoint: "http://store", CertFile: lines, KeyFile: lines}},
-		{"-cert", "go together", Target{Endpoint: secure, CertFile: lines}},
+		{"-cert", "must be set together", Target{Endpoint: secure, CertFile: lines}},
 		{"-ca", "no certificate", Target{Endpoint: secure, CAFile: lines}},
 		{"-ca", "no such file", Target{Endpoint: "grpcs://store", CAFile: filepath.Join(dir, "none")}},
 		{"-cert", "-key", Target{Endpoint: secure, CertFile: lines, KeyFile: lines}},
@@ -277,8 +277,8 @@ func TestTheAuthorityIsVerified(t *testing.T) {
 	}
 }
 
-// A redirect is not followed, whichever it is: neither telemetry nor headers go to an address that was not configured.
-// The data is kept, the log has the redirect's target, and what the store accepts once it answers itself counts.
+// No redirect is followed: neither telemetry nor headers are sent to an address that was not configured. The data is
+// kept, the log has the redirect's target, and when the store answers later the data is sent and counted.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	const secret = "4f9c2b7d1e8a6035"
 	for _, code := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
@@ -332,7 +332,7 @@ func TestPagesAreNoStores(t *testing.T) {
 		cfg.Logger, cfg.QueueDir = slog.New(slog.NewTextHandler(&logged, nil)), t.TempDir()
 		s := start(t, cfg, newRecorder())
 		sendAll(t, s)
-		eventually(t, "the log has the reason", func() bool { return logged.count("a login stands before it") > 0 })
+		eventually(t, "the log has the reason", func() bool { return logged.count("a proxy that asks for a login") > 0 })
 		if st := s.Stats(); st.Traces.Sent+st.Metrics.Sent+st.Logs.Sent > 0 {
 			t.Errorf("%s: %+v", signal, st)
 		}

@@ -24,7 +24,7 @@ import (
 var (
 	// ErrFull: the queue of events is full. The caller keeps its events and offers them again later.
 	ErrFull = errors.New("queue of events is full")
-	// ErrClosed: the fold has ended and accepts nothing more.
+	// ErrClosed is returned after the fold has ended: it accepts no more events and spans.
 	ErrClosed = errors.New("ring view is closed")
 )
 
@@ -42,14 +42,14 @@ const (
 type Config struct {
 	Ring       ring.Options
 	Epoch      string // names this run; empty: a random one
-	QueueLimit int    // events waiting to be folded, at most; 0: 65,536
+	QueueLimit int    // greatest number of events that wait to be folded; 0: 65,536
 	// The memory of the parts; nil: only their numbers are bounded.
 	QueueMemory  *memory.Share // events that wait
 	FoldMemory   *memory.Share // the ring, whose Options.MaxBytes must be its limit
 	FeedMemory   *memory.Share // events that can be read back
 	LookupMemory *memory.Share // see lookupParts
 
-	SpanLimit int          // lookup spans waiting, at most; 0: 16,384
+	SpanLimit int          // greatest number of lookup spans that wait; 0: 16,384
 	Recorder  Recorder     // receives all that the fold receives; nil: nothing is recorded
 	Meter     metric.Meter // for the conductor's own metrics; nil: none
 	Log       *slog.Logger // names senders and members that are not shown, each once; nil: no log
@@ -165,7 +165,7 @@ func New(cfg Config) (*Live, error) {
 	if cfg.Meter != nil {
 		var err error
 		if l.meters, err = newInstruments(cfg.Meter, l); err != nil {
-			return nil, fmt.Errorf("metrics of the ring view: %w", err)
+			return nil, fmt.Errorf("cannot create the metrics of the ring view: %w", err)
 		}
 	}
 	return l, nil
@@ -425,8 +425,8 @@ func (l *Live) LookupsUntil(t time.Time, limit int) []lookups.Lookup {
 	return slices.Clone(out[max(0, len(out)-limit):])
 }
 
-// LookupsSince returns the lookups after the first n of all, oldest first, and their number so far. Of more than a
-// thousand only the newest are kept.
+// LookupsSince returns the lookups after the first n, oldest first, and the number of all lookups until now. Only the
+// newest thousand are kept.
 func (l *Live) LookupsSince(n uint64) ([]lookups.Lookup, uint64) { return l.done.since(n) }
 
 // SamplesSince does the same for samples.

@@ -12,10 +12,10 @@ import (
 )
 
 // ErrVersion is the error for a checkpoint of another version of this program.
-var ErrVersion = errors.New("ring: checkpoint of another version of the program")
+var ErrVersion = errors.New("ring: the checkpoint was written by another version of the program")
 
 // A pace counts members that are written or read. Checkpoints serve the past, which can wait: after some members, about
-// a millisecond, they yield to other goroutines, which the scheduler alone would have wait for ten.
+// a millisecond, they yield to other goroutines, which the Go scheduler would otherwise let wait for ten.
 type pace int
 
 func (p *pace) another() {

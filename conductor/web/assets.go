@@ -48,7 +48,7 @@ func newAssets(files fs.FS) (http.Handler, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading the page's files: %w", err)
+		return nil, fmt.Errorf("cannot read the page's files: %w", err)
 	}
 	if index, ok := pages["/index.html"]; ok {
 		pages["/"] = index

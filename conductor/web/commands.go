@@ -305,7 +305,7 @@ func (s *Server) report(w http.ResponseWriter, r *http.Request) {
 	}
 	page, err := rep.HTML()
 	if err != nil {
-		fail(w, http.StatusInternalServerError, "rendering the report: %s", err)
+		fail(w, http.StatusInternalServerError, "cannot render the report: %s", err)
 		return
 	}
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")

@@ -14,7 +14,7 @@ func Pair(failed func(error), certFile, keyFile string) (*Value[*tls.Certificate
 	return New(failed, func() (*tls.Certificate, error) {
 		pair, err := LoadPair(certFile, keyFile)
 		if err != nil {
-			return nil, fmt.Errorf("certificate %s with key %s: %w", certFile, keyFile, err)
+			return nil, fmt.Errorf("cannot load certificate %s and key %s: %w", certFile, keyFile, err)
 		}
 		return &pair, nil
 	}, certFile, keyFile)

@@ -267,16 +267,16 @@ func TestCredentials(t *testing.T) {
 
 func TestConfigIsChecked(t *testing.T) {
 	for want, cfg := range map[string]client.Config{
-		`Address "": expected HOST:PORT`:    {},
-		`Address "7001": expected`:          {Address: "7001"},
-		`Address ":7001": names no host`:    {Address: ":7001"},
-		`Address "a:0": "0" is not a port`:  {Address: "a:0"},
-		"CertFile and KeyFile go together":  {Address: "a:1", CertFile: "x"},
-		"RingSecret and CAFile exclude":     {Address: "a:1", RingSecret: secret, CAFile: "x"},
-		"ServerPin: pin 1":                  {Address: "a:1", ServerPin: "x"},
-		"Token is sent only over TLS":       {Address: "a:1", Token: token},
-		"no/such.pem":                       {Address: "a:1", CAFile: "no/such.pem"},
-		"--client-token is the ring secret": {Address: "a:1", RingSecret: secret, Token: secret, Names: client.Names{Token: "--client-token"}},
+		`Address "": expected HOST:PORT`:            {},
+		`Address "7001": expected`:                  {Address: "7001"},
+		`Address ":7001": names no host`:            {Address: ":7001"},
+		`Address "a:0": "0" is not a port`:          {Address: "a:0"},
+		"CertFile and KeyFile must be set together": {Address: "a:1", CertFile: "x"},
+		"RingSecret and CAFile exclude":             {Address: "a:1", RingSecret: secret, CAFile: "x"},
+		"ServerPin: pin 1":                          {Address: "a:1", ServerPin: "x"},
+		"Token is sent only over TLS":               {Address: "a:1", Token: token},
+		"no/such.pem":                               {Address: "a:1", CAFile: "no/such.pem"},
+		"--client-token is the ring secret":         {Address: "a:1", RingSecret: secret, Token: secret, Names: client.Names{Token: "--client-token"}},
 	} {
 		if c, err := client.New(cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %s, got %v, %v", want, c, err)

@@ -29,7 +29,7 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 		return nil, malformed(err)
 	}
 	if len(q.Arcs) > replication.MaxArcs {
-		return nil, malformed(fmt.Errorf("comparison of %d arcs: expected at most %d", len(q.Arcs), replication.MaxArcs))
+		return nil, malformed(fmt.Errorf("a Compare request with %d arcs: expected at most %d", len(q.Arcs), replication.MaxArcs))
 	}
 	arcs := make([]terms.Arc, len(q.Arcs))
 	for i, a := range q.Arcs {
@@ -111,7 +111,7 @@ func (k *Keeper) compare(ctx context.Context, p chord.Peer, own *terms.Ownership
 		return nil, err
 	}
 	if len(a.Differences) > len(arcs) {
-		return nil, fmt.Errorf("%w: expected at most %d answers for as many arcs, got %d", terms.ErrRefused, len(arcs), len(a.Differences))
+		return nil, fmt.Errorf("%w: expected at most %d results, one for each arc, got %d", terms.ErrRefused, len(arcs), len(a.Differences))
 	}
 	differences := make([]replication.Difference, len(a.Differences))
 	for i, d := range a.Differences {

@@ -20,10 +20,10 @@ var (
 )
 
 // ErrLastHost is returned when the last host of a ring cannot leave: no member stays that could take its keys.
-var ErrLastHost = errors.New("no member of the ring stays to take the keys")
+var ErrLastHost = errors.New("no other member of the ring stays that could take the keys")
 
 // ErrNoRoom is returned when a leave is refused because the members that stay lack memory for the range.
-var ErrNoRoom = errors.New("no room for the keys at the members that stay")
+var ErrNoRoom = errors.New("the members that stay have no memory for the keys")
 
 type failure struct {
 	code codes.Code

@@ -31,10 +31,10 @@ type incoming struct {
 }
 
 var (
-	errAnew     = errors.New("its source has begun another handoff")
-	errAbandons = errors.New("its source has given it up")
-	errEnded    = errors.New("the member has ended")
-	errLeaving  = errors.New("the member is about to leave")
+	errAnew     = errors.New("the sending member has begun another handoff of the range")
+	errAbandons = errors.New("the sending member has abandoned the handoff")
+	errEnded    = errors.New("the receiving member stopped before the handoff was complete")
+	errLeaving  = errors.New("the receiving member is about to leave")
 )
 
 // handoffReport is an event of an incoming handoff to emit.

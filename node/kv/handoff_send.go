@@ -33,7 +33,7 @@ func (k *Keeper) beginOut(receiver chord.Peer, until chord.ID, epoch int64, reas
 func (k *Keeper) Claim(ctx context.Context, q *nodepb.ClaimRequest) (*nodepb.ClaimResponse, error) {
 	from, err := wire.ReadPeer(k.space, q.GetCall().GetFrom())
 	if err != nil || !from.Real() || from.ID == k.self.ID {
-		return nil, malformed(fmt.Errorf("claim by %q: expected another member", from.Addr))
+		return nil, malformed(fmt.Errorf("Claim request from %q: expected the caller to be another member", from.Addr))
 	}
 	reason := chordevent.MoveJoin
 	if q.Again {
@@ -293,7 +293,7 @@ func (k *Keeper) moveCall(ctx context.Context, m *handoff.Outgoing, q *nodepb.Mo
 	case nodepb.MoveResponse_OUTCOME_OK:
 		return a, nil
 	case nodepb.MoveResponse_OUTCOME_EXHAUSTED:
-		return nil, fmt.Errorf("%w: at %s", terms.ErrFull, m.Receiver.Addr)
+		return nil, fmt.Errorf("%w: on %s", terms.ErrFull, m.Receiver.Addr)
 	}
-	return nil, fmt.Errorf("%w: %s in phase %s of handoff %s", terms.ErrRefused, m.Receiver.Addr, q.Phase, m.ID)
+	return nil, fmt.Errorf("%w: %s rejected phase %s of handoff %s", terms.ErrRefused, m.Receiver.Addr, q.Phase, m.ID)
 }

@@ -83,7 +83,7 @@ func (k *Keeper) handOff(ctx context.Context, deadline time.Time) error {
 			continue
 		}
 		if ctx.Err() != nil || k.env.Now().After(deadline) {
-			return fmt.Errorf("keys not handed off by the deadline: %w", err)
+			return fmt.Errorf("the keys were not handed off before the deadline: %w", err)
 		}
 		if err := k.pause(&gap); err != nil {
 			return err
@@ -101,7 +101,7 @@ func (k *Keeper) tryHandOff(ctx context.Context, deadline time.Time) (done bool,
 	case own == nil && !busy:
 		return true, nil
 	case busy:
-		return false, errors.New("another handoff is under way")
+		return false, errors.New("cannot begin the handoff: this member takes part in another one")
 	}
 	if !to.Real() {
 		if to, epoch, err = k.receiver(ctx); err != nil {
@@ -111,7 +111,7 @@ func (k *Keeper) tryHandOff(ctx context.Context, deadline time.Time) (done bool,
 	k.mu.Lock()
 	if now := k.reg.Load(); now != own || k.out.Current() != nil || k.in.Some() {
 		k.mu.Unlock()
-		return false, errors.New("ownership is changing")
+		return false, errors.New("cannot begin the handoff: the ownership of the range has just changed")
 	}
 	move := k.beginOut(to, k.self.ID, max(own.Epoch, epoch)+1, chordevent.MoveLeave)
 	move.Deadline = deadline
@@ -148,7 +148,7 @@ func (k *Keeper) receiver(ctx context.Context) (chord.Peer, int64, error) {
 		}
 		if at := search.Answered(answers); at >= 0 {
 			if full[at] {
-				return chord.Peer{}, 0, fmt.Errorf("%w: %s lacks room for %d bytes", ErrNoRoom, asked[at].Addr, room)
+				return chord.Peer{}, 0, fmt.Errorf("%w: %s has no memory for %d bytes more", ErrNoRoom, asked[at].Addr, room)
 			}
 			return asked[at], answers[at].Own.Epoch, nil
 		}
@@ -162,7 +162,7 @@ func (k *Keeper) receiver(ctx context.Context) (chord.Peer, int64, error) {
 		}
 	}
 	if search.Unready() {
-		return chord.Peer{}, 0, errors.New("no member that stays owns a range yet")
+		return chord.Peer{}, 0, errors.New("none of the next members that stay owns a range yet, so none can receive this one")
 	}
 	return chord.Peer{}, 0, ErrLastHost
 }

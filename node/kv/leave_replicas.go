@@ -56,7 +56,7 @@ func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
 		case err == nil && left == 0:
 			return nil
 		case ctx.Err() != nil || k.env.Now().After(deadline):
-			return fmt.Errorf("owners of %d ranges held here lack replicas on other hosts at the deadline: %w", left, err)
+			return fmt.Errorf("%d ranges that this member has replicas of are not fully replicated on other hosts at the deadline: %w", left, err)
 		}
 		var paused, alone error
 		if err := k.each(ctx, 2, func(ctx context.Context, i int) {
@@ -96,7 +96,7 @@ func (k *Keeper) replicaRanges(ctx context.Context) (list []handoff.HeldRange, e
 			}
 			owner, err := k.member.Lookup(ctx, id)
 			if err != nil {
-				return list, fmt.Errorf("find the owner of a range held here: %w", err)
+				return list, fmt.Errorf("cannot find the owner of a range that this member has a replica of: %w", err)
 			}
 			s, err := k.survey(ctx, owner, id, chordevent.SpanLeave)
 			if err != nil {
@@ -154,7 +154,7 @@ func (k *Keeper) shed(ctx context.Context, c *handoff.HeldRange) error {
 			}
 			return nil
 		case a.Full:
-			return fmt.Errorf("%w: for the replicas that %s needs on other hosts", ErrNoRoom, c.Owner.Addr)
+			return fmt.Errorf("%w: no other host has memory for the replica of the range that %s owns", ErrNoRoom, c.Owner.Addr)
 		case !a.Differs || try >= maxPasses || own == nil:
 			return fmt.Errorf("%w: %s still needs this replica", terms.ErrRefused, c.Owner.Addr)
 		}

@@ -52,7 +52,7 @@ func (k *Keeper) sweepOrphanedReplicas(ctx context.Context) (left int, err error
 		}
 		own, err := k.ownerOfReplica(ctx, id)
 		if err != nil {
-			return left + 1, fmt.Errorf("find the owner of an orphaned replica: %w", err)
+			return left + 1, fmt.Errorf("cannot find the owner of an orphaned replica: %w", err)
 		}
 		// An owner that lacks room for its range does not block the ranges of others.
 		dropped, err := k.returnOrphanedReplicas(ctx, own)
@@ -77,7 +77,7 @@ func (k *Keeper) ownerOfReplica(ctx context.Context, id chord.ID) (own terms.Own
 		return own, err
 	}
 	if owner == k.self {
-		return own, fmt.Errorf("%w: this member owns the range by now", terms.ErrRefused)
+		return own, fmt.Errorf("%w: this member has become the owner of the range", terms.ErrRefused)
 	}
 	s, err := k.survey(ctx, owner, id, chordevent.SpanRepair)
 	if err != nil {
@@ -177,7 +177,7 @@ func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb
 		return nil, malformed(err)
 	}
 	if theirs == nil {
-		return nil, malformed(errors.New("discard without an ownership: expected the receiver's"))
+		return nil, malformed(errors.New("a Discard request without an ownership: expected the ownership of the member that takes the records"))
 	}
 	if q.Leaving { // of version 1
 		k.mu.Lock()

@@ -95,7 +95,7 @@ func (k *Keeper) deliver(ctx context.Context, p chord.Peer, own *terms.Ownership
 		return err
 	}
 	if a.Exhausted {
-		return fmt.Errorf("%w: at %s", terms.ErrPeerFull, p.Addr)
+		return fmt.Errorf("%w: on %s", terms.ErrPeerFull, p.Addr)
 	}
 	return k.readNewer(p, a.Newer)
 }

@@ -14,16 +14,16 @@ import (
 // under another identifier of its host, with the records that it holds. The other one keeps its place. A peer's report
 // of a rival is not enough: the member pings the rival itself before it ends.
 
-// maxMoves is how many identifiers in a row may prove taken before a member gives up.
+// maxMoves is how many identifiers in a row may be taken by other members before a member gives up.
 const maxMoves = 64
 
-// A takenError is ErrTaken, by the member at an address.
+// A takenError is ErrTaken with the identifier (hex) and the address of the member that has it.
 type takenError struct{ hex, addr string }
 
 func (e takenError) Error() string        { return fmt.Sprintf("%v: %s at %s", ErrTaken, e.hex, e.addr) }
 func (e takenError) Is(target error) bool { return target == ErrTaken }
 
-// rival stores that another member has this one's identifier.
+// rival stores that p, another member, has this member's identifier.
 func (m *Member) rival(p chord.Peer) {
 	if p.ID != m.self.ID || p == m.self || !p.Real() || p.Incarnation == 0 || p.Addr == m.self.Addr {
 		return // itself, or an earlier incarnation at this address, which is gone
@@ -34,14 +34,14 @@ func (m *Member) rival(p chord.Peer) {
 	m.wake.Set()
 }
 
-// introduce sends a later member with the same identifier to an earlier one that has called.
+// introduce sends a hint to the earlier of two members with one identifier, which has called, that names the later one.
 func (m *Member) introduce(earlier, later chord.Peer) {
 	_ = m.env.Go(m.host.in.unsampled, func(ctx context.Context) { // a member that has ended sends none
 		m.sendHint(ctx, earlier, nodepb.HintRequest_KIND_OTHER_RING, later, 0)
 	})
 }
 
-// resolveDuplicate pings a rival. If it is alive, the later of the two stays.
+// resolveDuplicate pings a rival. If it is alive, the member with the later incarnation stays.
 func (m *Member) resolveDuplicate(p chord.Peer) {
 	if m.now.Load().phase != active {
 		return // its join will find the rival
@@ -66,7 +66,7 @@ func (m *Member) resolveDuplicate(p chord.Peer) {
 // records. After an error nothing has changed.
 func (h *Host) replace(old *Member, why takenError) error {
 	if old.renamed >= maxMoves {
-		return fmt.Errorf("%w, and so were %d others before: no index is free", why, old.renamed)
+		return fmt.Errorf("%w, as have the %d identifiers tried before: no identifier of this host is free", why, old.renamed)
 	}
 	id, index, err := h.nextIdentifier()
 	if err != nil {

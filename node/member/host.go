@@ -123,7 +123,8 @@ func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) 
 var ErrTooMany = errors.New("too many members")
 
 // Start starts count more members. It returns when they run, not when they have joined. The first member of a host with
-// an empty Config.Join founds a ring. More members than the host may carry are ErrTooMany, and then none is started.
+// an empty Config.Join founds a ring. More members than the host may carry are ErrTooMany, and then no member is
+// started.
 func (h *Host) Start(count int) ([]*Member, error) {
 	if h.off.Load() {
 		return nil, fmt.Errorf("%w: %v", ErrClock, h.compareClocks(rightAgain))
@@ -182,7 +183,7 @@ func (h *Host) nextIdentifier() (chord.ID, int, error) {
 			return id, index, nil
 		}
 	}
-	return chord.ID{}, 0, fmt.Errorf("%w: all of %d virtual indices of this host", ErrTaken, maxIndexTries)
+	return chord.ID{}, 0, fmt.Errorf("%w: tried %d virtual indices of this host, and the identifier of each is in use", ErrTaken, maxIndexTries)
 }
 
 // StartAt starts a member with an identifier of the caller's choice. If that is taken it does not look for another.
@@ -201,7 +202,7 @@ func (h *Host) launch(m *Member) (*Member, error) {
 	h.mu.Lock()
 	if h.find(m.self.ID) != nil {
 		h.mu.Unlock()
-		return nil, fmt.Errorf("%w: %s on this host", ErrTaken, m.hex)
+		return nil, fmt.Errorf("%w: this host already has member %s", ErrTaken, m.hex)
 	}
 	h.members.Store(h.members.Load().with(m))
 	first := !h.watched
@@ -219,7 +220,7 @@ func (h *Host) launch(m *Member) (*Member, error) {
 	return m, nil
 }
 
-// founds reports whether a member founds the ring: it does if the host has no address to join through, no host has ever
+// founds reports whether m founds the ring: it does if the host has no address to join through, no host has ever
 // answered it or all that answered have no members (deserted), and no other member of the host has founded a ring and
 // is still there.
 func (h *Host) founds(m *Member, deserted bool) bool {
@@ -234,8 +235,8 @@ func (h *Host) founds(m *Member, deserted bool) bool {
 	return h.founder == m
 }
 
-// incarnation is a new incarnation: the clock's time, or one more than the last incarnation if two members start within
-// a clock tick.
+// incarnation returns the number of a new incarnation: the clock's time, or one more than the last incarnation if two
+// members start within a clock tick.
 func (h *Host) incarnation() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -262,7 +263,7 @@ func (h *Host) remove(m *Member) {
 // Members lists the members that are not gone, by start. The caller must not change the slice.
 func (h *Host) Members() []*Member { return h.members.Load().byStart }
 
-// Member is the one with an identifier, or nil.
+// Member returns the host's member with identifier id, or nil.
 func (h *Host) Member(id chord.ID) *Member { return h.find(id) }
 
 func (h *Host) find(id chord.ID) *Member { return h.members.Load().byID[id] }
@@ -274,7 +275,7 @@ func (h *Host) Now() time.Time     { return h.env.Now() }
 func (h *Host) Space() chord.Space { return h.space }
 func (h *Host) Config() Config     { return h.cfg }
 
-// keepsLastKeys reports whether members that own keys have no live successor on another host.
+// keepsLastKeys reports whether some of the members own keys and none has a live successor on another host.
 func (h *Host) keepsLastKeys(members []*Member) bool {
 	owner := false
 	for _, m := range members {
@@ -316,7 +317,7 @@ func (h *Host) route(call *nodepb.Call) (*Member, chordevent.PeerRef, error) {
 	}
 	from, err := wire.ReadRef(h.space, call.GetFrom())
 	if err != nil {
-		return nil, from, status.Errorf(codes.InvalidArgument, "caller: %v", err)
+		return nil, from, status.Errorf(codes.InvalidArgument, "invalid caller: %v", err)
 	}
 	h.clock.Observe(call.GetClock())
 	m, err := h.target(call.GetTarget())
@@ -326,7 +327,8 @@ func (h *Host) route(call *nodepb.Call) (*Member, chordevent.PeerRef, error) {
 	return m, from, err
 }
 
-// agrees reports in which settings the caller's host differs from this one though all hosts of a ring must share them.
+// agrees returns an error that lists the settings in which the caller's host differs from this one, of those that all
+// hosts of a ring must share.
 func (h *Host) agrees(call *nodepb.Call) error {
 	c := &h.cfg
 	if err := speaks(call.GetVersion()); err != nil {
@@ -360,12 +362,12 @@ func (h *Host) target(target []byte) (*Member, error) {
 	}
 	id, err := wire.ReadID(h.space, target)
 	if err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "target: %v", err)
+		return nil, status.Errorf(codes.InvalidArgument, "invalid target: %v", err)
 	}
 	return h.find(id), nil
 }
 
-// Any is an active member, if there is one, else any other, or nil.
+// Any returns an active member of the host, or if there is none another member, or nil if the host has none.
 func (h *Host) Any() *Member {
 	members := h.Members()
 	for _, m := range members {

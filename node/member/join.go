@@ -21,11 +21,11 @@ var ErrTaken = errors.New("a live member has this identifier")
 
 // errNoHost: the host has no address to join through, no other host has answered it, and none of its members is on a
 // ring.
-var errNoHost = errors.New("no host to join through")
+var errNoHost = errors.New("none of the hosts to join through is known")
 
 // errHeld reports that the ring has an earlier incarnation of the joiner, or the member of another host that advertises
 // the same address. It passes once that member is found dead.
-var errHeld = errors.New("the identifier is not free yet")
+var errHeld = errors.New("the ring still has a member with this identifier")
 
 // A JoinError lists for each host to join through why it could not be used.
 type JoinError struct{ Contacts []error }
@@ -66,9 +66,9 @@ func (m *Member) found() {
 	m.endSpan(span, nil)
 }
 
-// join looks for the member's place and takes it, again and again until that succeeds, the identifier proves taken, or
-// the member ends. Meanwhile the member answers NOT_MEMBER: if peers still point to an earlier incarnation of it, any
-// other answer would keep that one on the ring.
+// join tries to join the ring until it succeeds, another member is found to have the identifier, or this member ends.
+// Meanwhile the member answers NOT_MEMBER: if peers still point to an earlier incarnation of it, any other answer would
+// keep that one on the ring.
 func (m *Member) join(ctx context.Context) error {
 	ctx, span := m.startSpan(ctx, chordevent.SpanJoin)
 	gap := m.host.cfg.Stabilize / 4
@@ -149,7 +149,7 @@ func (m *Member) tryJoin(ctx context.Context, contacts []candidate) (through cho
 				return chord.Peer{}, takenError{m.hex, head.Addr}
 			}
 		}
-		return chord.Peer{}, fmt.Errorf("no longer between %s and its successor", before.Addr)
+		return chord.Peer{}, fmt.Errorf("cannot join after %s: this member's identifier is not between it and its successor any more", before.Addr)
 	}
 	if clock := m.host.compareClocks(hlc.MaxDifference); clock.wrong() {
 		return chord.Peer{}, fmt.Errorf("%w: %v", ErrClock, clock)

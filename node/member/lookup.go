@@ -17,7 +17,7 @@ import (
 
 var (
 	errNoRoute  = errors.New("no member that answered has a route to the owner")
-	errTooMany  = errors.New("too many lookups at once")
+	errTooMany  = errors.New("too many lookups are under way")
 	errInactive = errors.New("member is not on the ring")
 )
 
@@ -56,8 +56,8 @@ func (m *Member) Lookup(ctx context.Context, id chord.ID) (chord.Peer, error) {
 	return found.Owner, err
 }
 
-// Find is Lookup, and returns the path, after a failure as far as it is known. It tries again, iteratively, until
-// LookupLimit passes or ctx is cancelled.
+// Find is like Lookup, and returns the path too; after a failure the path as far as it is known. It tries again,
+// iteratively, until LookupLimit passes or ctx is cancelled.
 func (m *Member) Find(ctx context.Context, key chord.ID, mode Mode) (Lookup, error) {
 	return m.findWithin(ctx, key, mode, m.host.cfg.LookupLimit)
 }
@@ -114,7 +114,7 @@ func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline tim
 	return err
 }
 
-// A candidate is a member that could be visited next. One without an identifier is any member at its address.
+// A candidate is a member that could be visited next. A candidate without an identifier is any member at its address.
 type candidate struct {
 	peer    chord.Peer
 	wire    *nodepb.Peer // peer in its wire form, if there is one
@@ -137,8 +137,8 @@ func (c *candidate) toWire() *nodepb.Peer {
 
 const maxCandidates = 4 // in one member's answer
 
-// candidates adds to list the next hops of a lookup of a key that this member does not own, best first. final: the
-// sender believes that this member owns the key. unfiltered includes suspected peers.
+// candidates adds to list the next hops of a lookup of a key that this member does not own, best first. With final, the
+// sender believes that this member owns the key. With unfiltered, the result includes suspected peers.
 func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bool) []candidate {
 	s := m.now.Load()
 	var dead func(chord.Peer) bool
@@ -166,7 +166,8 @@ func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bo
 	return list
 }
 
-// successors adds the live successors, which may own the range before a member that owns none.
+// successors appends the live successors to list: if this member owns no range, one of them may own the range before
+// it.
 func successors(list []candidate, s *snapshot, dead func(chord.Peer) bool) []candidate {
 	for i, p := range s.Live() {
 		if len(list) < maxCandidates && (dead == nil || !dead(p)) {
@@ -176,7 +177,7 @@ func successors(list []candidate, s *snapshot, dead func(chord.Peer) bool) []can
 	return list
 }
 
-// before lists candidates for the member before the owner of a key, where this member is the owner.
+// before lists candidates for the member that precedes key, which this member owns.
 func (m *Member) before(key chord.ID) []candidate {
 	s := m.now.Load()
 	var list []candidate

@@ -171,7 +171,7 @@ func (m *Member) serveAnswer(q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, e
 		err = checkPath(q.Path)
 	}
 	if err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "answer: %v", err)
+		return nil, status.Errorf(codes.InvalidArgument, "malformed owner or path in an Answer request: %v", err)
 	}
 	m.lookups.answer(q.Lookup, answered{owner: owner.Peer, before: q.Path})
 	return &nodepb.AnswerResponse{Reply: m.reply(m.standing())}, nil
@@ -180,11 +180,11 @@ func (m *Member) serveAnswer(q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, e
 // checkPath reports what is wrong with the path of a lookup.
 func checkPath(path []*nodepb.Hop) error {
 	if len(path) == 0 || len(path) > maxHops+1 {
-		return fmt.Errorf("path of %d hops", len(path))
+		return fmt.Errorf("the path has %d hops", len(path))
 	}
 	for _, h := range path {
 		if len(h.GetPeer().GetId()) != len(chord.ID{}) {
-			return errors.New("hop without an identifier")
+			return errors.New("a hop of the path has no identifier")
 		}
 	}
 	return nil

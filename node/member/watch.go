@@ -14,11 +14,11 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A host has a task of its own, which checks its clock and emits chord.host.state: so a host without members stays in
-// the conductor's view, and can be ordered to start some.
+// A host has a task of its own, which checks its clock and emits chord.host.state: so the conductor's view also shows a
+// host without members, and the conductor can command it to start some.
 
 // ErrClock reports that the host's clock differs from most others' by more than hlc.MaxDifference.
-var ErrClock = errors.New("the clock is wrong")
+var ErrClock = errors.New("this host's clock differs too much from its peers'")
 
 // watch is the state of the host's own task, which owns all fields but the atomic ones.
 type watch struct {
@@ -213,7 +213,7 @@ func (h *Host) EmitEnd() {
 	}, clock.ahead)
 }
 
-// emitHost numbers and emits a state, if it is news or due, and the last event has not been emitted.
+// emitHost numbers and emits state, if it differs from the last one or is due. It emits nothing after EmitEnd.
 func (h *Host) emitHost(state chordevent.HostState, ahead time.Duration) {
 	s, now := &h.emitted, h.env.Now()
 	s.Lock()
@@ -232,7 +232,7 @@ func (h *Host) emitHost(state chordevent.HostState, ahead time.Duration) {
 	}))
 }
 
-// nextState is when the next state is due if nothing changes.
+// nextState returns when the next state is to be emitted if nothing changes.
 func (h *Host) nextState() time.Time {
 	h.emitted.Lock()
 	defer h.emitted.Unlock()

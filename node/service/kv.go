@@ -31,7 +31,7 @@ func NewKV(h *member.Host, version string) *KV { return &KV{h, version} }
 func (s *KV) keys() (member.Keys, error) {
 	m := s.host.Any()
 	if m == nil || m.Status() == chordevent.StatusJoining {
-		return nil, status.Error(codes.Unavailable, "no member of this host is on the ring yet")
+		return nil, status.Error(codes.Unavailable, "no member of this host is on the ring yet; try again later, or ask another host")
 	}
 	return m.Keys(), nil
 }
@@ -114,7 +114,7 @@ func (s *KV) Lookup(ctx context.Context, q *nodepb.LookupRequest) (*nodepb.Looku
 		}
 	}
 	if from == nil {
-		return nil, status.Error(codes.Unavailable, "this host has no member")
+		return nil, status.Error(codes.Unavailable, "this host runs no member now; ask another host")
 	}
 	l, err := from.Find(chordevent.Keep(unsampledRoot(ctx)), key, mode)
 	if err != nil {

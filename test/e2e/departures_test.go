@@ -112,7 +112,7 @@ func TestLeaveCommand(t *testing.T) {
 		want string
 	}{
 		{"leave --addr " + other, 0, "left"},
-		{"leave --addr " + addr, 1, "no member of the ring stays to take the keys; to end the ring and its keys, force the leave"},
+		{"leave --addr " + addr, 1, "no other member of the ring stays that could take the keys; to end the ring and its keys, force the leave"},
 		{"get --addr " + addr + " key-3", 0, "value 3"},
 		{"leave --member nonsense --addr " + addr, 2, "--member"},
 		{"leave --force --addr " + addr, 0, "the ring ends, and 10 key(s) with it"},

@@ -146,7 +146,7 @@ func (r *runner) build(ctx context.Context, s stage, dir string) (binary string,
 var (
 	errTooLong = errors.New("time limit")
 	errTooMuch = errors.New("limit of CPU time")
-	errWaits   = errors.New("waits for ever")
+	errWaits   = errors.New("the tests block without end")
 )
 
 func isLimit(err error) bool {

@@ -71,7 +71,7 @@ func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 	if s.OwnRing { // before anything ends: a ring that cannot be started replaces no other one
 		var err error
 		if deployment, err = l.cfg.Deploy(ctx, s); err != nil {
-			return fmt.Errorf("starting a ring: %w", err)
+			return fmt.Errorf("cannot start a ring: %w", err)
 		}
 	}
 	l.stopCurrent(ctx)

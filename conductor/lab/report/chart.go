@@ -101,7 +101,7 @@ func (c chart) draw() (template.HTML, error) {
 	p.Draw(draw.New(canvas))
 	var out bytes.Buffer
 	if _, err := canvas.WriteTo(&out); err != nil {
-		return "", fmt.Errorf("chart of %s: %w", c.y, err)
+		return "", fmt.Errorf("cannot draw the chart of %s: %w", c.y, err)
 	}
 	return inline(out.Bytes()), nil
 }

@@ -84,8 +84,8 @@ func (x *exploration) grow() {
 	}
 }
 
-// unsettled is empty if every order of quiet steps, from every state, comes to an end, and to an ideal ring. Otherwise
-// it returns a counterexample.
+// unsettled returns "" if every order of quiet steps, from every state, comes to an end, and to an ideal ring.
+// Otherwise it returns a counterexample.
 func (x *exploration) unsettled() string {
 	incoming := make([]uint32, len(x.keys))
 	for _, to := range x.edges {
@@ -115,13 +115,13 @@ func (x *exploration) unsettled() string {
 		}
 	}
 	if done < len(x.keys) {
-		return "maintenance may go on for ever\n" + x.describe(x.endless(incoming))
+		return "maintenance may go on forever\n" + x.describe(x.endless(incoming))
 	}
 	return ""
 }
 
-// endless is a path to a cycle of quiet steps, and once around it. States with steps coming in from states not yet done
-// are left, and every such chain, followed back, is cyclic.
+// endless returns a path to a cycle of quiet steps, and once around that cycle. It follows steps backwards between the
+// states that are still to be done: each of these has such a step coming in, so every chain ends in a cycle.
 func (x *exploration) endless(incoming []uint32) []uint32 {
 	from := slices.Repeat([]uint32{root}, len(x.keys)) // the first such chain
 	for at := range x.keys {

@@ -48,29 +48,29 @@ func TestOriginalChordBreaks(t *testing.T) {
 	flawed(t, m, []ring{one}, chord.LiveSuccessor)
 }
 
-// Today's rules, except that a candidate is adopted before it has answered, drop and adopt a dead member forever.
+// If a candidate is adopted before it has answered, a dead member can be dropped and adopted again without end.
 func TestAdoptingUncheckedBreaks(t *testing.T) {
 	m := newModel(4, 2, func(m *model) {
 		m.protocol = unchecked{newProduction(4, 2)}
 		m.join, m.fail = true, true
 	})
-	flawed(t, m, settled(m), "maintenance may go on for ever")
+	flawed(t, m, settled(m), "maintenance may go on forever")
 }
 
-// A member that let others copy its list while it leaves would be adopted again by those that it has sent Depart.
+// If a leaving member let others copy its list, members that have received its Depart would adopt it again.
 func TestAnsweringLeaversBreak(t *testing.T) {
 	m := newModel(5, 2, func(m *model) { m.join, m.fail, m.leave, m.leaverAnswers = true, true, true, true })
 	flawed(t, m, settled(m), chord.LiveSuccessor)
 }
 
-// A failure that the proof's assumptions forbid breaks a ring immediately: one principal too many.
+// If one more principal fails than the proof's assumptions allow, the ring breaks immediately.
 func TestTooManyFailuresBreak(t *testing.T) {
 	m := newModel(5, 2, func(m *model) { m.join, m.fail, m.failsFreely = true, true, true })
 	flawed(t, m, settled(m), chord.EnoughPrincipals)
 }
 
-// The assumptions count lists under way as lists. Without that, an answer from before a join, applied after a failure
-// that the join had made possible, skips the joiner; BUSY does not prevent it.
+// The assumptions about failures include the lists in answers under way. Without these, an answer from before a join,
+// applied after a failure that the join had made possible, skips the joiner; BUSY does not prevent it.
 func TestListsUnderWayCount(t *testing.T) {
 	m := newModel(4, 2, func(m *model) { m.join, m.fail, m.split, m.overlooked = true, true, true, true })
 	flawed(t, m, settled(m), chord.EnoughPrincipals)

@@ -13,7 +13,7 @@ import (
 
 const maxLeavers = 4
 
-// A leaveRules is the rules of package chord, one of which a test may break.
+// leaveRules holds the rules of package chord; a test may replace one by a broken rule.
 type leaveRules struct {
 	receives    func(chord.Stance) bool
 	turns       func(from chord.ID, complete []chord.Range) []int
@@ -43,7 +43,7 @@ type party struct {
 	ended        bool  // it has ended with its owner
 }
 
-// leave makes it gone; what it was does not matter any more.
+// leave marks the member as gone, and clears the other fields except credit and ended.
 func (p *party) leave() { *p = party{gone: true, credit: p.credit, ended: p.ended} }
 
 // A partyState is all members at one instant.
@@ -113,7 +113,7 @@ func (m *leaveModel) receiver(s *partyState, i int) int {
 	return at[p.ID]
 }
 
-// expand calls emit for every step that is possible. Those from outside need not come.
+// expand calls emit for every step that is possible. A step from outside (a leave, a failure) may never happen.
 func (m *leaveModel) expand(s partyState, emit func(what string, outside bool, next partyState)) {
 	for i := range m.n {
 		p := s.members[i]
@@ -169,7 +169,7 @@ func (m *leaveModel) expand(s partyState, emit func(what string, outside bool, n
 	}
 }
 
-// leaves is what a leaver does.
+// leaves calls step for each step that a leaver may take.
 func (m *leaveModel) leaves(s partyState, i int, p party, step func(bool, string, func(*partyState, *party))) {
 	back := func(_ *partyState, p *party) {
 		p.stance, p.mayEnd, p.to, p.sent, p.calling, p.answered = chord.Stays, false, 0, false, false, 0
@@ -232,7 +232,7 @@ func (m *leaveModel) due(s *partyState, r, i int) bool {
 	return slices.ContainsFunc(m.rules.turns(m.id(int(s.members[r].from)), complete), func(n int) bool { return at[n] == i })
 }
 
-// calls are the steps of a last call.
+// calls calls step for each step of a last call.
 func (m *leaveModel) calls(s partyState, i int, p party, step func(bool, string, func(*partyState, *party))) {
 	answers := []chord.Stance{p.stance}
 	waited := true
@@ -303,7 +303,7 @@ func (m *leaveModel) wrong(s *partyState) string {
 func (m *leaveModel) unsettled(s *partyState) string {
 	for i := range m.n {
 		if p := s.members[i]; !p.gone && !p.dead && p.stance != chord.Stays {
-			return fmt.Sprintf("stuck: %d waits for ever", i)
+			return fmt.Sprintf("stuck: %d waits forever", i)
 		}
 	}
 	return ""

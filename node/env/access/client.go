@@ -50,7 +50,7 @@ func NewClient(s ClientSettings) (*Client, error) {
 	verifies := s.CAFile != "" || len(pins) > 0 || len(secrets) > 0
 	switch {
 	case (s.CertFile == "") != (s.KeyFile == ""):
-		return nil, fmt.Errorf("%s and %s go together", n.Cert, n.Key)
+		return nil, fmt.Errorf("%s and %s must be set together", n.Cert, n.Key)
 	case s.CertFile != "" && s.CAFile == "" && len(pins) == 0:
 		return nil, fmt.Errorf("%s needs %s or %s: without it no host is verified", n.Cert, n.CA, n.Pin)
 	case len(secrets) > 0 && s.CertFile+s.CAFile != "":

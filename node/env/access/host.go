@@ -136,12 +136,12 @@ func (h *Host) Pin() (Pin, bool) {
 func loadFiles(certFile, keyFile, caFile string) (pair tls.Certificate, roots *x509.CertPool, err error) {
 	if certFile != "" {
 		if pair, err = reload.LoadPair(certFile, keyFile); err != nil {
-			return pair, nil, fmt.Errorf("TLS certificate %q with key %q: %w", certFile, keyFile, err)
+			return pair, nil, fmt.Errorf("cannot load TLS certificate %q and key %q: %w", certFile, keyFile, err)
 		}
 	}
 	pem, err := reload.ReadFile(caFile)
 	if err != nil {
-		return pair, nil, fmt.Errorf("TLS authorities: %w", err)
+		return pair, nil, fmt.Errorf("cannot read the TLS authorities: %w", err)
 	}
 	roots = x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {

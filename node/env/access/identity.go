@@ -50,7 +50,7 @@ func (c caller) names(p *nodepb.Peer) error {
 	if host, _, err := net.SplitHostPort(p.GetAddress()); err == nil && c.leaf.VerifyHostname(host) == nil {
 		return nil
 	}
-	return status.Errorf(codes.PermissionDenied, "%v made a statement for a member of %.100q, which is not on its certificate", c, p.GetAddress())
+	return status.Errorf(codes.PermissionDenied, "%v claims to speak for a member of %.100q, which is not on its certificate", c, p.GetAddress())
 }
 
 // ChecksAnswers reports whether CheckAnswer verifies anything.

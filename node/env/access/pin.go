@@ -60,9 +60,9 @@ func verifyPin(pins []Pin) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
 		switch {
 		case len(state.PeerCertificates) == 0:
-			return errors.New("no certificate to compare with the pinned public key")
+			return errors.New("the host presented no certificate to compare with the pinned public key")
 		case !pinned(pins, state.PeerCertificates[0]):
-			return fmt.Errorf("its public key is %v, not the pinned one", pinOf(state.PeerCertificates[0]))
+			return fmt.Errorf("the host's public key is %v, not the pinned one", pinOf(state.PeerCertificates[0]))
 		}
 		return nil
 	}

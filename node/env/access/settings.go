@@ -44,7 +44,7 @@ func (s Settings) Check(listen, advertise string) error {
 	}
 	switch {
 	case s.certificates() && (s.CertFile == "" || s.KeyFile == "" || s.CAFile == ""):
-		return errors.New("--tls-cert, --tls-key and --tls-ca go together")
+		return errors.New("--tls-cert, --tls-key and --tls-ca must be set together")
 	case s.certificates() && len(secrets) > 0:
 		return errors.New("--ring-secret and --tls-cert exclude each other: peers authenticate by a secret or by certificates")
 	case s.Insecure && (s.certificates() || len(secrets) > 0):

@@ -83,8 +83,8 @@ func TestRefusedSettings(t *testing.T) {
 		s    access.Settings
 		want string
 	}{
-		"half of the files":          {access.Settings{CertFile: "cert.pem"}, "go together"},
-		"no authorities":             {access.Settings{CertFile: "cert.pem", KeyFile: "cert.key"}, "go together"},
+		"half of the files":          {access.Settings{CertFile: "cert.pem"}, "must be set together"},
+		"no authorities":             {access.Settings{CertFile: "cert.pem", KeyFile: "cert.key"}, "must be set together"},
 		"secret and certificates":    {certs(access.Settings{RingSecret: secretA}), "exclude each other"},
 		"insecure with a secret":     {access.Settings{Insecure: true, RingSecret: secretA}, "excludes"},
 		"insecure with certificates": {certs(access.Settings{Insecure: true}), "excludes"},

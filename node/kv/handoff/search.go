@@ -62,7 +62,7 @@ func (s *Search) Answered(answers []Candidate) int {
 // member that answered. It returns an error if too many have been asked.
 func (s *Search) Beyond(answers []Candidate) error {
 	if s.asked += len(s.next); s.asked > maxAsked {
-		return fmt.Errorf("no member stays among the next %d", s.asked)
+		return fmt.Errorf("none of the next %d members stays, so none can receive the range", s.asked)
 	}
 	last, candidates := s.next[len(s.next)-1], s.live
 	for i := len(answers) - 1; i >= 0; i-- {
