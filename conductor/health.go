@@ -72,7 +72,7 @@ func healthy(ctx context.Context, client *http.Client, target string) error {
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("not healthy: %w", err)
+		return fmt.Errorf("not healthy: cannot reach the conductor: %w", err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusOK {

@@ -56,15 +56,15 @@ The exit code is 0 if all can be read, 1 if not, 2 if the directory cannot be re
 		RunE: func(cmd *cobra.Command, args []string) error {
 			budget, err := memory.Default()
 			if err != nil {
-				return fmt.Errorf("history check: %w", err)
+				return fmt.Errorf("cannot check the history: %w", err)
 			}
 			report, err := eventlog.Check(args[0], memory.NewShare("check", budget.Limit))
 			if err != nil {
-				return fmt.Errorf("history check: %w", err)
+				return fmt.Errorf("cannot check the history: %w", err)
 			}
 			printCheck(printable.Writer(cmd.OutOrStdout()), report)
 			if n := report.Problems(); n > 0 {
-				return failed(fmt.Errorf("%s: damaged, so part of what was recorded cannot be read (%d found)", args[0], n))
+				return failed(fmt.Errorf("the history in %s is damaged in %d place(s): part of what was recorded cannot be read", args[0], n))
 			}
 			return nil
 		},

@@ -61,12 +61,12 @@ What has been played stays on the page's time line, to go back to.`,
 func showReplay(ctx context.Context, path string, speed float64, paused bool, o options, stdout, stderr io.Writer) error {
 	file, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("replay: %w", err)
+		return fmt.Errorf("cannot replay: %w", err)
 	}
 	defer file.Close()
 	p, err := replay.New(filepath.Base(path), file, speed, paused)
 	if err != nil {
-		return fmt.Errorf("replay %s: %w", path, err)
+		return fmt.Errorf("cannot replay %s: %w", path, err)
 	}
 	o.dataDir = "" // the history is the recording's
 	c, err := startReplay(o, p, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
@@ -88,7 +88,7 @@ func showReplay(ctx context.Context, path string, speed float64, paused bool, o 
 			ended = nil
 			played <- nil
 			if err != nil && ctx.Err() == nil {
-				return failed(errors.Join(fmt.Errorf("replay %s: %w", path, err), c.stop()))
+				return failed(errors.Join(fmt.Errorf("cannot replay %s: %w", path, err), c.stop()))
 			}
 			fmt.Fprintf(stdout, "The recording ends at %s.\n", p.Clock().UTC().Format(time.RFC3339))
 			if damage := p.State().Damage; damage != "" {

@@ -36,7 +36,7 @@ func openReport(flag, path string) (*reportFile, error) {
 		file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+		return nil, fmt.Errorf("%s: cannot create the file: %w", flag, err)
 	}
 	return &reportFile{File: file, made: made}, nil
 }

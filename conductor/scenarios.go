@@ -76,7 +76,7 @@ func loadScenario(name string, stdin io.Reader) (*scenario.Scenario, error) {
 	if name == "-" {
 		source, err := io.ReadAll(io.LimitReader(stdin, scenario.MaxSource+1)) // Parse rejects longer ones
 		if err != nil {
-			return nil, fmt.Errorf("scenario from standard input: %w", err)
+			return nil, fmt.Errorf("cannot read the scenario from standard input: %w", err)
 		}
 		return scenario.Parse("standard input", source)
 	}
@@ -87,14 +87,14 @@ func loadScenario(name string, stdin io.Reader) (*scenario.Scenario, error) {
 	}
 	info, err := os.Stat(name)
 	if err != nil {
-		return nil, fmt.Errorf("scenario: %w; `conductor scenarios` lists the shipped ones", err)
+		return nil, fmt.Errorf("cannot read the scenario: %w; `conductor scenarios` lists the shipped ones", err)
 	}
 	if info.Size() > scenario.MaxSource {
-		return nil, fmt.Errorf("scenario %s: expected at most %[3]d bytes, got %[2]d", name, info.Size(), scenario.MaxSource)
+		return nil, fmt.Errorf("cannot read scenario %s: expected at most %[3]d bytes, got %[2]d", name, info.Size(), scenario.MaxSource)
 	}
 	source, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("scenario: %w", err)
+		return nil, fmt.Errorf("cannot read the scenario: %w", err)
 	}
 	return scenario.Parse(filepath.Base(name), source)
 }

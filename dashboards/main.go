@@ -21,7 +21,7 @@ func write(folder string) error {
 	for name, build := range all() {
 		text, err := render(build)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			return fmt.Errorf("cannot build dashboard %s: %w", name, err)
 		}
 		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil {
 			return err

@@ -107,9 +107,9 @@ func (e environ) mistakes() (wrong []error) {
 		switch {
 		case cert == "" && key == "":
 		case key == "":
-			wrong = append(wrong, fmt.Errorf("%sCLIENT_CERTIFICATE: needs %sCLIENT_KEY beside it", prefix, prefix))
+			wrong = append(wrong, fmt.Errorf("%sCLIENT_CERTIFICATE needs %sCLIENT_KEY: set both, or neither", prefix, prefix))
 		case cert == "":
-			wrong = append(wrong, fmt.Errorf("%sCLIENT_KEY: needs %sCLIENT_CERTIFICATE beside it", prefix, prefix))
+			wrong = append(wrong, fmt.Errorf("%sCLIENT_KEY needs %sCLIENT_CERTIFICATE: set both, or neither", prefix, prefix))
 		default:
 			if err := checkPair(prefix, cert, key); err != nil {
 				wrong = append(wrong, err)

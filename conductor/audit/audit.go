@@ -79,15 +79,15 @@ func Open(dir string, logf func(format string, args ...any)) (*Log, error) {
 		return l, nil
 	}
 	if err := dirs.Make(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("audit log: %w", err)
+		return nil, fmt.Errorf("cannot open the audit log: %w", err)
 	}
 	for _, name := range []string{earlier, current} {
 		if err := l.read(filepath.Join(dir, name)); err != nil {
-			return nil, fmt.Errorf("audit log: %w", err)
+			return nil, fmt.Errorf("cannot open the audit log: %w", err)
 		}
 	}
 	if err := l.open(); err != nil {
-		return nil, fmt.Errorf("audit log: %w", err)
+		return nil, fmt.Errorf("cannot open the audit log: %w", err)
 	}
 	return l, nil
 }

@@ -32,7 +32,7 @@ func lockDir(dir string) (*dirLock, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = errors.New("in use by another conductor")
+			err = errors.New("the directory is in use by another conductor")
 		}
 		return nil, errors.Join(err, f.Close())
 	}
@@ -155,7 +155,7 @@ func (h *History) load(c *segment) (contents, error) {
 	dropped := !slices.Contains(h.segments, c)
 	h.mu.Unlock()
 	if err != nil && dropped {
-		return contents{}, fmt.Errorf("%w: its segment has just been dropped", ErrOutside)
+		return contents{}, fmt.Errorf("%w: the segment with that instant has just been deleted to keep the history within its limits", ErrOutside)
 	}
 	if err != nil {
 		h.breaks(c, err) // a failing disk too: the next segment may be readable
@@ -179,7 +179,7 @@ func (h *History) load(c *segment) (contents, error) {
 	if in.damage == nil && valid >= 0 && (in.end.valid != valid || in.end.sum != sum) {
 		in.damage = fmt.Errorf("byte %d: expected %d bytes with the checksum in the next segment's header, got other contents", in.end.valid, valid)
 		if in.another(file, valid) {
-			in.damage = fmt.Errorf("expected the file that the next segment was written after, got another; or the next segment belongs to another record")
+			in.damage = fmt.Errorf("expected the file that the next segment was written after, got another; or the next segment belongs to another history")
 			in.data = nil
 		}
 	}
@@ -207,7 +207,7 @@ func (h *History) gapAfter(c *segment, data []byte) error {
 		return nil // found and named where the segment is opened
 	}
 	if cur.count(); cur.in.Err() == nil && cur.seq+1 < first {
-		return fmt.Errorf("events %d to %d after it are missing: a file has been removed", cur.seq+1, first-1)
+		return fmt.Errorf("events %d to %d, which follow this segment, are missing: a file has been removed", cur.seq+1, first-1)
 	}
 	return nil
 }
@@ -289,9 +289,9 @@ func (inv *inventory) connect() {
 		switch {
 		case a.old:
 		case c.number != a.number+1:
-			a.broken = fmt.Errorf("%s: segments %d to %d after it are missing", a.path, a.number+1, c.number-1)
+			a.broken = fmt.Errorf("segments %[2]d to %[3]d, which follow %[1]s, are missing: files have been removed", a.path, a.number+1, c.number-1)
 		case c.before.number != a.number:
-			a.broken = fmt.Errorf("%s: the next segment was written after another file", a.path)
+			a.broken = fmt.Errorf("%s: the next segment was not written after this file, but after another", a.path)
 		default:
 			a.valid, a.sum = c.before.valid, c.before.sum
 			a.empty = a.valid >= 0 && a.valid <= endOfHeader(a)
@@ -341,7 +341,7 @@ func (inv *inventory) compare(dir string, m manifest, there bool, err error) {
 		inv.lostEnd = true
 		inv.next = m.Newest + 1
 		if last != nil {
-			last.broken = fmt.Errorf("%s: segments %d to %d after it are missing", last.path, newest+1, m.Newest)
+			last.broken = fmt.Errorf("segments %[2]d to %[3]d, which follow %[1]s, are missing: files have been removed", last.path, newest+1, m.Newest)
 		}
 	}
 }
@@ -385,9 +385,9 @@ func segmentIn(path string) (*segment, error) {
 		if payload, ok := firstFrame(begin); ok && parseHeader(payload, c) {
 			return c, nil
 		}
-		return nil, errors.New("its header is damaged")
+		return nil, errors.New("the header of the segment is damaged")
 	case oldName || newName:
-		return nil, errors.New("it does not begin with the magic of a history")
+		return nil, errors.New("the file does not begin with the magic bytes of a history segment")
 	}
 	return nil, &strayError{"neither its name nor its content is that of a history"}
 }

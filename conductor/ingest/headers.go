@@ -79,9 +79,9 @@ func parseHeader(text string) (header, error) {
 	}
 	switch {
 	case h.name == "host":
-		return h, errors.New("the target's name is set by its authority, not by a header")
+		return h, errors.New("the header Host follows from the target's address; set the target's authority to send another")
 	case slices.Contains(reservedHeaders, h.name), strings.HasPrefix(h.name, "grpc-"), strings.HasSuffix(h.name, "-bin"):
-		return h, errors.New("the header is reserved for the protocol")
+		return h, errors.New("the header is reserved for the protocol, which sets it itself")
 	case h.value == "":
 		return h, errors.New("the header has no value")
 	}

@@ -187,6 +187,6 @@ func (h *host) GetExtensions() map[component.ID]component.Component { return h.e
 // Report logs the failures that running components report. It is part of the interface of component hosts.
 func (h *host) Report(e *componentstatus.Event) {
 	if e.Err() != nil {
-		h.log.Error("forwarding failed", "error", e.Err())
+		h.log.Error("a part that forwards telemetry has failed", "error", e.Err())
 	}
 }

@@ -54,7 +54,7 @@ func (o *odd) name(log *slog.Logger, list []ring.Parameters) []ring.Parameters {
 		p.Members = 0 // their number changes
 		if len(o.named) < maxForeign && !slices.Contains(o.named, p) {
 			o.named = append(o.named, p)
-			log.Warn("members with other ring parameters than most are not shown", "bits", p.Bits, "successors", p.Successors, "replicas", p.Replicas)
+			log.Warn("members are not shown: their ring parameters differ from those of most members", "bits", p.Bits, "successors", p.Successors, "replicas", p.Replicas)
 		}
 	}
 	return list

@@ -23,9 +23,9 @@ import (
 
 var (
 	// ErrFull: the queue of events is full. The caller keeps its events and offers them again later.
-	ErrFull = errors.New("queue of events is full")
+	ErrFull = errors.New("the queue of events is full; send them again later")
 	// ErrClosed is returned after the fold has ended: it accepts no more events and spans.
-	ErrClosed = errors.New("ring view is closed")
+	ErrClosed = errors.New("the ring view is closed and accepts no more events")
 )
 
 const (
@@ -235,7 +235,7 @@ func (l *Live) apply(ctx context.Context, b batch) {
 		if !l.ring.Apply(ev, b.arrived).Applied {
 			if name := l.ring.Name(); ev.Ring != "" && ev.Ring != name {
 				if l.foreign.note(ev, b.arrived) {
-					l.cfg.Log.Warn("events of another ring than the one shown are ignored", "ring", ev.Ring, "instance", ev.Instance, "shown", name)
+					l.cfg.Log.Warn("ignoring events of another ring: the conductor shows one ring, the first that it received events of", "ring", ev.Ring, "instance", ev.Instance, "shown", name)
 				}
 				l.dirty = true
 			}

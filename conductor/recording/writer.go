@@ -42,7 +42,7 @@ type Writer struct {
 func Create(path string) (*Writer, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("recording: %w", err)
+		return nil, fmt.Errorf("cannot create the recording: %w", err)
 	}
 	w := &Writer{file: file, most: maxWaiting, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	w.room.L = &w.mu
@@ -149,7 +149,7 @@ func (w *Writer) write(out *bufio.Writer, body []byte) {
 
 func (w *Writer) keep(err error) {
 	if w.err == nil && err != nil {
-		w.err = fmt.Errorf("recording: %w", err)
+		w.err = fmt.Errorf("cannot write the recording: %w", err)
 	}
 }
 

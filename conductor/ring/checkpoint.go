@@ -38,7 +38,7 @@ func Restore(opt Options, checkpoint []byte) (*Ring, error) {
 	r, err := Load(opt, in)
 	if err == nil && in.More() {
 		in.Fail("data after the end of the checkpoint")
-		return nil, fmt.Errorf("ring: checkpoint: %w", in.Err())
+		return nil, fmt.Errorf("ring: cannot read the checkpoint: %w", in.Err())
 	}
 	return r, err
 }
@@ -114,7 +114,7 @@ func Load(opt Options, in *encoding.Reader) (*Ring, error) {
 	r.derive()
 	r.readBreaches(in)
 	if err := in.Err(); err != nil {
-		return nil, fmt.Errorf("ring: checkpoint: %w", err)
+		return nil, fmt.Errorf("ring: cannot read the checkpoint: %w", err)
 	}
 	r.members.at, r.others.at, r.full, r.unchecked = members, others, full, unchecked
 	return r, nil

@@ -69,7 +69,7 @@ func failWith(w http.ResponseWriter, code int, v any) {
 func answer(w http.ResponseWriter, r *http.Request, code int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		fail(w, http.StatusInternalServerError, "encoding the answer: %v", err)
+		fail(w, http.StatusInternalServerError, "cannot encode the answer: %v", err)
 		return
 	}
 	send(w, r, code, "application/json", append(body, '\n'))
@@ -148,7 +148,7 @@ func body(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, ok 
 	case errors.Is(err, errCrowded):
 		retry(w)
 	case err != nil:
-		fail(w, http.StatusBadRequest, "reading the body: %v", err)
+		fail(w, http.StatusBadRequest, "cannot read the body: %v", err)
 	default:
 		return data, true
 	}

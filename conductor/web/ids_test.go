@@ -78,7 +78,7 @@ func TestParameters(t *testing.T) {
 		"/api/keys/a?key=b":                              `key: named by the path, "a", and by ?key=; give one`,
 		"/api/keys/":                                     "key: expected 1 to 1024 bytes, got 0",
 		"/api/keys":                                      "key: expected 1 to 1024 bytes, got 0",
-		"/api/ring?%zz":                                  `the query: invalid URL escape "%zz"`,
+		"/api/ring?%zz":                                  `cannot parse the query: invalid URL escape "%zz"`,
 	} {
 		r := ask(s, "GET", path, "")
 		if got := complaint(t, r); r.StatusCode != http.StatusBadRequest || got != want {

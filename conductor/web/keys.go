@@ -33,7 +33,7 @@ func keyOf(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	}
 	text, err := url.PathUnescape(strings.TrimPrefix(strings.TrimPrefix(r.URL.EscapedPath(), keysPath), "/"))
 	if err != nil {
-		fail(w, http.StatusBadRequest, "the key's percent-encoding: %s", err)
+		fail(w, http.StatusBadRequest, "cannot decode the key's percent-encoding: %s", err)
 		return nil, false
 	}
 	if q := r.URL.Query(); q.Has("key") {

@@ -127,7 +127,7 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, view *ring.Vie
 func (s *Server) protobuf(w http.ResponseWriter, r *http.Request, m proto.Message) {
 	body, err := proto.Marshal(m)
 	if err != nil {
-		fail(w, http.StatusInternalServerError, "encoding the answer: %v", err)
+		fail(w, http.StatusInternalServerError, "cannot encode the answer: %v", err)
 		return
 	}
 	send(w, r, http.StatusOK, protobufType, body)

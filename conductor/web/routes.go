@@ -202,7 +202,7 @@ func only(h http.HandlerFunc, allowed ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
-			fail(w, http.StatusBadRequest, "the query: %s", err)
+			fail(w, http.StatusBadRequest, "cannot parse the query: %s", err)
 			return
 		}
 		for _, name := range slices.Sorted(maps.Keys(query)) {

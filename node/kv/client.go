@@ -111,7 +111,7 @@ func (k *Keeper) try(ctx context.Context, op nodepb.ApplyRequest_Operation, id c
 }
 
 // errAgain marks an error that a retry may resolve.
-var errAgain = errors.New("try again")
+var errAgain = errors.New("the attempt failed")
 
 // tryOnce makes one try. written reports whether a write that has failed may have been carried out.
 func (k *Keeper) tryOnce(ctx context.Context, q *nodepb.ApplyRequest, id chord.ID) (result Result, written bool, err error) {

@@ -149,7 +149,7 @@ func (k *Keeper) Move(ctx context.Context, q *nodepb.MoveRequest) (*nodepb.MoveR
 			reports = append(reports, k.discardIn(current, errAbandons))
 		}
 	default:
-		err = fmt.Errorf("handoff in unknown phase %d", q.Phase)
+		err = fmt.Errorf("handoff %.48q: unknown phase %d", q.MoveId, q.Phase)
 	}
 	k.mu.Unlock()
 	if err != nil {
@@ -230,9 +230,9 @@ func (k *Keeper) incomingFromWire(q *nodepb.MoveRequest) (*handoff.Incoming, err
 	reason, ok := reasonFromWire(q.Reason)
 	switch {
 	case !source.Real() || source.ID == k.self.ID || !ok || q.MoveId == "" || len(q.MoveId) > wire.MaxText:
-		return nil, fmt.Errorf("handoff %.48q from %q: malformed", q.MoveId, source.Addr)
+		return nil, fmt.Errorf("handoff %.48q from %q: malformed sender, reason or handoff ID", q.MoveId, source.Addr)
 	case grant == nil || grant.Owner != k.self:
-		return nil, fmt.Errorf("handoff %s: addressed to another member, or another incarnation of this one", q.MoveId)
+		return nil, fmt.Errorf("handoff %s: it grants the range to another member, or another incarnation of this one", q.MoveId)
 	case !grant.Covers(to):
 		return nil, fmt.Errorf("handoff %s: its range is outside the ownership that it grants", q.MoveId)
 	}

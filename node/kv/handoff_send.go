@@ -109,13 +109,13 @@ func (k *Keeper) hand(ctx context.Context, m *outgoing) error {
 			_ = k.step(ctx, m.Outgoing, nodepb.MoveRequest_PHASE_ABORT, nil)
 		}
 		k.reconcileDue.Set()
-		return fmt.Errorf("hand off to %s: %w", m.Receiver.Addr, err)
+		return fmt.Errorf("cannot hand off the range to %s: %w", m.Receiver.Addr, err)
 	}
 	k.publishRegister(ctx)
 	if err := k.commit(ctx, m.Outgoing); err != nil {
 		k.moved(ctx, m.Event(chordevent.MoveFailed))
 		k.publishRegister(ctx)
-		return fmt.Errorf("hand off to %s: %w", m.Receiver.Addr, err)
+		return fmt.Errorf("cannot hand off the range to %s: %w", m.Receiver.Addr, err)
 	}
 	k.moved(ctx, m.Event(chordevent.MoveDone))
 	return nil

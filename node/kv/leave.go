@@ -202,7 +202,7 @@ func (k *Keeper) prepare(ctx context.Context, m *outgoing) error {
 			return ctx.Err()
 		}
 		if to, _, err := k.receiver(ctx); err == nil && to != m.Receiver {
-			return fmt.Errorf("%w: %s is a nearer receiver", terms.ErrOvertaken, to.Addr)
+			return fmt.Errorf("%w: %s is a nearer member that stays, and is to receive the range instead", terms.ErrOvertaken, to.Addr)
 		}
 	}
 }

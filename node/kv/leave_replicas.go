@@ -156,7 +156,7 @@ func (k *Keeper) shed(ctx context.Context, c *handoff.HeldRange) error {
 		case a.Full:
 			return fmt.Errorf("%w: no other host has memory for the replica of the range that %s owns", ErrNoRoom, c.Owner.Addr)
 		case !a.Differs || try >= maxPasses || own == nil:
-			return fmt.Errorf("%w: %s still needs this replica", terms.ErrRefused, c.Owner.Addr)
+			return fmt.Errorf("%w: %s has not released this replica: other hosts may still lack some of its records", terms.ErrRefused, c.Owner.Addr)
 		}
 		done, err := k.repairWith(ctx, c.Owner, nil, c.Arc, true)
 		if err != nil {

@@ -93,7 +93,7 @@ func checkReservation(r *nodepb.Reservation, own *terms.Ownership, id chord.ID) 
 	case len(r.Id) != requestIDSize:
 		return fmt.Errorf("reservation with an ID of %d bytes: must have %d", len(r.Id), requestIDSize)
 	case len(r.Key) == 0 || len(r.Key) > MaxKey || r.ValueBytes < 0 || r.ValueBytes > MaxValue:
-		return fmt.Errorf("reservation for a key of %d bytes (1 to %d) and a value of %d (0 to %d)", len(r.Key), MaxKey, r.ValueBytes, MaxValue)
+		return fmt.Errorf("reservation for a key of %d bytes, expected 1 to %d, and a value of %d bytes, expected 0 to %d", len(r.Key), MaxKey, r.ValueBytes, MaxValue)
 	case own == nil || !own.Covers(id):
 		return fmt.Errorf("reservation for %q, which is outside the sender's range", r.Key)
 	}

@@ -51,7 +51,7 @@ func recordFromWire(space chord.Space, r *nodepb.Record) (*store.Record, error) 
 	case len(r.Value) > MaxValue:
 		return nil, fmt.Errorf("record with a value of %d bytes: at most %d", len(r.Value), MaxValue)
 	case r.Version == 0 || r.ExpiresMillis < 0 || r.ExpiresMillis > maxExpires:
-		return nil, fmt.Errorf("record of version %d that expires at %d: malformed", r.Version, r.ExpiresMillis)
+		return nil, fmt.Errorf("record of version %d that expires at %d ms: expected a version above 0, and an expiry within the range of times", r.Version, r.ExpiresMillis)
 	}
 	writer, err := wire.ReadID(space, r.Writer)
 	if err != nil {
@@ -119,7 +119,7 @@ func surveyFromWire(space chord.Space, a *nodepb.SurveyResponse) (s survey, err 
 		return s, err
 	}
 	if n := max(len(a.Successors), len(a.Hosts)); len(a.Claims) > ownership.MaxEntries || n > chordevent.MaxSuccessors {
-		return s, fmt.Errorf("survey with %d ownerships and lists of up to %d peers: too many", len(a.Claims), n)
+		return s, fmt.Errorf("survey with %d ownerships and lists of up to %d peers: expected at most %d and %d", len(a.Claims), n, ownership.MaxEntries, chordevent.MaxSuccessors)
 	}
 	for _, c := range a.Claims {
 		o, err := wire.ReadOwnership(space, c)

@@ -113,12 +113,12 @@ func (m *Member) receivedFrom(asked chord.Peer, reply *nodepb.Reply) (chord.Peer
 	}
 	self, err := wire.ReadRef(m.host.space, reply.GetSelf())
 	if err != nil || !self.Real() {
-		return chord.Peer{}, fmt.Errorf("%w: malformed answer", errDead)
+		return chord.Peer{}, fmt.Errorf("%w: its answer does not name the member that answered", errDead)
 	}
 	m.host.clock.Observe(reply.GetClock())
 	m.noteSeen(self)
 	if asked.Incarnation != 0 && (self.ID != asked.ID || self.Incarnation != asked.Incarnation) {
-		return self.Peer, fmt.Errorf("%w: another incarnation answered", errDead)
+		return self.Peer, fmt.Errorf("%w: another member or incarnation answered at its address", errDead)
 	}
 	return self.Peer, nil
 }

@@ -130,7 +130,7 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 	case ctx.Err() != nil:
 		return false, errors.Join(ctx.Err(), err)
 	case !d.h.env.Now().Before(d.deadline):
-		return false, fmt.Errorf("not done in %s: %w", duration.Text(d.h.cfg.LeaveLimit), err)
+		return false, fmt.Errorf("the leave was not complete within %s: %w", duration.Text(d.h.cfg.LeaveLimit), err)
 	case d.mayEnd && onlyLastHost(errs):
 		if ends, err := d.lastCall(ctx); err != nil || !ends {
 			d.mu.Lock()
@@ -284,11 +284,11 @@ func (d *departure) giveUp(ctx context.Context, why error) error {
 	d.abandon(ctx)
 	switch {
 	case len(bound) > 0:
-		return fmt.Errorf("%d member(s) ended without a handoff: %w", len(bound), why)
+		return fmt.Errorf("%d member(s) left without handing off their keys: %w", len(bound), why)
 	case len(stay) == 1:
-		return fmt.Errorf("member %s stays: %w", stay[0], why)
+		return fmt.Errorf("member %s did not leave and stays on the ring: %w", stay[0], why)
 	case len(stay) > 1:
-		return fmt.Errorf("%d members stay: %w", len(stay), why)
+		return fmt.Errorf("%d members did not leave and stay on the ring: %w", len(stay), why)
 	}
 	return why
 }

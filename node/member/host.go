@@ -120,7 +120,7 @@ func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) 
 }
 
 // ErrTooMany reports that a host would carry more members than it may (Config.Validate): none was started.
-var ErrTooMany = errors.New("too many members")
+var ErrTooMany = errors.New("invalid number of members")
 
 // Start starts count more members. It returns when they run, not when they have joined. The first member of a host with
 // an empty Config.Join founds a ring. More members than the host may carry are ErrTooMany, and then no member is

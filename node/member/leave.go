@@ -67,7 +67,7 @@ func (m *Member) leave(ctx context.Context, deadline time.Time) error {
 			return err
 		}
 		if !m.env.Now().Before(deadline) {
-			return fmt.Errorf("not out of the ring in time: %w", err)
+			return fmt.Errorf("the neighbors did not all accept the leave before the deadline: %w", err)
 		}
 		// Mostly it waits for its head, which sends Depart when it leaves. No other change makes it ask the head again
 		// immediately.
@@ -94,7 +94,7 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 	near, err := m.askNear(ctx, head, receiver)
 	if err != nil {
 		m.hasten()
-		return fmt.Errorf("successor %s: %w", head.Addr, err)
+		return fmt.Errorf("cannot read the pointers of successor %s: %w", head.Addr, err)
 	}
 	stays, found := chord.Receiver(near.after, near.stance)
 	s := m.State()
@@ -103,20 +103,20 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 		s.Succ = chord.DepartingList(s.Succ, stays)
 	case found && stays == receiver: // it lies beyond the list
 		if near.err != nil {
-			return fmt.Errorf("receiver %s: %w", receiver.Addr, near.err)
+			return fmt.Errorf("cannot read the pointers of %s, which received the keys: %w", receiver.Addr, near.err)
 		}
 		s.Succ = append([]chord.Peer{receiver}, near.beyond...)
 	case found:
-		return errors.New("the successors have changed")
+		return errors.New("cannot choose the member that takes this one's place: the successors have just changed")
 	case receiver.Real() && errors.Is(near.err, errDead):
-		return fmt.Errorf("%w: %s, which has received them, is dead", kv.ErrLastHost, receiver.Addr)
+		return fmt.Errorf("%w: %s, which received them, is dead", kv.ErrLastHost, receiver.Addr)
 	case chord.DepartsFirst(head, m.self):
 		if !receiver.Real() { // it had no range, so no handoff has shown whether some member stays
 			if err := m.keys.Lonely(ctx); err != nil {
 				return err
 			}
 		}
-		return fmt.Errorf("successor %s leaves first", head.Addr)
+		return fmt.Errorf("waiting for successor %s, which leaves too, and first", head.Addr)
 	default:
 		stays = head
 	}
@@ -136,7 +136,7 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 	}
 	for i, err := range errs {
 		if err != nil && (i == 0 || !errors.Is(err, errDead)) {
-			return fmt.Errorf("neighbor %s: %w", notified[i].Addr, err)
+			return fmt.Errorf("cannot send Depart to neighbor %s: %w", notified[i].Addr, err)
 		}
 	}
 	m.depart(ctx, stays)

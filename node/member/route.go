@@ -56,7 +56,7 @@ func (h *Host) Notify(ctx context.Context, q *nodepb.NotifyRequest) (*nodepb.Not
 		return &nodepb.NotifyResponse{Reply: h.noMember(q.Call)}, err
 	}
 	if !from.Real() || from.Incarnation == 0 {
-		return nil, status.Error(codes.InvalidArgument, "notify: the caller must name itself")
+		return nil, status.Error(codes.InvalidArgument, "a Notify request whose caller has no identifier or no incarnation")
 	}
 	return m.serveNotify(ctx, from.Peer), nil
 }

@@ -143,7 +143,7 @@ func (m *Member) serveForward(ctx context.Context, q *nodepb.ForwardRequest, key
 		err = checkPath(q.Path)
 	}
 	if err != nil || !initiator.Real() || q.HopsLeft < 0 || q.HopsLeft > maxHops {
-		return nil, status.Errorf(codes.InvalidArgument, "forward: malformed initiator, path or hop count: %v", err)
+		return nil, status.Errorf(codes.InvalidArgument, "malformed initiator, path or hop count in a Forward request: %v", err)
 	}
 	standing := m.standing()
 	if standing == ok {

@@ -41,7 +41,7 @@ func ReadRef(space chord.Space, p *nodepb.Peer) (chordevent.PeerRef, error) {
 		return chordevent.PeerRef{}, err
 	}
 	if len(p.Address) > MaxText || p.Incarnation < 0 || p.Seq < 0 {
-		return chordevent.PeerRef{}, fmt.Errorf("peer %s: malformed", space.Format(id))
+		return chordevent.PeerRef{}, fmt.Errorf("peer %s: expected an address of at most %d bytes, an incarnation and an event number of at least 0", space.Format(id), MaxText)
 	}
 	return chordevent.PeerRef{Peer: chord.Peer{ID: id, Addr: p.Address, Incarnation: p.Incarnation}, Seq: p.Seq}, nil
 }

@@ -69,7 +69,7 @@ func run(ctx context.Context, root, out string, each time.Duration, only string)
 			return ctx.Err()
 		}
 		if err != nil {
-			return fmt.Errorf("%s in ./%s: %w", f.name, f.dir, err)
+			return fmt.Errorf("cannot run fuzzer %s in ./%s: %w", f.name, f.dir, err)
 		}
 		if results = append(results, r); r.failed {
 			failed = append(failed, f.name)
@@ -84,7 +84,7 @@ func run(ctx context.Context, root, out string, each time.Duration, only string)
 		}
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("failed: %s", strings.Join(failed, ", "))
+		return fmt.Errorf("fuzzers that failed: %s", strings.Join(failed, ", "))
 	}
 	return nil
 }
@@ -161,7 +161,7 @@ func write(path string, results []result) error {
 	before, rest, ok := strings.Cut(string(page), begin)
 	_, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
-		return fmt.Errorf("%s has no place for results, between %q and %q", path, begin, end)
+		return fmt.Errorf("cannot write the results: %s has no section between %q and %q", path, begin, end)
 	}
 	var table strings.Builder
 	fmt.Fprintf(&table, "%s, %s, %d processors.\n\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOMAXPROCS(0))

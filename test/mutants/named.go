@@ -20,7 +20,7 @@ func (n named) mutant(root string) (mutant, error) {
 	}
 	start := bytes.Index(source, []byte(n.before))
 	if count := bytes.Count(source, []byte(n.before)); count != 1 {
-		return mutant{}, fmt.Errorf("named/%s: %s has %d places %q, want one", n.name, n.file, count, n.before)
+		return mutant{}, fmt.Errorf("named/%s: expected the text to replace once in %s, got it %d times: %q", n.name, n.file, count, n.before)
 	}
 	return mutant{
 		name: n.name, operator: "named", file: n.file, line: 1 + bytes.Count(source[:start], []byte("\n")),

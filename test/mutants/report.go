@@ -91,7 +91,7 @@ func replaceSection(file, text string) error {
 	before, rest, ok := bytes.Cut(page, []byte(beginMark))
 	_, after, ok2 := bytes.Cut(rest, []byte(endMark))
 	if !ok || !ok2 {
-		return fmt.Errorf("%s: has no section between %q and %q", file, beginMark, endMark)
+		return fmt.Errorf("cannot write the report: %s has no section between %q and %q", file, beginMark, endMark)
 	}
 	return os.WriteFile(file, []byte(string(before)+beginMark+"\n"+text+"\n"+endMark+string(after)), 0o644)
 }

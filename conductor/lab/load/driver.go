@@ -247,7 +247,7 @@ func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase
 		}
 		store, ok := d.cfg.Pick(o.hosts[try])
 		if !ok {
-			err = status.Error(codes.Unavailable, "no host")
+			err = status.Error(codes.Unavailable, "no host of the ring can be sent the operation")
 			continue
 		}
 		began = d.runtime.Now()

@@ -37,10 +37,10 @@ func (m *Outgoing) Event(phase chordevent.MovePhase) chordevent.KeysMoved {
 }
 
 // ErrAborted reports that a handoff has been given up.
-var ErrAborted = errors.New("handoff aborted")
+var ErrAborted = errors.New("the handoff was aborted")
 
 // ErrLate reports that a handoff or a comparison of replicas was not complete within its time limit.
-var ErrLate = errors.New("not complete within the time limit")
+var ErrLate = errors.New("the transfer was not complete within its time limit")
 
 // May returns an error if the handoff must not go on, before its release.
 func (m *Outgoing) May(now time.Time) error {

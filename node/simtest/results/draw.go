@@ -57,7 +57,7 @@ func (p picture) svg() ([]byte, error) {
 	out.Legend.TextStyle.Font, out.Legend.Padding = sans(8), vg.Points(2)
 	for _, c := range p.curves {
 		if err := c.add(out); err != nil {
-			return nil, fmt.Errorf("%s: %w", p.title, err)
+			return nil, fmt.Errorf("cannot draw %q: %w", p.title, err)
 		}
 	}
 	out.Y.Min = 0
@@ -67,7 +67,7 @@ func (p picture) svg() ([]byte, error) {
 	out.Draw(draw.Crop(draw.New(canvas), margin, -2*margin, margin, -margin))
 	var text bytes.Buffer
 	if _, err := canvas.WriteTo(&text); err != nil {
-		return nil, fmt.Errorf("%s: %w", p.title, err)
+		return nil, fmt.Errorf("cannot draw %q: %w", p.title, err)
 	}
 	return family.ReplaceAll(text.Bytes(), []byte("font-family:sans-serif")), nil
 }

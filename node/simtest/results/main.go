@@ -48,7 +48,7 @@ func run(args []string) error {
 	if *only != "" {
 		var err error
 		if figures, err = load(filepath.Join(*out, figuresFile)); err != nil {
-			return fmt.Errorf("-only keeps the other figures: %w", err)
+			return fmt.Errorf("-only keeps the other figures, which cannot be read: %w", err)
 		}
 		wanted := strings.Split(*only, ",")
 		for _, name := range wanted {

@@ -41,14 +41,14 @@ func (g Deployer) New(ctx context.Context, s *scenario.Scenario) (*deploy.Deploy
 	}
 	telemetry, err := otel.Setup(ctx, otel.Config{
 		Ring: deploy.RingName, Version: g.Version, Endpoint: to.URL, Headers: to.Headers, TLS: to.TLS, IgnoreEnvironment: true,
-		OnError: func(err error) { g.Log.Debug("telemetry of members in this process", "error", err) },
+		OnError: func(err error) { g.Log.Debug("cannot export telemetry of the members in this process", "error", err) },
 	})
 	if err != nil {
 		return nil, err
 	}
 	end := func(ctx context.Context) {
 		if err := telemetry.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			g.Log.Debug("the last telemetry of members in this process", "error", err)
+			g.Log.Debug("cannot export the last telemetry of the members in this process", "error", err)
 		}
 	}
 	if s.Ring.Transport == scenario.Memory {

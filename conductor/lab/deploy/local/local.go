@@ -269,7 +269,7 @@ func (l *Fleet) Stop(ctx context.Context, id chord.ID, way deploy.Departure) err
 			delete(l.stopped, m) // it remains
 			l.listed = time.Time{}
 			l.mu.Unlock()
-			l.log.Warn("cannot leave", "error", err)
+			l.log.Warn("a member could not leave and stays on the ring", "host", h.slot.address, "error", err)
 			return
 		}
 		l.gone(h, m)

@@ -58,7 +58,7 @@ type session struct {
 	began time.Time
 }
 
-var errLost = errors.New("the connection that the host had proven itself on is lost")
+var errLost = errors.New("the connection to the host broke; the host must prove again that it has the control token")
 
 func (r *Fleet) newConn(address string) (*hostConn, error) {
 	c := &hostConn{address: address, challenging: make(chan struct{}, 1)}
