@@ -225,7 +225,7 @@ func setAside(path string) (to string, err error) {
 	}
 }
 
-// A note is about a file.
+// A note is a remark about one file: why it is not part of the history.
 type note struct{ path, why string }
 
 // An inventory is what a directory holds.

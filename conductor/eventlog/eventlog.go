@@ -15,7 +15,7 @@ import (
 )
 
 // ErrOutside is the error for an instant, or an event, that is not in the history: too old, or not recorded yet.
-var ErrOutside = errors.New("not in the history")
+var ErrOutside = errors.New("the history does not have this instant or event")
 
 // Options do not change during the use of a History. The zero value keeps 256 MiB in memory.
 type Options struct {

@@ -139,8 +139,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// elsewhere describes where the other protocol is served, for people. An unspecified address, which means all
-// interfaces, leads a sender nowhere: its port does.
+// elsewhere describes, for the text of an error, the address at which the other protocol is served. An unspecified
+// address (all interfaces) cannot be sent to, so then only the port is named.
 func elsewhere(address string) string {
 	if address == "" {
 		return "another receiver, as that protocol is off here"

@@ -13,7 +13,8 @@ import (
 // maxForeign bounds the senders of other rings' events that are listed; of further ones only the events are counted.
 const maxForeign = 20
 
-// foreignFor is how long a sender that has fallen silent keeps its place from others.
+// foreignFor is how long after its last event a foreign sender keeps its place in a full list. After that a new sender
+// replaces it.
 const foreignFor = time.Hour
 
 // A ForeignRing is a process whose events are of another ring than the one that is shown.

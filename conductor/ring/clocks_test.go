@@ -126,8 +126,8 @@ func TestImpossibleClocks(t *testing.T) {
 	}
 }
 
-// TestStatedClocksAreNotLate: a host whose clock is ahead, and that states so only when some of its members' events have
-// arrived, makes no member uncertain for that; that its clock is off is named as long as it is.
+// TestStatedClocksAreNotLate: a host's clock is ahead, and the host reports that only after some of its members' events
+// have arrived. That makes none of its members uncertain, and the fault is listed as long as the clock is off.
 func TestStatedClocksAreNotLate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ahead := time.Duration(rapid.IntRange(-5, 600).Draw(t, "seconds ahead")) * time.Second

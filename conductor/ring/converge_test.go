@@ -147,7 +147,7 @@ func TestKeyframesMakeUpForLosses(t *testing.T) {
 	})
 }
 
-// TestSeqSet compares the set of spans with a plain set, in any order of arrival.
+// TestSeqSet compares the set of event numbers, which is stored as ranges, with a plain set, in any order of arrival.
 func TestSeqSet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var s seqSet

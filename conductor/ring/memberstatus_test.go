@@ -152,7 +152,8 @@ func TestStrayEventsChooseNoRing(t *testing.T) {
 	})
 }
 
-// TestFloodsAreBounded applies events and reports of ever new members.
+// TestFloodsAreBounded applies events and reports of thousands of members that appear once each: the fold keeps no more
+// than MaxMembers of them.
 func TestFloodsAreBounded(t *testing.T) {
 	const most = 64
 	r := New(Options{MaxMembers: most, Forget: time.Minute})

@@ -7,7 +7,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// The two pointers of a member that have a right value by rank.
+// The two pointers of a member whose right value follows from its place in the order of members.
 const (
 	predecessor = iota
 	head

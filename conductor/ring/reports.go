@@ -141,7 +141,7 @@ func (r *Ring) setReporting(x *record) {
 	set(&x.reporting, x.seen && n > 0 && x.reports[n-1].inc > x.inc, &r.reporting)
 }
 
-// forgetReports drops those of incarnations without any event for long.
+// forgetReports drops reports of incarnations of which no event has arrived for Options.Forget.
 func (r *Ring) forgetReports(x *record) {
 	if x.reporting {
 		x.reports = slices.DeleteFunc(x.reports, func(d report) bool { return d.inc > x.inc && !r.now.Before(d.arrived.Add(r.opt.Forget)) })

@@ -21,8 +21,8 @@ func (r *Ring) status(violated int, all bool) Status {
 	return Repairing
 }
 
-// errorUnknown counts the pointers that the ring error leaves out: all those of a member that is uncertain, or without
-// any event, and those of certain members that name one.
+// errorUnknown counts the pointers that the ring error leaves out: all pointers of a member that is uncertain or of
+// which no event has been received, and pointers of certain members that name such a member.
 func (r *Ring) errorUnknown(unseen int) int {
 	pointers := 1 + max(r.parameters.listLen, 1)
 	return (r.counted-r.tree.total().live+unseen)*pointers + r.sums.unknown + r.sums.blind

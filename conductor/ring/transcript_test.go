@@ -175,7 +175,7 @@ func parseNumber(t *testing.T, text string) int64 {
 	return n
 }
 
-// find returns the member of a name, or nil: the address of a hidden one begins with its name.
+// find returns the member with a name, or nil.
 func (s *stage) find(name string) *ringtest.Actor {
 	for _, a := range s.ring.Members {
 		if s.name(a.Self.ID) == name {

@@ -51,7 +51,8 @@ type formed struct {
 	known  bool
 }
 
-// noteCounted updates the witnesses after a change of what counts as a member.
+// noteCounted keeps the oldest incarnation right when a member begins or ceases to count: was and is are whether it
+// counted before and counts now, wasInc and isInc its incarnations then.
 func (r *Ring) noteCounted(was, is bool, wasInc, isInc int64) {
 	f := &r.formed
 	if was && wasInc <= f.oldest {

@@ -34,7 +34,7 @@ func TestPatterns(t *testing.T) {
 	for _, text := range []string{
 		"conductor: --otlp-grpc 0.0.0.0:4317: off loopback senders must authenticate: give --otlp-token or --tls-client-ca",
 		"--control-token: expected at least 128 bits, got at most 40 (10 bytes); `openssl rand -hex 32` generates a good one",
-		"this host accepts only signed commands, and no bearer token, which any process that is called by mistake could keep",
+		"this host accepts only signed commands, and no bearer token, which a receiver could misuse",
 		"forwarding traces to http://127.0.0.1:4317: connection refused",
 		"host host-3:7001: connection refused",
 		"level=WARN msg=x a=1 token=kept", // a flag's name, not a header's

@@ -197,10 +197,10 @@ func (k *Keeper) Discard(ctx context.Context, q *nodepb.DiscardRequest) (*nodepb
 	return a, nil
 }
 
-// spared reports whether the records of p may be dropped as surplus. With R hosts that hold the range any further one
-// is surplus. If fewer are known, only that of a host which counts already is: one of any other host shows that not all
-// hosts are known here. A leaver's is surplus, unless there may be a host that could replace it: one not found yet, or
-// unreachable at the moment. mu is held.
+// spared reports whether p may drop its records of this member's range as surplus. If R hosts hold the range, every
+// further host is surplus. If fewer are known, only a host that already counts as a replica may drop its records:
+// records on any other host show that not all hosts of the range are known here. A leaver's records are surplus too,
+// unless some host may still replace the leaver: one not found yet, or unreachable at the moment. mu is held.
 func (k *Keeper) spared(p chord.Peer, leaving bool) bool {
 	wanted := k.cfg.Replicas - 1
 	if !leaving || len(k.replicas) == wanted {

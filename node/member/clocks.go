@@ -116,7 +116,8 @@ type clockView struct {
 	most   time.Duration // by how much this host is ahead of that one
 }
 
-// compare compares with all that have answered of late, against a limit.
+// compare compares this host's clock with those of all hosts that have answered within clockFresh; a difference above
+// limit counts in clockView.beyond.
 func (c *clocks) compare(now, wall time.Time, limit time.Duration) (v clockView) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

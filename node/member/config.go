@@ -66,8 +66,8 @@ type Config struct {
 
 	// Memory limits what the host's members store, in bytes (see kv.HostBudget). Default 0: no limit.
 	Memory int64
-	// Implausible receives the address of a peer that has sent an implausibly great epoch or version (see keeper), and
-	// a sentence about that number. It must not block. Nil: such numbers are rejected without a report.
+	// Implausible receives the address of a peer that has sent an implausibly great epoch or version (see kv.Config),
+	// and a sentence about that number. It must not block. Nil: such numbers are rejected without a report.
 	Implausible func(address, text string)
 
 	// Keyframe is the period of keyframes, which is jittered. Default 10 s.

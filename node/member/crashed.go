@@ -18,8 +18,8 @@ type crashedHosts struct {
 // took reports whether p has been found dead together with its host.
 func (c *crashedHosts) took(p chord.Peer) bool { return slices.Contains(c.dead, p) }
 
-// check pings all entries of the successor list that are on a host, once in a round and all together. Its error means
-// that the calling member is gone.
+// check pings all members at addr that the successor list names, concurrently, and notes those that are dead. It does
+// so once in a round for each host. An error means that the calling member is gone.
 func (c *crashedHosts) check(m *Member, r *round, addr string) error {
 	if slices.Contains(c.asked, addr) {
 		return nil

@@ -79,7 +79,7 @@ func (b *inbox) hint(h hint) {
 	}
 }
 
-// takeHint is for the background task.
+// takeHint removes and returns the oldest hint; nil: there is none. Only the background task calls it.
 func (b *inbox) takeHint() *hint {
 	b.mu.Lock()
 	defer b.mu.Unlock()

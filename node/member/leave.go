@@ -42,7 +42,7 @@ func (m *Member) stay(ctx context.Context) {
 	m.keyframe() // supersedes the event Leaving
 }
 
-// stance is the member's answer about its leave.
+// stance returns what the member answers when a leaver asks whether it stays.
 func (s *snapshot) stance() chord.Stance {
 	switch {
 	case s.bound:

@@ -45,7 +45,8 @@ func (s *suspicionList) clear(p chord.Peer) {
 	s.list.Store(&list)
 }
 
-// dead is the predicate for chord.Routes: nil if no peer is suspected.
+// dead returns the predicate that chord.Routes skips peers by: whether a peer is suspected now. It returns nil if none
+// is.
 func (s *suspicionList) dead(clock func() time.Time) func(chord.Peer) bool {
 	list := s.held()
 	if len(list) == 0 {

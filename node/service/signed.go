@@ -68,7 +68,7 @@ func (c *Control) unsigned(ctx context.Context) error {
 	if c.auth != nil {
 		md, _ := metadata.FromIncomingContext(ctx)
 		if len(md.Get("authorization")) > 0 {
-			return status.Error(codes.Unauthenticated, "this host accepts only signed commands, and no bearer token, which any process that is called by mistake could keep: update the controller, and change the token if it was sent over a network")
+			return status.Error(codes.Unauthenticated, "this host accepts only signed commands, and no bearer token, which a receiver could misuse: update the controller, and change the token if it was sent over a network")
 		}
 		return status.Error(codes.Unauthenticated, "this host has a control token and accepts only signed commands (chord.v1.Host/Challenge, then Command)")
 	}

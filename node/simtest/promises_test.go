@@ -14,7 +14,7 @@ import (
 
 var promisesFile = flag.String("promises", "", "page whose table of promises is replaced by the outcome")
 
-// The table replaces the section of the page between these.
+// The section of the page between these marks is replaced by the table.
 const (
 	beginMark = "<!-- promises: begin -->\n"
 	endMark   = "<!-- promises: end -->\n"

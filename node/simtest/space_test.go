@@ -9,8 +9,8 @@ import (
 	"chordconductor/node/member"
 )
 
-// The space of plans has dimensions, each with levels. A level has two slots or more of the prime number of slots that
-// every dimension has.
+// The space of plans has dimensions (bits, successors, …), each with levels (3 bits, 4 bits, …). Each dimension has
+// slots, a prime number of them, which its levels share: at least two each.
 const slots = 17
 
 // cycleLength is the number of seeds in which every pair of slots of two dimensions occurs exactly once.
@@ -73,10 +73,9 @@ func (d dimension) at(slot int) string {
 	panic("more slots than levels: " + d.name)
 }
 
-// meet replaces levels that the flags refuse or the identifiers do not hold together with others. The pairs that it
-// makes impossible are those that impossible names.
-//
-// The dimensions that lose slots by it have levels of three slots where they would otherwise be drawn too rarely.
+// meet replaces levels that exclude each other: settings that the flags refuse together, and more members than there
+// are identifiers. Function impossible lists the pairs of levels that therefore never occur. Levels that would be drawn
+// too rarely because of that have three slots.
 func (at point) meet() {
 	if at["successors"] == "1" && at["replicas"] != "1" {
 		at["replicas"] = "1"

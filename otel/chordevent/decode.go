@@ -197,7 +197,7 @@ func kindName(t pcommon.ValueType) string {
 	return strings.ToLower(t.String())
 }
 
-// got formats a value of a record for its sender: its type, and its beginning.
+// got formats an attribute's value for the error sent to the emitter: its type, and the beginning of its text.
 func got(v pcommon.Value) string {
 	const most = 40
 	switch v.Type() {

@@ -14,7 +14,7 @@ type Load struct {
 	FullReplicas    int64 // those that hold all of its range
 }
 
-// Attribute names of a load that others need.
+// Attribute names of a load that other packages use.
 const (
 	LoadOwnedKeysKey       attribute.Key = "chord.load.owned_keys"
 	LoadUnderReplicatedKey attribute.Key = "chord.load.under_replicated_keys"

@@ -59,7 +59,8 @@ func terminate(t *testing.T, limit time.Duration, list ...*process) (longest tim
 	return time.Since(begin)
 }
 
-// What was seen: SIGTERM to 8 of 9 hosts took 20 s, half of them gave up, and a fifth of the keys was lost.
+// TestEightOfNineHostsLeave guards against a fault that was seen: SIGTERM to 8 of 9 hosts took 20 s, half of them gave
+// up, and a fifth of the keys was lost.
 func TestEightOfNineHostsLeave(t *testing.T) {
 	for _, replicas := range []int{1, 3} {
 		t.Run(fmt.Sprintf("R=%d", replicas), func(t *testing.T) {

@@ -126,7 +126,8 @@ func (r *runner) limit(ctx context.Context, s stage) (limit, error) {
 	return r.limits[s.String()], nil
 }
 
-// build builds a stage's test binary in dir, with the overlay that is there if there is one, unless it is there, too.
+// build builds a stage's test binary in dir, unless it has been built there before. If dir has an overlay with a
+// mutant, the binary is built with it.
 func (r *runner) build(ctx context.Context, s stage, dir string) (binary string, out []byte, err error) {
 	binary = filepath.Join(dir, strings.ReplaceAll(s.dir, "/", "-")+".test")
 	if _, err := os.Stat(binary); err == nil {

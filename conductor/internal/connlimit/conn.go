@@ -68,7 +68,8 @@ func (c *Conn) change(work, writing int) {
 	}
 }
 
-// A body is a request's body, whose connection is at work from the body's end until the request has been served.
+// A body is the body of a request. From the end of the body until the request has been served, the connection counts as
+// working and not as waiting for its client.
 type body struct {
 	io.ReadCloser
 	conn  *Conn

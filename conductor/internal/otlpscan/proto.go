@@ -134,9 +134,9 @@ const (
 	wire32
 )
 
-// skip skips a field that is not entered. OTLP has no groups, in no version, and the decoder leaves a group at its
-// first field, so that the rest of it is read as fields of the message around it: a body that is shallow for a reader
-// that skips groups may be of any depth for the decoder. So a body with a group is malformed.
+// skip skips a field that is not entered. A group is malformed: no version of OTLP has groups, and the decoder reads
+// only a group's first field as such, and the rest as fields of the message around it. So a body that is shallow for a
+// reader that skips groups could be of any depth for the decoder.
 func skip(body []byte, pos, end int, wire uint64) (int, error) {
 	n := 0
 	switch wire {

@@ -173,11 +173,11 @@ func client[T any](ctx context.Context, l *Controller, op func(context.Context, 
 	return do(ctx, l, func(ctx context.Context, here *faults.Deployment) (T, error) { return onAny(ctx, here.Fleet, op) })
 }
 
-// hostTries is how many hosts an operation is tried on: those that only telemetry names are passed over.
+// hostTries is how many hosts an operation is tried on: hosts that cannot be reached or trusted are passed over.
 const hostTries = 4
 
-// onAny runs an operation on a host, and on the next one as long as nothing of it was sent. If none has proven itself
-// yet, it is the operation that makes one do so.
+// onAny runs an operation on a host, and on the next one as long as nothing of the operation was sent. If no host has
+// proven yet that it holds the token, the first host that the operation is tried on is challenged.
 func onAny[T any](ctx context.Context, f deploy.Fleet, op func(context.Context, deploy.Client) (T, error)) (T, error) {
 	var none T
 	n := rand.Uint64() / 2 // no overflow below

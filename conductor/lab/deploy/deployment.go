@@ -16,7 +16,7 @@ type Deployment struct {
 	Do func(ctx context.Context, task func(ctx context.Context)) error
 	// Virtual is whether the runtime's clock is a simulated world's, and no wall clock.
 	Virtual bool
-	// Network is the network conditions of the fleet's calls beyond those of the deployment.
+	// Network is the network conditions that a scenario adds to those of the deployment itself.
 	Network scenario.Network
 	// End ends the runtime, and returns when all its tasks have ended. The fleet is closed before.
 	End func()

@@ -31,7 +31,7 @@ func Refuse(kind error, format string, args ...any) error {
 	return &refusal{kind, fmt.Sprintf(format, args...)}
 }
 
-// IsRefusal reports whether an error is a refusal, which names the host or member that it is about.
+// IsRefusal reports whether an error is a Refusal. The text of a Refusal names the host or member concerned.
 func IsRefusal(err error) bool { return errors.As(err, new(*refusal)) }
 
 // UnknownMember is the error of a command for a member that no host has.
@@ -46,7 +46,7 @@ type unsent struct{ cause error }
 func (u *unsent) Error() string { return u.cause.Error() }
 func (u *unsent) Unwrap() error { return u.cause }
 
-// GRPCStatus keeps the status's text free of what gRPC adds to that of a wrapped one.
+// GRPCStatus returns the wrapped status without the text that gRPC adds to a wrapped one.
 func (u *unsent) GRPCStatus() *status.Status { return status.Convert(u.cause) }
 
 // NotSent is the error of an operation of which nothing was sent, so that another host may be asked.

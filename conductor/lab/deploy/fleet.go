@@ -48,8 +48,8 @@ type Host struct {
 	ID      string
 	Address string
 	Members []Member
-	// Unproven: telemetry names this address, and no host has proven itself there, or the last attempt at it failed. No
-	// keys and values are sent there.
+	// Unproven: telemetry names this address, but no host has proven there that it holds the token, or the last attempt
+	// failed. No keys and values are sent to such a host.
 	Unproven bool
 }
 
@@ -70,7 +70,7 @@ func (h Host) Joined() bool {
 	return slices.ContainsFunc(h.Members, func(m Member) bool { return m.Joined })
 }
 
-// CountMembers counts those of all hosts, and those of them that have joined.
+// CountMembers returns the number of members on all hosts, and how many of them have joined.
 func CountMembers(hosts []Host) (all, joined int) {
 	for _, h := range hosts {
 		for _, m := range h.Members {

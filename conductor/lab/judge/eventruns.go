@@ -49,7 +49,7 @@ func (m *watched) add(ev *chordevent.Event, ownership bool) {
 	}
 }
 
-// unbroken reports whether all events from one to the last before another have been received.
+// unbroken reports whether all events from one to the last one before another have been received.
 func (m *watched) unbroken(incarnation, from, to int64) bool {
 	return to == from+1 || slices.ContainsFunc(m.runs, func(s eventRun) bool {
 		return s.incarnation == incarnation && s.first <= from && s.last >= to-1

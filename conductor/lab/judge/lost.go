@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// maxEnds bounds the ends of members that are kept; at the bound the oldest is forgotten, and that member's fate is
-	// known from the view alone.
+	// maxEnds bounds the ends of members that are kept. At the bound the oldest is forgotten, and how that member ended
+	// is known from the view only.
 	maxEnds = 20_000
 	// keptMoves bounds the finished moves of keys that are kept; the oldest is forgotten.
 	keptMoves = 4096
@@ -29,7 +29,7 @@ type move struct {
 	after, upTo chord.ID // the range
 }
 
-// An incarnation names one incarnation of a member.
+// An incarnation is the key of one incarnation of a member.
 type incarnation struct {
 	id     chord.ID
 	number int64
@@ -99,7 +99,7 @@ func (e *ends) note(of incarnation, how end, b *bounds) {
 	e.byMember[of] = how
 }
 
-// fateOf is the fate of a replica's host, by the events and the view at the end.
+// fateOf returns what became of a replica's host, by the events and the view at the end.
 func (e *ends) fateOf(p chord.Peer, v *ring.View) result.HolderFate {
 	f := result.HolderFate{Peer: p, Fate: result.FateUnknown}
 	i := slices.IndexFunc(v.Members, func(m *ring.Member) bool { return m.ID == p.ID })

@@ -12,8 +12,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxWork bounds the sums of time that are kept; at the bound, new members are summed in the operation only. Names
-// longer than any text of an event are ignored.
+// maxWork bounds the sums of time that are kept. At the bound the time of new members counts only in the sum of the
+// operation. Names longer than any text of an event are ignored.
 const maxWork = 25_000
 
 // work is the key of a sum of time: an operation of all members, or all operations of one.

@@ -16,7 +16,8 @@ const (
 	JudgeAfter = 3 * time.Second
 	// maxPending bounds the answers that wait; at the bound the oldest is judged early.
 	maxPending = 1 << 17
-	// maxDoubted bounds the answers that look wrong and may not be; at the bound the oldest is dropped unjudged.
+	// maxDoubted bounds the answers that look wrong by the events received so far and may turn out right. At the bound
+	// the oldest is dropped without a verdict.
 	maxDoubted = 1 << 14
 	// keptRanges bounds the ranges kept of one member; the oldest is forgotten.
 	keptRanges = 64

@@ -6,8 +6,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// A Tap receives what the members push, as a receiver would and before any other; nil: it does not. It keeps nothing
-// that it is given.
+// A Tap receives the telemetry that the members push, before any other receiver does. A nil function: that kind of
+// telemetry is not received. The functions must not keep what they are given.
 type Tap struct {
 	Logs  func(plog.Logs)
 	Spans func(ptrace.Traces)

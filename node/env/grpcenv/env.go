@@ -41,8 +41,9 @@ type Options struct {
 	Tracer     trace.TracerProvider
 	Meter      metric.MeterProvider
 	Propagator propagation.TextMapPropagator
-	// NameSpan names on the span of a call between members its member: the one that serves it, or the caller. A host
-	// carries many members, and the instrumentation knows only addresses. Nil: not named.
+	// NameSpan, if not nil, adds to the span of a call between hosts the member concerned: the one that serves the call
+	// (serving), or the one that makes it. The gRPC instrumentation knows only the hosts' addresses, and a host carries
+	// many members.
 	NameSpan func(span trace.Span, call *nodepb.Call, serving bool)
 }
 

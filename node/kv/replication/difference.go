@@ -61,7 +61,8 @@ func Differ(space chord.Space, s *store.Store, a terms.Arc, theirs Sum) (d Answe
 	return d
 }
 
-// A Difference is what an answer means for the member that has asked.
+// A Difference is the result of comparing an arc with another member: the same, or the parts that differ, or what the
+// other member holds.
 type Difference struct {
 	Same     bool
 	Split    bool

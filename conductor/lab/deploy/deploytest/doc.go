@@ -1,2 +1,2 @@
-// Package deploytest has a fleet on paper, for tests of what commands fleets.
+// Package deploytest provides a fleet that exists only in memory, for tests of code that commands fleets.
 package deploytest

@@ -13,8 +13,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// Paper is hosts that exist on paper: they record their faults and members, and fail where a test has them fail. The
-// methods may be called from any task; the fields are not guarded against them.
+// Paper is a fleet of hosts that exist only on paper: it records their faults and members, and fails where a test has
+// it fail. Its methods may be called from any task; its fields must not be accessed while methods run.
 type Paper struct {
 	List    []deploy.Host                       // what Hosts returns
 	Sent    map[string]*nodepb.SetFaultsRequest // the last order, by address
@@ -40,7 +40,8 @@ func NewPaper(addresses ...string) *Paper {
 	return f
 }
 
-// call is one call to a host, which does act. The address is empty for calls that Fail is not about.
+// call counts one call to a host, and decides whether it fails. The address is empty for calls that Fail does not apply
+// to.
 func (f *Paper) call(address string, act func()) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -13,7 +13,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// WantRefusal has the last member of a ring leave: that is refused, with the option that would do it.
+// WantRefusal commands the last member of a ring to leave, and requires that the fleet refuses this and that the error
+// names the option that forces it.
 func WantRefusal(t *testing.T, leave func() error, m *member.Member) {
 	t.Helper()
 	err := leave()

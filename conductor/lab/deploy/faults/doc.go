@@ -1,3 +1,3 @@
-// Package faults keeps a fleet's faults in force: partitions, slow links, pauses and telemetry outages become one order
-// for each host, which is sent again until the host has acknowledged it, and to hosts that come later.
+// Package faults keeps a fleet's faults in force. It turns partitions, slow links, pauses and telemetry outages into
+// one order for each host, which it sends again until the host has acknowledged it, and also to hosts that start later.
 package faults

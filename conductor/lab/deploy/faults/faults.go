@@ -40,8 +40,8 @@ func newInForce(f deploy.Fleet, n scenario.Network, now func() time.Time) *InFor
 	return &InForce{fleet: f, now: now, home: n, network: n, orders: make(map[string]*order)}
 }
 
-// Add brings a fault into force; the returned function ends it. After an error the fault is wanted all the same: hosts
-// that did not take it are asked again while it lasts.
+// Add puts a fault into force; the returned function ends it. After an error the fault stays in the list: hosts that
+// did not accept it are asked again while it lasts.
 func (f *InForce) Add(ctx context.Context, d *Fault) (end func(context.Context) error, err error) {
 	for _, h := range f.fleet.Hosts() {
 		if d.From[h.Address] || d.To[h.Address] {
@@ -56,7 +56,7 @@ func (f *InForce) Add(ctx context.Context, d *Fault) (end func(context.Context) 
 	return func(ctx context.Context) error { return f.Remove(ctx, d) }, f.send(ctx, d.orders)
 }
 
-// Remove ends faults. After an error hosts that did not take the end are asked again.
+// Remove ends faults. After an error, the hosts that did not confirm the end are asked again.
 func (f *InForce) Remove(ctx context.Context, ds ...*Fault) error {
 	f.mu.Lock()
 	f.end(func(d *Fault) bool { return slices.Contains(ds, d) })
@@ -175,9 +175,9 @@ func (f *InForce) apply(ctx context.Context) error {
 	return f.send(ctx, func(string) bool { return false })
 }
 
-// send is apply for a caller that has changed the orders of the hosts concerned: it waits for calls under way there, and
-// asks again those that failed a moment ago. For apply, which runs concurrently, may have been the first to see the
-// change, and its answers are not this caller's.
+// send is apply for a caller that has changed the orders of the hosts concerned. It waits for calls under way to these
+// hosts, and asks again those that failed a moment ago: apply runs concurrently and may have sent the change first, but
+// its errors do not reach this caller.
 func (f *InForce) send(ctx context.Context, concerned func(host string) bool) error {
 	var first error
 	f.mu.Lock()
@@ -198,8 +198,8 @@ func (f *InForce) send(ctx context.Context, concerned func(host string) bool) er
 	return first
 }
 
-// missing counts the hosts concerned by a fault that have not acknowledged their order, and of these those that the
-// fault names: whether they are under it is not known. f.mu is held.
+// missing returns how many of the hosts that a fault concerns have not acknowledged their order, and how many of these
+// the fault names: it is not known whether those are under the fault. f.mu is held.
 func (f *InForce) missing(d *Fault) (all, named int) {
 	for address, o := range f.orders {
 		if d.orders(address) && !o.taken() {
@@ -212,8 +212,8 @@ func (f *InForce) missing(d *Fault) (all, named int) {
 	return all, named
 }
 
-// Hit counts the hosts named by a fault in force that are under it; none if it is not in force at other hosts whose
-// part it needs.
+// Hit counts the hosts named by a fault in force that are under it. If the fault needs the part of other hosts and one
+// of these has not acknowledged it, the count is 0.
 func (f *InForce) Hit(d *Fault) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -228,7 +228,8 @@ func (f *InForce) Hit(d *Fault) (n int) {
 	return n
 }
 
-// Stuck counts the hosts named by an ended fault that may still be under it; all of them if other hosts may be.
+// Stuck counts the hosts named by an ended fault that may still be under it: all of them, if a host on which the fault
+// depends has not confirmed the end.
 func (f *InForce) Stuck(d *Fault) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

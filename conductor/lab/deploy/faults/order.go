@@ -14,7 +14,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// An order is the faults that a host shall have, and those that it acknowledged last.
+// An order is the faults that a host is to have, and the faults that it acknowledged last.
 type order struct {
 	want         *nodepb.SetFaultsRequest
 	acknowledged *nodepb.SetFaultsRequest // nil: not known, since sending failed
@@ -22,7 +22,8 @@ type order struct {
 	busy         chan struct{}            // closed when the caller that is sending it has ended; nil: none is
 }
 
-// taken reports whether the host is known to have the faults wanted. Without an order it has none, and none are wanted.
+// taken reports whether the host is known to have exactly the faults wanted. A host without an order has none, and none
+// are wanted.
 func (o *order) taken() bool {
 	return o == nil || o.acknowledged != nil && proto.Equal(o.acknowledged, o.want)
 }
@@ -64,9 +65,9 @@ func (f *InForce) compose(hosts []deploy.Host) (addresses []string, changed map[
 	return slices.Sorted(maps.Keys(f.orders)), changed
 }
 
-// sendOrder sends a host its order until it has acknowledged what is wanted. If new, the caller wants something else than
-// before: then the host is asked even if it refused a moment ago, and the answer to another caller's command is awaited,
-// so that the error reports whether the host has taken what is wanted now.
+// sendOrder sends a host its order until the host has acknowledged what is wanted. With new, the caller wants something
+// else than before: then the host is asked even if it refused a moment ago, and a call of another caller that is under
+// way is awaited, so that the error reports whether the host has accepted what is wanted now.
 func (f *InForce) sendOrder(ctx context.Context, address string, new bool) error {
 	for {
 		f.mu.Lock()
@@ -113,7 +114,8 @@ func (f *InForce) sendOrder(ctx context.Context, address string, new bool) error
 	}
 }
 
-// of composes a host's order. Of its faults the first that names an address decides, and "*" comes last.
+// of composes a host's order. If several faults name one address, the first decides; faults for "*", all addresses,
+// come last.
 func (f *InForce) of(from string, hosts []deploy.Host) *nodepb.SetFaultsRequest {
 	q := &nodepb.SetFaultsRequest{}
 	base := &nodepb.Fault{Address: "*", Loss: f.network.Loss, JitterMicros: f.network.Jitter.Microseconds()}

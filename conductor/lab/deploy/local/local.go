@@ -23,7 +23,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// seeds is how many hosts a new host is given to join through.
+// seeds is how many hosts a new host is given as addresses to join through.
 const seeds = 3
 
 // looksFresh is how long a list of hosts may be used again; only which of them have joined can be out of date in it.
@@ -126,7 +126,7 @@ func (l *Fleet) startOn(h *host, count int) ([]chord.ID, error) {
 	return ids, err
 }
 
-// open makes a host, which joins through some of those that are able, and serves it.
+// open makes a host, which joins through some of the able hosts, and serves it.
 func (l *Fleet) open(able []string) (*host, error) {
 	p, err := l.slot()
 	if err != nil {
@@ -162,7 +162,7 @@ func (l *Fleet) open(able []string) (*host, error) {
 	return h, nil
 }
 
-// joinable is the hosts that have joined.
+// joinable lists the hosts that have joined, so that others can join through them.
 func (l *Fleet) joinable() (able []string) {
 	for _, h := range l.Hosts() {
 		if h.Joined() {
@@ -310,10 +310,10 @@ func (l *Fleet) Client(address string) deploy.Client {
 	return nil
 }
 
-// Replicas is the scenario's own.
+// Replicas is R of the scenario's ring.
 func (l *Fleet) Replicas() int { return l.scenario.Ring.Replicas }
 
-// States are those in the active members' own memory.
+// States returns the pointers and ranges of the active members, read from their memory.
 func (l *Fleet) States() (all []chord.State) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

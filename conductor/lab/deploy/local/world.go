@@ -63,7 +63,7 @@ func simulatedSlot(w *simenv.World, address string) (hostSlot, error) {
 	}, nil
 }
 
-// conditions are a scenario's seed and network.
+// conditions returns a scenario's seed and network conditions.
 func conditions(s *scenario.Scenario) simenv.Config {
 	n := s.Network
 	cfg := simenv.Config{Seed: s.Seed, Loss: n.Loss}

@@ -24,19 +24,20 @@ import (
 const (
 	proofLimit = 3 * time.Second // on a host's answer to a challenge
 	proofRetry = 2 * time.Second // a host that failed its challenge is asked again no sooner
-	// sessionLife is well below what the host grants, since the answer to the challenge may have taken its time.
+	// sessionLife is well below the time that the host grants, which began before its answer to the challenge arrived.
 	sessionLife = hostauth.NonceTTL / 2
 	maxIdle     = 16 // sessions of a host that wait for a command; further ones are dropped
 
-	// An unproven host may be anything that telemetry names: what it answers is bounded before it is read, and cut where
-	// an error quotes it.
+	// An unproven host may be any program at an address that telemetry names: so its answer is bounded before it is
+	// read, and truncated where an error quotes it.
 	maxHeaders = 16 << 10
 	maxProof   = 4 << 10
 	maxQuoted  = 300
 )
 
-// A hostConn is one network connection to a host. What the host has proven holds for this connection alone, so when it
-// is lost gRPC must not open another below: the hostConn is replaced, and the host proves itself again.
+// A hostConn is one network connection to a host. The host's proof that it holds the token is valid for this connection
+// only. So when the connection is lost, gRPC must not open another one under it: the hostConn is replaced, and the host
+// proves itself again.
 type hostConn struct {
 	address string
 	cc      *grpc.ClientConn
@@ -128,7 +129,7 @@ func (r *Fleet) conn(address string) (*hostConn, error) {
 // processes listen.
 func (r *Fleet) trusted(address string) bool { return r.token == "" && access.OnLoopback(address) }
 
-// proven returns the connection to a host that has proven itself on it.
+// proven returns a connection to a host on which the host has proven that it holds the token.
 func (r *Fleet) proven(ctx context.Context, address string) (*grpc.ClientConn, error) {
 	c, err := r.conn(address)
 	if err != nil {
@@ -198,7 +199,7 @@ func (c *hostConn) put(s session) {
 	}
 }
 
-// challenge makes a host prove that it holds the token. It sends nothing that is of use to the host.
+// challenge makes a host prove that it holds the token. What it sends for that is of no use to a host that does not.
 func (r *Fleet) challenge(ctx context.Context, c *hostConn) (session, error) {
 	ctx, cancel := context.WithTimeout(ctx, proofLimit)
 	defer cancel()
@@ -256,7 +257,7 @@ func (r *Fleet) command(ctx context.Context, address, method string, request, re
 	return explain(address, proto.Unmarshal(answer.GetResponse(), response))
 }
 
-// unsure adds to the error of a command that was sent and not answered that it may have been carried out.
+// unsure adds to the error of a command that was sent and not answered that the host may have carried the command out.
 func unsure(err error) error {
 	switch st := status.Convert(err); st.Code() {
 	case codes.DeadlineExceeded, codes.Canceled:

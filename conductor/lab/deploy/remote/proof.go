@@ -8,15 +8,15 @@ import (
 	"chordconductor/conductor/lab/deploy"
 )
 
-// A proof is what is known of an address: whether a host proved itself there when it was last challenged, and how often
-// one was looked for.
+// A proof is what is known of an address: whether the host there proved that it holds the token when it was last
+// challenged, and how often a host was searched for there.
 type proof struct {
 	ok    bool
 	tries int
 }
 
-// noteProof notes the outcome of a challenge at an address. A lost connection is no such outcome: operations are sent
-// to its host, which must prove itself anew, until it fails to.
+// noteProof notes the outcome of a challenge at an address. A lost connection is no outcome: operations are still sent
+// to the host, which must prove itself again on a new connection, until it fails to.
 func (r *Fleet) noteProof(address string, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

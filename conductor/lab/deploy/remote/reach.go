@@ -20,11 +20,11 @@ const (
 	reachCalls = 32                     // at once
 )
 
-// reachable returns those of several hosts that can be connected to, and that have proven themselves where they must: the
-// telemetry may name hosts that have ended, or that never were, and thousands of them. So those that have proven
-// themselves before come first, and the others in random order: no name can be chosen so as to come before an honest
-// host's. What the time does not suffice for is left out. If there is none, the error is that of the first in the list
-// that was asked.
+// reachable returns the hosts that can be connected to and, where that is required, have proven that they hold the
+// token. Telemetry may name thousands of hosts that have ended or never existed. So hosts that have proven themselves
+// before are tried first, and the others in random order: no sender of telemetry can choose a name that is tried before
+// the real hosts. Hosts for which the time does not suffice are left out. If none is reachable, the error is that of
+// the first host in the list that was tried.
 func (r *Fleet) reachable(ctx context.Context, hosts []deploy.Host) (found []deploy.Host, _ error) {
 	if len(hosts) == 1 {
 		return slices.Clone(hosts), nil // the command itself gives the more exact error
@@ -51,8 +51,8 @@ func shuffled(hosts []deploy.Host) []deploy.Host {
 	return order
 }
 
-// reachAll connects to hosts in their order, until ctx ends. It returns those that were reached, and the errors of the
-// others that were asked.
+// reachAll connects to hosts in the given order, until ctx ends. It returns the hosts that were reached, and by address
+// the errors of the others that were tried.
 func (r *Fleet) reachAll(ctx context.Context, order []deploy.Host) (found []deploy.Host, errs map[string]error) {
 	errs = make(map[string]error, len(order)) // by address
 	var (
@@ -81,7 +81,7 @@ func (r *Fleet) reachAll(ctx context.Context, order []deploy.Host) (found []depl
 	return found, errs
 }
 
-// rank is 0 for a host that has proven itself on the connection that there is, and 1 for others.
+// rank returns 0 for a host that has proven on its present connection that it holds the token, and 1 for any other.
 func (r *Fleet) rank(address string) int {
 	r.mu.Lock()
 	c := r.conns[address]
@@ -97,7 +97,7 @@ func (r *Fleet) rank(address string) int {
 	return 1
 }
 
-// reach connects to a host, and has it prove itself. No connection stays to one that does not.
+// reach connects to a host, and has it prove that it holds the token. The connection to a host that does not is closed.
 func (r *Fleet) reach(ctx context.Context, address string) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, reachOne)
 	defer cancel()

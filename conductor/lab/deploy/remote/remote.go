@@ -172,7 +172,7 @@ func (r *Fleet) Start(ctx context.Context, count int, host string) ([]chord.ID, 
 	return ids, nil
 }
 
-// leaveLimit is how long a leave may take before it is given up.
+// leaveLimit is how long a leave may take before the command ends without its outcome.
 const leaveLimit = time.Minute
 
 // Stop makes a member leave or crash. The leave continues after Stop has returned; only an error within the first
@@ -218,7 +218,7 @@ func inBackground(ctx context.Context, task func(context.Context) error) error {
 	}
 }
 
-// forget leaves a crashed member out, although the view shows it until a peer has detected the crash.
+// forget leaves out a member that was crashed by command. The view shows it until a peer has detected the crash.
 func (r *Fleet) forget(id chord.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -262,8 +262,8 @@ func (r *Fleet) setFaulty(address string, faulty bool) {
 	}
 }
 
-// Visit calls a function for every host that can be reached and has proven itself where it must, so many at once, and
-// returns when all calls have.
+// Visit calls a function for every host that can be reached and, where that is required, has proven that it holds the
+// token: so many at a time. It returns when all calls have returned.
 func (r *Fleet) Visit(ctx context.Context, atOnce int, call func(ctx context.Context, host grpc.ClientConnInterface)) {
 	var visited sync.WaitGroup
 	turns := make(chan struct{}, atOnce)
@@ -279,12 +279,12 @@ func (r *Fleet) Visit(ctx context.Context, atOnce int, call func(ctx context.Con
 	visited.Wait()
 }
 
-// idOf is a peer's identifier; not ok: a placeholder in a successor list, which has no address.
+// idOf returns a peer's identifier. It returns false for a placeholder in a successor list, which has no address.
 func idOf(p *nodepb.Peer) (id chord.ID, ok bool) {
 	return id, p.GetAddress() != "" && copy(id[:], p.GetId()) == len(id)
 }
 
-// Replicas is the view's figure.
+// Replicas is R as the ring view has it.
 func (r *Fleet) Replicas() int { return r.view().Replicas }
 
 // Close closes the connections. The hosts keep running: this process did not start them.

@@ -51,7 +51,7 @@ func remember(f Members) map[chord.ID]State {
 	return all
 }
 
-// Of is the part of a member's state that the view is compared with.
+// Of returns the part of a member's state that the view is compared with.
 func Of(s chord.State) State {
 	t := State{Incarnation: s.Self.Incarnation, Predecessor: s.Pred.ID}
 	for _, p := range s.Live() {
@@ -60,7 +60,8 @@ func Of(s chord.State) State {
 	return t
 }
 
-// askAll asks every host. One that does not answer in time is left out: its members are not judged then.
+// askAll asks every host for the states of its members. The members of a host that does not answer in time are left
+// out, and not judged now.
 func askAll(ctx context.Context, f Hosts) map[chord.ID]State {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()

@@ -43,7 +43,7 @@ func stateOf(m *nodepb.MemberStatus) State {
 	return s
 }
 
-// idOf is a peer's identifier; not ok: a placeholder in a successor list, which has no address.
+// idOf returns a peer's identifier. It returns false for a placeholder in a successor list, which has no address.
 func idOf(p *nodepb.Peer) (id chord.ID, ok bool) {
 	return id, p.GetAddress() != "" && copy(id[:], p.GetId()) == len(id)
 }
