@@ -325,7 +325,7 @@ func (inv *inventory) compare(dir string, m manifest, there bool, err error) {
 			inv.head = &Damage{Cause: why}
 		}
 		if last != nil && last.broken == nil {
-			last.broken = fmt.Errorf("%s: after this segment, %s", last.path, why)
+			last.broken = fmt.Errorf("%s: whether segments follow this one is unknown: %s is missing or damaged", last.path, manifestName)
 		}
 		inv.lostEnd = true
 		inv.next = newest + 2 // leave a number out, so that the next start finds this too

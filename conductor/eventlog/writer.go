@@ -280,8 +280,9 @@ func (w *writer) forget() {
 	h.mu.Unlock()
 }
 
-// drop deletes the files of segments, and sets aside those that cannot be read, or not with the memory that there is. It
-// writes the manifest first, so that after a crash in between no segment that the manifest names is missing.
+// drop deletes the files of old segments. Files that cannot be read, or for which there is not enough memory, it
+// renames and keeps instead. It writes the manifest first, so that after a crash in between no segment that the
+// manifest names is missing.
 func (w *writer) drop(gone, rest []*segment) error {
 	if w.h.opt.Dir == "" {
 		return nil

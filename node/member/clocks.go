@@ -33,7 +33,7 @@ const (
 // monotonic clock (env.Now), so that a step of its wall clock shows immediately in the comparison with the answers it
 // already has.
 type clocks struct {
-	start time.Time // of the monotonic count
+	start time.Time // time zero of the monotonic clock, env.Now
 
 	mu    sync.Mutex
 	hosts []hostClock    // guarded by mu; at most maxClocks, by first answer
@@ -111,7 +111,7 @@ func (c *clocks) known() []string {
 type clockView struct {
 	others int           // hosts compared with
 	beyond int           // of these, the ones that differ by more than the limit
-	ahead  time.Duration // of the median of the others
+	ahead  time.Duration // by how much this host's clock is ahead of the median of the others
 	worst  string        // the host that differs most
 	most   time.Duration // by how much this host is ahead of that one
 }

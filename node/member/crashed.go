@@ -11,7 +11,7 @@ import (
 // crashedHosts is what one stabilize round has found out about hosts with a dead member. Virtual nodes of one host fail
 // together: pinged one after the other, a list full of them would cost a time limit each.
 type crashedHosts struct {
-	asked []string // hosts; at most as many as the successor list has entries
+	asked []string // addresses of hosts; at most as many as the successor list has entries
 	dead  []chord.Peer
 }
 

@@ -53,7 +53,7 @@ type departure struct {
 	deadline time.Time
 	leads    []*leaver // members that it has made leavers, and that are not gone
 	others   []*Member // members of another departure: this one waits for them, and leads them if they stay after all
-	keys     int64     // that have ended
+	keys     int64     // keys that have ended with the ring
 	changed  env.Signal
 
 	mu sync.Mutex
@@ -68,8 +68,8 @@ type leaver struct {
 
 	// Guarded by the departure's mu.
 	tried bool  // a try has ended since the last call was answered
-	err   error // of the latest try that has ended
-	ended bool  // the task has
+	err   error // error of the latest try that has ended
+	ended bool  // the task has ended
 }
 
 func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (keys int64, err error) {

@@ -16,7 +16,7 @@ func (m *Member) fixFingers() {
 	r := m.begin(context.Background(), chordevent.SpanFixFingers)
 	done, err := m.fixFinger(r)
 	s.news = s.news || r.did
-	if done { // with a pass
+	if done { // a pass over the slots has ended
 		if s.news || s.gap == 0 {
 			s.gap = base / 2
 		} else {

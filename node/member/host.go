@@ -48,13 +48,13 @@ type Host struct {
 
 	ready struct {
 		sync.Mutex
-		is bool // as last evaluated
+		is bool // the readiness last reported to Config.Ready
 	}
 	emitted struct { // the host's state as last emitted
 		sync.Mutex
 		seq   int64
 		last  chordevent.HostState // except its number and the exact difference of clocks
-		next  time.Time            // when it is due again
+		next  time.Time            // when the next one is due
 		ended bool
 	}
 

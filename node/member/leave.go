@@ -145,10 +145,10 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 
 // near is the answers of a leaver's neighbors.
 type near struct {
-	after   []chord.Peer                // that were asked, nearest first
+	after   []chord.Peer                // the members that were asked, nearest first
 	stances map[chord.Peer]chord.Stance // looked up only
 	beyond  []chord.Peer                // the successors of a receiver that lies beyond the list
-	err     error                       // why the receiver is not known to be alive
+	err     error                       // why it is not known whether the receiver is alive; nil: it is
 }
 
 func (n *near) stance(p chord.Peer) chord.Stance { return n.stances[p] }

@@ -32,17 +32,17 @@ type Lookup struct {
 	Duration time.Duration
 	Trace    trace.TraceID // zero if it is not recorded
 
-	span     trace.Span // its own, not that of the operation around it; nil: not sampled
+	span     trace.Span // the span of the lookup itself, not of the operation around it; nil: not sampled
 	contacts []error    // why hosts could not be the start; at most one of each
 }
 
 // A Hop is one member's part of a lookup.
 type Hop struct {
 	Peer     chord.Peer
-	Pointer  nodepb.Candidate_Pointer // by which the hop before found it; SELF for the initiator
+	Pointer  nodepb.Candidate_Pointer // the pointer by which the hop before found it; SELF for the initiator
 	Slot     int
 	Timeouts int           // candidates before it that did not answer
-	At       time.Duration // since the start, by the member's own clock
+	At       time.Duration // time since the start of the lookup, by the member's own clock
 }
 
 func (m *Member) firstHop() Hop { return Hop{Peer: m.self, Pointer: nodepb.Candidate_POINTER_SELF} }

@@ -21,7 +21,7 @@ func (m *Member) stabilize() {
 	r := m.begin(context.Background(), chordevent.SpanStabilize)
 	err := m.stabilizeRound(r)
 	s, base := &m.schedule, m.host.cfg.Stabilize
-	if s.quiet++; r.did { // changed
+	if s.quiet++; r.did { // the round has changed something
 		s.quiet = 0
 	}
 	r.end(err)

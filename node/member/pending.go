@@ -25,7 +25,7 @@ type pending struct {
 // waiting is one lookup that waits for its answer. Its fields except signal are guarded by pending.mu.
 type waiting struct {
 	signal  env.Signal
-	waiting bool // on the signal
+	waiting bool // a task waits on the signal
 	done    bool
 	answer  answered
 }

@@ -14,8 +14,8 @@ import (
 type phase uint8
 
 const (
-	looking phase = iota // for its place: answers NOT_MEMBER, which counts as dead
-	asking               // its future predecessor for the list: answers BUSY
+	looking phase = iota // it looks for its place: answers NOT_MEMBER, which counts as dead
+	asking               // it asks its future predecessor for the successor list: answers BUSY
 	active
 	gone // has left or crashed
 )
@@ -25,12 +25,12 @@ type snapshot struct {
 	chord.State
 	hosts   []chord.Peer // the host list: see chord.Hosts
 	fingers chord.Fingers
-	routes  chord.Routes // of both, for lookups
+	routes  chord.Routes // next hops by the pointers and the fingers, for lookups
 	phase   phase
 	alone   bool // no known peer answers: see Alone
 	leaving bool
 	mayEnd  bool // of a leaver: with its keys, if no member stays to take them
-	bound   bool // of a leaver: it has answered a last call
+	bound   bool // a leaver that has answered a last call: it must leave
 
 	// The pointers as Neighbors answers them, made once per change.
 	pred        *nodepb.Peer

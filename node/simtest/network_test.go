@@ -16,7 +16,7 @@ type sides struct {
 	partitions int                // number of partitions so far, so that a heal ends only its own
 }
 
-// apply gives each host's layer the rules that hold now.
+// apply sets the network faults that are in force now on each host.
 func (r *ring) apply() {
 	for _, h := range r.hosts {
 		rules := r.weather()

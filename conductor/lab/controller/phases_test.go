@@ -36,9 +36,9 @@ func viewOf(f *deploytest.Paper) *ring.View {
 }
 
 // TestPhasesOnAFleetThatFails runs each kind of phase on hosts of which one call after the other fails, before the host
-// has done what it is asked or after: a phase that passes has done all that it asks for, for as long as it asks; no
-// more is reported done than was; a failure fails the run, and is named; and at the end, when the hosts can be asked
-// again, no fault remains.
+// has done what it is asked or after. A phase that passes has done everything that it asks for, for as long as it asks;
+// no more is reported than was done; a failure fails the run, and is named. At the end, when the hosts answer again, no
+// fault remains.
 func TestPhasesOnAFleetThatFails(t *testing.T) {
 	kinds := map[string]struct {
 		planned int

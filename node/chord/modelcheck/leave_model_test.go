@@ -220,7 +220,7 @@ func (m *leaveModel) leaves(s partyState, i int, p party, step func(bool, string
 	}
 }
 
-// due reports whether i may release what it has sent to r.
+// due reports whether leaver i may now release the range that it has transferred to receiver r.
 func (m *leaveModel) due(s *partyState, r, i int) bool {
 	var complete []chord.Range
 	var at []int
