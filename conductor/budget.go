@@ -15,8 +15,8 @@ import (
 // maxMemoryHistory bounds the history in memory, however much memory there is: an hour of a ring of 1,000.
 const maxMemoryHistory = 256 << 20
 
-// recordPart is the part of the memory that may wait to be written to the file of --record. It has no share of its own:
-// it belongs to the unshared rest.
+// recordPart is the divisor of the memory (a fiftieth) that requests waiting to be written to the file of --record may
+// take. It is not a share of the budget, but belongs to the rest that no share has.
 const recordPart = 50
 
 // budget is the memory that the conductor may use: --memory, or else what the process has.

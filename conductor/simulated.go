@@ -56,7 +56,7 @@ func (o *options) checkSpeed(flags *pflag.FlagSet) error {
 		}
 	})
 	if failed == nil && o.dataDir != "" {
-		failed = fmt.Errorf("--data-dir: the history of a simulated world (--speed %s) is in memory, since its times are not those of other runs", o.speed)
+		failed = fmt.Errorf("--data-dir has no effect with --speed %s: the history of a simulated world is kept in memory, since its times do not continue those of a history on disk; remove the flag", o.speed)
 	}
 	return failed
 }

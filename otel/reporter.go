@@ -88,7 +88,8 @@ type plainly struct {
 func (p plainly) Error() string { return p.text }
 func (p plainly) Unwrap() error { return p.error }
 
-// plain returns an error of the operation, with which our own errors begin, and the reason.
+// plain returns an error whose text is short: the operation, which is the text of err before the first colon, and the
+// reason.
 func plain(err error, reason string) error {
 	text := reason
 	if what, _, some := strings.Cut(err.Error(), ": "); some {

@@ -179,7 +179,8 @@ func TestSeqSet(t *testing.T) {
 	})
 }
 
-// TestSeqSetIsBounded shows that dropping spans only ever adds to the missing events.
+// TestSeqSetIsBounded: beyond maxSpans the set drops ranges, so it may count received events as missing, but never a
+// missing event as received.
 func TestSeqSetIsBounded(t *testing.T) {
 	var s seqSet
 	for seq := int64(2); seq < 2000; seq += 2 {

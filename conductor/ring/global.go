@@ -225,7 +225,8 @@ func winding(next []int, start int) (turns int) {
 	}
 }
 
-// cycle lists the members of a cycle.
+// cycle lists the members on the cycle of successors that starts at a member; next has the index of each member's
+// successor.
 func (r *Ring) cycle(next []int, start int) []*record {
 	out := []*record{r.live[start]}
 	for at := next[start]; at != start; at = next[at] {

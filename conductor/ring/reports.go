@@ -39,7 +39,7 @@ func (d reports) find(inc int64) *report {
 	return nil
 }
 
-// latest is the instant at which the last of them arrived.
+// latest returns the instant at which the newest of the reports arrived.
 func (d reports) latest() (at time.Time) {
 	for i := range d {
 		if d[i].arrived.After(at) {

@@ -8,7 +8,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestOneLoneEventIsNoRing has one event arrive, of any kind: it contains no pointer of a list.
+// TestOneLoneEventIsNoRing has a single event arrive, of each kind without a successor list: the ring's status stays
+// unknown.
 func TestOneLoneEventIsNoRing(t *testing.T) {
 	for _, body := range []chordevent.Body{
 		chordevent.Joined{}, chordevent.NodeLoad{}, chordevent.Started{Bits: 160, ListLen: 8, Replicas: 3}, chordevent.Leaving{}, chordevent.Left{},

@@ -103,7 +103,8 @@ func TestKeysAreBytes(t *testing.T) {
 	}
 }
 
-// TestFaultsAreReadBack, and a command that failed after partial execution answers with what it has done.
+// TestFaultsAreReadBack: the API lists the faults that are in force, and a command that failed after partial execution
+// answers with what it has done.
 func TestFaultsAreReadBack(t *testing.T) {
 	s, control := newServer(t, nil)
 	if got := text(t, ask(s, "GET", "/api/partitions", "")); got != `{"faults":[{"kind":"partition","from":["h1:1"],"ids":["0a"]}]}`+"\n" {

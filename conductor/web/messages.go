@@ -41,7 +41,7 @@ type stepRequest struct {
 	Events int `json:"events"`
 }
 
-// Answers that consist of one list or one value.
+// The JSON forms of answers that consist of one list or one value.
 
 type idsJSON struct {
 	IDs []string `json:"ids"`

@@ -125,7 +125,7 @@ func ReadOwnership(space chord.Space, o *nodepb.Ownership) (*terms.Ownership, er
 		return nil, err
 	}
 	if !owner.Real() || o.Epoch < 1 || o.Epoch > MaxEpoch {
-		return nil, fmt.Errorf("ownership of epoch %d by %q: malformed", o.Epoch, owner.Addr)
+		return nil, fmt.Errorf("ownership of epoch %d by %q: expected an owner with an address, and an epoch from 1 to %d", o.Epoch, owner.Addr, int64(MaxEpoch))
 	}
 	return &terms.Ownership{Owner: owner, From: from, Epoch: o.Epoch}, nil
 }

@@ -26,7 +26,7 @@ type replicaSets struct {
 	sets  [][]chord.Peer // 0: not known
 }
 
-// add is the index of the set of replicas that an answer names.
+// add stores the set of replicas that an answer names, unless it is stored already, and returns its index.
 func (h *replicaSets) add(list []*nodepb.Peer) uint32 {
 	var name []byte
 	peers := make([]chord.Peer, 0, len(list))

@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// bomb is a file whose aliases stand for far more than it has: so many levels, each naming the one before so many
-// times, in a shape that the decoder follows; within the limit of a file.
+// bomb is a file whose aliases stand for far more than the file contains: each of the levels names the one before it
+// width times, in a shape that the decoder follows. The file itself stays within the limit.
 func bomb(shape string, levels, width int) string {
 	var b strings.Builder
 	switch shape {

@@ -43,8 +43,8 @@ func take(s *store.Store, r *store.Record) bool {
 	return newer
 }
 
-// exchange runs an exchange between two stores, without a network. Of an answer to a comparison or a fetch, some is cut
-// off, as messages are bounded. It returns the comparisons made.
+// exchange runs an exchange between two stores, without a network. It drops a random part of each answer to a
+// comparison or a fetch, since messages have a limit. It returns how many comparisons were made.
 func exchange(t *rapid.T, x *Exchange, mine, theirs *store.Store, refusal error) (comparisons int) {
 	for {
 		step := x.Next(mine)

@@ -77,9 +77,10 @@ type Search struct {
 	done  bool
 }
 
-// Search begins a search if the list has fewer hosts than wanted because some have lapsed, or because the host list
-// holds no more; nil: the present list has to do. A complete host list has so many entries. The next search is not
-// before again; with certain it does not wait for that while one is running.
+// Search begins a search for more hosts if the list has fewer than want, because some have lapsed or the host list
+// holds no more. It returns nil if no search is due: a list with fewer than complete entries names all hosts of the
+// ring, and between two searches the time again must pass. With certain, a caller need not wait for that time while
+// another search is running.
 func (w *Preference) Search(want, complete int, certain bool, live func() []chord.Peer, dead func(chord.Peer) bool, now, again time.Time) *Search {
 	whole := !w.Lacks && len(w.List) < complete // there are no others
 	if len(w.Hosts) >= want || whole || now.Before(w.next) && !(certain && w.Open) {

@@ -23,6 +23,7 @@ var tableIII = []ChurnRow{ // by paper.ChurnRates
 	{3.90, .05, 0}, {3.83, .11, 0}, {3.84, .16, 2}, {3.81, .23, 5}, {3.83, .30, 6}, {3.91, .34, 8}, {3.94, .42, 16}, {4.06, .46, 15},
 }
 
-// ToN section V.B, in means: the fullest host and the 99th percentile with 10^4 hosts and 5·10^5 keys, and the 1st and
-// 99th percentiles at 10^6 keys with one member and with twenty to a host.
+// Figures of ToN, section V.B, relative to the mean number of keys. Fullest and P99: the fullest host and the 99th
+// percentile, with 10^4 hosts and 5·10^5 keys. The others: the 1st and 99th percentiles with 10^6 keys, with one member
+// and with twenty members on each host.
 var theirBalance = struct{ Fullest, P99, P1One, P99One, P1Twenty, P99Twenty float64 }{9.1, 4.6, 0, 4.8, .5, 1.6}
