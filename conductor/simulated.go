@@ -121,7 +121,7 @@ type patientHistory struct {
 
 var _ live.Recorder = (*patientHistory)(nil)
 
-// mostWaiting is how many events may wait to be written.
+// mostWaiting is how many events may wait to be written before the world waits for the disk.
 const mostWaiting = 1024
 
 func (h *patientHistory) Append(ev *chordevent.Event, arrived time.Time) {

@@ -29,7 +29,7 @@ type variable struct {
 // maxBuffer bounds queues and batches whose length a variable sets: the SDK allocates them in full at the start.
 const maxBuffer = 1 << 20
 
-// variables are all those that are checked each on its own.
+// variables lists the variables that are checked one by one; the pairs of certificate and key are checked apart.
 func variables() []variable {
 	list := []variable{
 		{"OTEL_SDK_DISABLED", oneOf("true", "false")},

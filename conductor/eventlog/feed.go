@@ -130,7 +130,7 @@ func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, *Da
 	return out, nil, nil
 }
 
-// span lists the segments that fit.
+// span lists the segments for which fits returns true, oldest first.
 func (h *History) span(fits func(*segment) bool) (out []*segment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

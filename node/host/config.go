@@ -77,8 +77,8 @@ type Config struct {
 	Names map[string]string
 }
 
-// Access is how a host proves itself and what it requires of callers: the node program's flags about access, with the same
-// meaning and bounds.
+// Access is how a host authenticates to its peers, and what it requires of callers: the node program's flags about
+// access, with the same meaning and bounds.
 type Access = access.Settings
 
 func (c *Config) name(field string) string { return cmp.Or(c.Names[field], field) }

@@ -20,7 +20,7 @@ type pace struct {
 	since time.Time     // by the wall clock
 }
 
-// reached is the virtual time that the wall clock allows.
+// reached returns the virtual time up to which the world may run now, by the wall clock and the speed.
 func (p *pace) reached() time.Duration {
 	if math.IsInf(p.speed, 1) {
 		return math.MaxInt64

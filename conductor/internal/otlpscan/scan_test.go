@@ -18,7 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 )
 
-// A request is one that the decoders can read, of any signal.
+// A request is an export request of any signal, in the form that the decoders use.
 type request interface {
 	MarshalProto() ([]byte, error)
 	MarshalJSON() ([]byte, error)

@@ -88,8 +88,8 @@ func unconnected(message string) string {
 	return why
 }
 
-// local runs a call to the host itself. One of the ring service is answered immediately, always, so the limit is not
-// watched; one of the key service may take long, and past the limit the caller continues without the answer.
+// local runs a call of the host to itself. Calls of the ring service are always answered immediately, so the time limit
+// is not watched. A call of the key service may take long: past the limit the caller continues without the answer.
 func (r remote) local(ctx context.Context, method string, request, answer any) error {
 	if strings.HasPrefix(method, ringMethods) {
 		received, err := r.e.own.Answer(ctx, method, request)

@@ -23,7 +23,7 @@ type Ownership struct {
 	Epoch int64
 }
 
-// Arc returns the range that it is about.
+// Arc returns the range of the ownership.
 func (o Ownership) Arc() Arc { return Arc{o.From, o.Owner.ID} }
 
 // Covers reports whether the range contains a point.
