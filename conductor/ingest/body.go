@@ -88,7 +88,8 @@ func (b *reception) release() {
 	b.held = 0
 }
 
-// receive reads a request's whole body, as it was sent. The caller releases it.
+// receive reads a request's whole body, as it was sent. The caller must release the reception, which holds the body's
+// memory.
 func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body []byte, b *reception, err error) {
 	b = &reception{gate: p.gate, conn: connlimit.Of(r.Context()), begin: time.Now()}
 	b.since = b.begin

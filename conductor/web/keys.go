@@ -204,7 +204,7 @@ func pointerWord(p nodepb.Candidate_Pointer) string {
 	return strings.ToLower(strings.TrimPrefix(p.String(), "POINTER_"))
 }
 
-// bytes formats an identifier of a message; empty if it is not one.
+// bytes formats the bytes of an identifier in a message; it returns "" if they are no identifier of the ring.
 func (f format) bytes(b []byte) string {
 	var id chord.ID
 	if len(b) != len(id) {

@@ -183,7 +183,8 @@ func enumerated(schema object, words []string) object {
 	return object{"type": "string", "enum": words}
 }
 
-// fields adds a struct's fields, and those of embedded ones that no field of its own shadows.
+// fields adds the fields of a struct as encoding/json has them: its own, and those of embedded structs unless a field
+// of its own has the same name.
 func (t types) fields(of reflect.Type, request bool, properties object, required *[]string) {
 	var embedded []reflect.Type
 	for i := range of.NumField() {

@@ -207,7 +207,7 @@ func (h *Host) verdict(service string, c caller, header metadata.MD) error {
 	if h.mode == ringSecret {
 		return status.Errorf(codes.Unauthenticated, "%s is for hosts of the ring: the caller does not have the ring's key", service)
 	}
-	return status.Errorf(codes.Unauthenticated, "%s needs a certificate of the host's authority", service)
+	return status.Errorf(codes.Unauthenticated, "%s is for callers with a certificate that an authority of --tls-ca has signed: the caller has none", service)
 }
 
 // tokenIn reports whether a call carries the client token.
