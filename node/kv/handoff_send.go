@@ -258,8 +258,9 @@ func (k *Keeper) begin(ctx context.Context, m *handoff.Outgoing) (held int64, er
 
 func (k *Keeper) moveCall(ctx context.Context, m *handoff.Outgoing, q *nodepb.MoveRequest, operation string) (*nodepb.MoveResponse, error) {
 	k.mu.Lock()
-	needsRecovery, may := k.needsRecovery || len(k.silent) > 0, m.May(k.env.Now())
-	witnesses := wire.Peers(slices.Concat(k.silent, k.sources)) // the receiver takes the last of them
+	unheard := k.unheard()
+	needsRecovery, may := k.needsRecovery || len(unheard) > 0, m.May(k.env.Now())
+	witnesses := wire.Peers(slices.Concat(k.preference.List, unheard, k.sources)) // the receiver takes the last of them
 	var unsettled [][]byte
 	if q.Phase == nodepb.MoveRequest_PHASE_PREPARE {
 		unsettled = k.unsettled.In(m.Arc) // keys added to the list from here on reach the receiver as writes

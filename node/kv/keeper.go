@@ -44,11 +44,12 @@ type Keeper struct {
 	join    trace.SpanContext // the span of the join that started this Keeper; invalid: none, or its trace is not sampled
 	leaving bool              // it accepts no handoffs of leavers and no replicas; set by Leaving
 
-	needsRecovery bool         // other hosts may hold records of the range that are missing here
-	recoveries    int64        // number of calls of requireRecovery
-	sources       []chord.Peer // members that may hold such records, besides the hosts of the preference list; at most maxSources
-	silent        []chord.Peer // members that range recovery did not ask because they were taken for dead; at most maxSources
-	asking        time.Time    // those members are asked periodically until then
+	needsRecovery bool            // other hosts may hold records of the range that are missing here
+	recoveries    int64           // number of calls of requireRecovery
+	sources       []chord.Peer    // members that may hold such records, besides the hosts of the preference list; at most maxSources
+	silent        []unheardMember // members that range recovery did not ask because they were taken for dead; at most maxUnheard
+	asking        time.Time       // those members are asked periodically until then
+	patience      time.Time       // a range that needs recovery waits for them until then
 
 	own *ownership.Register // what the member owns, and others; reg is a copy of its register
 
@@ -58,6 +59,7 @@ type Keeper struct {
 	confirmed time.Time             // when the last call that did not contest the register was sent to a replica
 	requests  requests
 	dead      terms.Lapsed // members found dead a short while ago
+	near      terms.Lapsed // those whose host was on the preference list then
 	leavers   terms.Lapsed // members about to leave
 
 	preference replication.Preference
@@ -201,11 +203,21 @@ func (k *Keeper) HostsChanged() {
 // so that a task that calls a peer already taken for dead does not wake itself.
 func (k *Keeper) PeerDied(_ context.Context, p chord.Peer) {
 	k.mu.Lock()
+	again := k.diedAgain(p)
 	if k.dead.Has(p, k.env.Now()) {
 		k.mu.Unlock()
+		if again {
+			k.repairDue.Set()
+		}
 		return
 	}
 	k.dead.Add(p, k.env.Now().Add(k.suspicion()))
+	if k.preference.OnHost(p.Addr) {
+		k.near.Add(p, k.env.Now().Add(k.suspicion()))
+	}
+	if k.needsRecovery {
+		k.noteUnheard(nil)
+	}
 	k.updatePreference(k.member.State())
 	k.mu.Unlock()
 	k.reconcileDue.Set()
@@ -215,10 +227,11 @@ func (k *Keeper) PeerDied(_ context.Context, p chord.Peer) {
 // suspicion returns for how long a member taken for dead is not called, unless it calls first.
 func (k *Keeper) suspicion() time.Duration { return 8 * k.cfg.CallLimit }
 
-// jitter returns a random time between half of d and one and a half times d.
+// jitter returns a random time between half of d and one and a half times d; of some time never none at all, since a
+// signal is waited for without a limit then.
 func (k *Keeper) jitter(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
 	}
-	return d/2 + time.Duration(k.env.Uint64()%uint64(d))
+	return max(d/2+time.Duration(k.env.Uint64()%uint64(d)), 1)
 }

@@ -223,6 +223,26 @@ func (k *Keeper) learnLeaver(p chord.Peer) {
 	k.updatePreference(k.member.State())
 }
 
+// stays notes that a member is not about to leave, perhaps not any more. mu is held.
+func (k *Keeper) stays(p chord.Peer) {
+	if k.leavers.Remove(p) {
+		k.updatePreference(k.member.State())
+		k.repairDue.Set()
+	}
+}
+
+// slowLeavers lists the hosts of the preference list that have been about to leave for a while: they may have taken
+// that back since. mu is held.
+func (k *Keeper) slowLeavers() (peers []chord.Peer) {
+	since := k.env.Now().Add(k.cfg.LeaveLimit - k.suspicion())
+	for _, p := range k.preference.List {
+		if until := k.leavers.Until(p); !until.IsZero() && !until.After(since) {
+			peers = append(peers, p)
+		}
+	}
+	return peers
+}
+
 // PeerLeft notes that a peer has left gracefully: it is no longer a replica.
 func (k *Keeper) PeerLeft(p chord.Peer) {
 	k.mu.Lock()

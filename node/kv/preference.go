@@ -23,6 +23,7 @@ func (k *Keeper) noteContact(p chord.Peer) {
 	k.revived(p)
 	k.own.Table.Alive(p)
 	k.own.Silences.Contact(p.Addr, k.env.Now())
+	k.near.Remove(p)
 	if k.dead.Remove(p) {
 		k.repairDue.Set() // it may be a replica again
 	}
@@ -118,6 +119,9 @@ func (k *Keeper) survey(ctx context.Context, p chord.Peer, point chord.ID, opera
 	}
 	k.mu.Lock()
 	k.noteContact(p)
+	if !s.leaving {
+		k.stays(p)
+	}
 	own, implausible := k.reg.Load(), false
 	if s.own != nil {
 		var known *terms.Ownership

@@ -24,6 +24,7 @@ func (k *Keeper) apply(e ownership.Effects) {
 	}
 	if e.Recover {
 		k.requireRecovery(e.Sources...)
+		k.noteUnheard(e.Former)
 	}
 	if e.Reconcile {
 		k.reconcileDue.Set()
@@ -78,7 +79,7 @@ func (k *Keeper) requireRecovery(source ...chord.Peer) {
 	if k.reg.Load() == nil {
 		return
 	}
-	k.needsRecovery = true
+	k.needsRecovery, k.patience = true, k.env.Now().Add(3*k.suspicion())
 	k.recoveries++
 	for _, p := range source {
 		k.sources = addSource(k.sources, p)
@@ -98,7 +99,7 @@ func addSource(list []chord.Peer, p chord.Peer) []chord.Peer {
 
 // revived marks the range as needing recovery if p is alive after all and range recovery could not ask it. mu is held.
 func (k *Keeper) revived(p chord.Peer) {
-	if i := slices.Index(k.silent, p); i >= 0 {
+	if i := k.unheardAt(p); i >= 0 {
 		k.silent = slices.Delete(k.silent, i, i+1)
 		k.requireRecovery(p)
 	}

@@ -99,11 +99,14 @@ func (k *Keeper) repairRange(ctx context.Context) (again time.Duration, err erro
 	now := k.env.Now()
 	k.mu.Lock()
 	due := k.replicas.Due(now)
-	lacks := k.preference.Lacks
+	lacks, incomplete, untilHeard := k.preference.Lacks, k.needsRecovery, k.untilHeard()
 	k.mu.Unlock()
 	again = k.cfg.SyncInterval
 	if lacks || asking {
 		again = k.suspicion() // by then a host that was taken for dead may count again
+	}
+	if incomplete {
+		again = untilHeard
 	}
 	errs := make([]error, len(due))
 	err = k.each(ctx, len(due), func(ctx context.Context, i int) { errs[i] = k.syncReplica(ctx, own, due[i]) })
@@ -204,7 +207,7 @@ func (k *Keeper) recoverRange(ctx context.Context, own *terms.Ownership) error {
 		if !needsRecovery {
 			return nil
 		}
-		peers := k.witnesses(ctx)
+		peers := k.toAsk(ctx)
 		errs, pulled := make([]error, len(peers)), make([]int, len(peers))
 		if err := k.each(ctx, len(peers), func(ctx context.Context, i int) {
 			var done replication.Exchanged
@@ -221,6 +224,8 @@ func (k *Keeper) recoverRange(ctx context.Context, own *terms.Ownership) error {
 		k.mu.Lock()
 		if slices.Max(append(pulled, 0)) == 0 && k.reg.Load() == own && k.recoveries == recoveries {
 			k.recovered(peers)
+			k.mu.Unlock()
+			return nil
 		}
 		k.mu.Unlock()
 	}
@@ -229,17 +234,33 @@ func (k *Keeper) recoverRange(ctx context.Context, own *terms.Ownership) error {
 
 // askSilent calls the members that were silent when the range was recovered, whenever they may count again: one that
 // was wrongly taken for dead may not call this member by itself. again reports whether it will call them once more.
-// After fresh() they are dead, and only a call from them makes the range need recovery.
+// After fresh() they are dead, and only a call from them makes the range need recovery. It also asks the hosts that have
+// been about to leave for a while, whether they still are.
 func (k *Keeper) askSilent(ctx context.Context) (again bool, err error) {
 	k.mu.Lock()
 	now := k.env.Now()
 	var peers []chord.Peer
 	if again = now.Before(k.asking) && len(k.silent) > 0; again {
-		peers = slices.DeleteFunc(slices.Clone(k.silent), func(p chord.Peer) bool { return k.dead.Has(p, now) })
+		for _, u := range k.silent {
+			if !k.dead.Has(u.peer, now) {
+				peers = append(peers, u.peer)
+			}
+		}
 	}
+	leavers := k.slowLeavers()
 	k.mu.Unlock()
-	_, _, err = k.surveyAll(ctx, peers, k.self.ID) // an answer shows that the member is alive
-	return again, err
+	answers, _, err := k.surveyAll(ctx, append(peers, leavers...), k.self.ID) // an answer shows that the member is alive
+	if err != nil {
+		return false, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i, p := range leavers {
+		if answers[len(peers)+i].leaving {
+			k.learnLeaver(p)
+		}
+	}
+	return again, nil
 }
 
 // recover fetches what is newer at a member that may hold records of this one's range. Only a replica is sent what is
@@ -258,16 +279,14 @@ func (k *Keeper) recover(ctx context.Context, p chord.Peer, own *terms.Ownership
 	return done, err
 }
 
-// recovered marks the range as recovered from all live members. Members that may hold records of it and were taken for
-// dead are noted, to be asked when they are alive. mu is held.
+// recovered marks the range as recovered from all live members, unless it is incomplete without one that is taken for
+// dead. Members that may hold records of it and were taken for dead are noted, to be asked when they are alive. mu is
+// held.
 func (k *Keeper) recovered(asked []chord.Peer) {
-	now := k.env.Now()
-	for _, p := range slices.Concat(k.preference.List, asked, k.sources) {
-		if k.dead.Has(p, now) {
-			k.silent = addSource(k.silent, p)
-		}
+	if k.noteUnheard(asked); k.incomplete() {
+		return // they are asked when they count again, see repairRange
 	}
-	k.needsRecovery, k.sources, k.asking = false, nil, now.Add(fresh(k.cfg))
+	k.needsRecovery, k.sources, k.asking = false, nil, k.env.Now().Add(fresh(k.cfg))
 	k.unsettled.SettleAll()
 	k.unsync()
 	k.replicas.Recovered()

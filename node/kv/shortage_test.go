@@ -29,11 +29,13 @@ func merged(t testing.TB, k *Keeper, records ...*store.Record) {
 }
 
 // TestWitnessFoundDeadBeforeIsAskedWhenItLives: a witness that was taken for dead before the last comparison counts
-// like one that does not answer in it: the range is recovered without it, and needs recovery when it calls again.
+// like one that does not answer in it: the range is recovered without it once it has been found dead again, and needs
+// recovery when it calls.
 func TestWitnessFoundDeadBeforeIsAskedWhenItLives(t *testing.T) {
 	for name, source := range map[string]bool{"a host that may have replicas": false, "a source": true} {
 		t.Run(name, func(t *testing.T) {
 			w, a, b, own := pair(t)
+			a.member.(*fakeMember).keeper = a
 			rec := record(wideSpace(), 1, 7)
 			merged(t, b, rec)
 			if source {
@@ -45,9 +47,7 @@ func TestWitnessFoundDeadBeforeIsAskedWhenItLives(t *testing.T) {
 			}
 			delete(w.keepers, "b")
 			a.PeerDied(t.Context(), b.self)
-			if err := a.recoverRange(t.Context(), own); err != nil || a.needsRecovery {
-				t.Fatalf("without an answer: needs recovery %v, %v", a.needsRecovery, err)
-			}
+			recoverWithout(t, w, a, own, source)
 			w.keepers["b"] = b
 			if _, err := a.survey(t.Context(), b.self, a.self.ID, ""); err != nil {
 				t.Fatal(err)
@@ -56,6 +56,26 @@ func TestWitnessFoundDeadBeforeIsAskedWhenItLives(t *testing.T) {
 				t.Errorf("get: %v", got)
 			}
 		})
+	}
+}
+
+// recoverWithout recovers a range of which a member that does not answer may have records. If what that one has may be
+// nowhere else, this succeeds when it has been found dead for the second time.
+func recoverWithout(t testing.TB, w *fakeWorld, k *Keeper, own *terms.Ownership, waits bool) {
+	t.Helper()
+	if err := k.recoverRange(t.Context(), own); err != nil || k.needsRecovery != waits {
+		t.Fatalf("without an answer: needs recovery %v, %v", k.needsRecovery, err)
+	}
+	if !waits {
+		return
+	}
+	w.now = w.now.Add(k.suspicion()/2 - 1)
+	if err := k.recoverRange(t.Context(), own); err != nil || !k.needsRecovery {
+		t.Fatalf("before it is asked again: needs recovery %v, %v", k.needsRecovery, err)
+	}
+	w.now = w.now.Add(1)
+	if err := k.recoverRange(t.Context(), own); err != nil || k.needsRecovery {
+		t.Fatalf("found dead twice: needs recovery %v, %v", k.needsRecovery, err)
 	}
 }
 
@@ -223,20 +243,25 @@ func TestWhatFitsIsTaken(t *testing.T) {
 // TestHandoffNamesWhoHasTheRest: the receiver of a range that needs recovery also asks the members that its source
 // names as holding some of it.
 func TestHandoffNamesWhoHasTheRest(t *testing.T) {
-	for name, silent := range map[string]bool{"with a source of records": false, "with a member that was silent": true} {
-		t.Run(name, func(t *testing.T) {
+	for _, who := range []string{"a source of records", "a member that was silent", "a host that may have replicas"} {
+		t.Run(who, func(t *testing.T) {
 			s, w := wideSpace(), newFakeWorld()
 			rec := record(s, 1, 7)
 			cfg := Config{Space: s, Replicas: 1}
 			at := func(id chord.ID, addr string) chord.Peer { return chord.Peer{ID: id, Addr: addr, Incarnation: 1} }
-			a, _ := w.add(t, terms.Ownership{Owner: at(s.FromUint64(1), "a"), From: s.FromUint64(1), Epoch: 1}, cfg)
+			a, m := w.add(t, terms.Ownership{Owner: at(s.FromUint64(1), "a"), From: s.FromUint64(1), Epoch: 1}, cfg)
 			b, _ := w.add(t, terms.Ownership{Owner: at(rec.ID, "b")}, cfg, a.self) // receives the record's range
 			c, _ := w.add(t, terms.Ownership{Owner: at(s.FromUint64(3), "c")}, cfg)
 			merged(t, c, rec)
-			if silent {
-				a.silent = []chord.Peer{c.self}
-			} else {
+			switch who {
+			case "a source of records":
 				a.requireRecovery(c.self)
+			case "a member that was silent":
+				a.silent = []unheardMember{{peer: c.self}} // what it has may be elsewhere, too
+			default:
+				m.state.Succ = []chord.Peer{c.self}
+				a.NeighborsChanged(t.Context())
+				a.requireRecovery()
 			}
 			if r, err := a.Claim(t.Context(), &nodepb.ClaimRequest{Call: b.member.Call(a.self)}); err != nil || !r.Accepted || !b.Owns(rec.ID) {
 				t.Fatalf("claim: %v, %v", r, err)

@@ -286,9 +286,7 @@ func TestSilentWitnessIsAskedAgain(t *testing.T) {
 		merged(t, c, rec)
 		delete(w.keepers, "c")
 		a.requireRecovery(c.self)
-		if err := a.recoverRange(t.Context(), own); err != nil || a.needsRecovery {
-			t.Fatalf("without an answer: needs recovery %v, %v", a.needsRecovery, err)
-		}
+		recoverWithout(t, w, a, own, true)
 		if lives {
 			w.keepers["c"] = c
 		}

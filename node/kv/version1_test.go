@@ -73,6 +73,7 @@ func TestLeaverAtVersion1(t *testing.T) {
 func TestLeaverOfVersion1(t *testing.T) {
 	for _, leaving := range []bool{false, true} {
 		_, a, b, own := pair(t)
+		b.Leaving(t.Context(), leaving)
 		call := b.member.Call(a.self)
 		call.Version = 0
 		got, err := a.Discard(t.Context(), &nodepb.DiscardRequest{Call: call, Ownership: wire.Ownership(*own), Leaving: leaving})

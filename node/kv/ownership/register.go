@@ -51,6 +51,7 @@ type Effects struct {
 	Before, After *terms.Ownership
 	Recover       bool         // the range needs recovery:
 	Sources       []chord.Peer // these members may hold records of it, besides its replicas
+	Former        []chord.Peer // so may the owners from whom it was taken over
 	Reconcile     bool         // there is something to find out, by calls
 }
 
@@ -64,6 +65,7 @@ func (e Effects) and(next Effects) Effects {
 	next.AbortHandoff = e.AbortHandoff || next.AbortHandoff
 	next.Recover = e.Recover || next.Recover
 	next.Sources = append(e.Sources, next.Sources...)
+	next.Former = append(e.Former, next.Former...)
 	next.Reconcile = e.Reconcile || next.Reconcile
 	return next
 }
@@ -94,14 +96,15 @@ func (r *Register) TakeOver(from chord.ID, epoch int64) Effects {
 		epoch = max(epoch, r.own.Epoch)
 	}
 	next := terms.Ownership{Owner: r.self, From: from}
+	var former []chord.Peer
 	for _, known := range r.Table {
 		if known.Overlaps(next) {
-			epoch = max(epoch, known.Epoch)
+			epoch, former = max(epoch, known.Epoch), append(former, known.Owner)
 		}
 	}
 	next.Epoch = epoch + 1
 	r.Table.Bury(next)
-	return Effects{AbortHandoff: true}.and(r.Set(&next)).and(r.recovery())
+	return Effects{AbortHandoff: true, Former: former}.and(r.Set(&next)).and(r.recovery())
 }
 
 // Yield resolves an overlap with the range of a live owner whose ownership beats this member's, and reports whether the

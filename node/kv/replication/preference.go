@@ -129,3 +129,6 @@ func (w *Preference) Found(s *Search, failed bool) bool {
 	}
 	return true
 }
+
+// OnHost reports whether the host list names a member on a host.
+func (w *Preference) OnHost(addr string) bool { return onHost(w.List, addr) }

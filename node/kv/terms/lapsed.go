@@ -1,6 +1,7 @@
 package terms
 
 import (
+	"iter"
 	"slices"
 	"time"
 
@@ -37,4 +38,23 @@ func (l *Lapsed) Remove(p chord.Peer) bool {
 // Has reports whether a member is listed for longer than now.
 func (l Lapsed) Has(p chord.Peer, now time.Time) bool {
 	return slices.ContainsFunc(l, func(entry lapse) bool { return entry.peer == p && entry.until.After(now) })
+}
+
+// All lists the members listed for longer than now.
+func (l Lapsed) All(now time.Time) iter.Seq[chord.Peer] {
+	return func(yield func(chord.Peer) bool) {
+		for _, entry := range l {
+			if entry.until.After(now) && !yield(entry.peer) {
+				return
+			}
+		}
+	}
+}
+
+// Until returns the time until which a member is listed; zero: it is not.
+func (l Lapsed) Until(p chord.Peer) time.Time {
+	if i := slices.IndexFunc(l, func(entry lapse) bool { return entry.peer == p }); i >= 0 {
+		return l[i].until
+	}
+	return time.Time{}
 }
