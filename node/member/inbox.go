@@ -109,9 +109,16 @@ func (b *inbox) hurry() {
 	b.hurrying = true
 }
 
-// work is one waiting item of each kind.
+// takeNotice is for the loop, when it is about to handle the notice: one that was taken earlier would get out of date
+// while the loop does other work, and keep the latest from being seen.
+func (b *inbox) takeNotice() *notice {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return pop(&b.notices)
+}
+
+// work is one waiting item of each other kind.
 type work struct {
-	notice    *notice
 	candidate *hint
 	hint      *hint
 	check     *chord.Peer
@@ -122,7 +129,7 @@ type work struct {
 func (b *inbox) take() work {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	w := work{notice: pop(&b.notices), candidate: pop(&b.nearer), hint: pop(&b.hints), check: pop(&b.checks), hurry: b.hurrying, rival: b.rival}
+	w := work{candidate: pop(&b.nearer), hint: pop(&b.hints), check: pop(&b.checks), hurry: b.hurrying, rival: b.rival}
 	b.hurrying, b.rival = false, chord.Peer{}
 	return w
 }

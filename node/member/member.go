@@ -166,7 +166,8 @@ func (m *Member) work() bool {
 		}
 	}
 	do(w.hurry || !now.Before(s.stabilize), m.stabilize)
-	do(w.notice != nil && m.current(w.notice), func() { m.rectify(w.notice) })
+	notice := m.inbox.takeNotice()
+	do(notice != nil && m.current(notice), func() { m.rectify(notice) })
 	do(w.rival.Real(), func() { m.resolveDuplicate(w.rival) })
 	do(w.candidate != nil, func() { m.consider(w.candidate) })
 	do(w.check != nil, func() { m.checkSuspect(*w.check) })
