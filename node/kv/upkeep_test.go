@@ -257,3 +257,16 @@ func TestReplicasBeyondTheHostList(t *testing.T) {
 		}
 	}
 }
+
+// A member that has to wait for its next claim waits for a jittered part of the time left, again and again. The last
+// part was no time at all, for which a signal is waited for without a limit.
+func TestJitterIsNeverNone(t *testing.T) {
+	_, k, _, _ := pair(t)
+	for d := time.Duration(1); d < 100; d++ {
+		for range 100 {
+			if k.jitter(d) <= 0 {
+				t.Fatalf("of %v there is a jittered time of 0", d)
+			}
+		}
+	}
+}
