@@ -52,10 +52,10 @@ const (
 
 // reconcileOnce does what is due, and returns the time until the next round if nothing happens.
 func (k *Keeper) reconcileOnce(ctx context.Context, claims *ownership.ClaimPace) (time.Duration, error) {
-	if err := k.resolveDisputes(ctx); stopped(err) {
+	if err := k.watchIn(ctx); err != nil {
 		return 0, err
 	}
-	if err := k.watchIn(ctx); err != nil {
+	if err := k.resolveDisputes(ctx); stopped(err) {
 		return 0, err
 	}
 	k.startTurns(ctx)
@@ -71,8 +71,9 @@ func (k *Keeper) reconcileOnce(ctx context.Context, claims *ownership.ClaimPace)
 		if wait := claims.Next.Sub(k.env.Now()); wait > 0 {
 			return wait, nil
 		}
-		if done, err = k.claimRange(ctx); done {
+		if done, err = k.claimRange(ctx); done && err == nil {
 			claims.Accepted(k.env.Now(), maxClaimGap*k.cfg.CallLimit)
+			return max(claims.Next.Sub(k.env.Now()), 2*k.cfg.CallLimit), nil // the owner may not keep it: it may be dead, or hostile
 		}
 	default:
 		*claims = ownership.ClaimPace{}

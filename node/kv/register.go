@@ -125,7 +125,10 @@ func (k *Keeper) resolveDisputes(ctx context.Context) error {
 
 func (k *Keeper) resolveDispute(ctx context.Context, conflict terms.Ownership) error {
 	var theirs *terms.Ownership
-	if conflict.Owner.ID != k.self.ID {
+	k.mu.Lock()
+	silent := k.unreachable(conflict.Owner) // asked one after the other, the owners of a silent host would take a time limit each
+	k.mu.Unlock()
+	if conflict.Owner.ID != k.self.ID && !silent {
 		s, err := k.survey(ctx, conflict.Owner, conflict.Owner.ID, chordevent.SpanRepair)
 		if stopped(err) {
 			return err

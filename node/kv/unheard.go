@@ -84,13 +84,11 @@ func (k *Keeper) untilAsked(p chord.Peer) time.Duration {
 	return k.dead.Until(p).Add(-k.suspicion() / 2).Sub(k.env.Now())
 }
 
-// untilHeard returns the time until the next of the members unheard is asked again. mu is held.
+// untilHeard returns the time until the next of the members unheard is asked again; 0: one is due. mu is held.
 func (k *Keeper) untilHeard() time.Duration {
 	wait := k.suspicion()
 	for _, p := range k.unheard() {
-		if left := k.untilAsked(p); left > 0 {
-			wait = min(wait, left)
-		}
+		wait = min(wait, max(k.untilAsked(p), 0))
 	}
 	return wait
 }

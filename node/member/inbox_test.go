@@ -8,6 +8,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // leaving is a member about to leave that answers pings.
@@ -29,7 +30,7 @@ func TestNoticesDoNotLapseBehindSlowRounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Serve(leaving{self: peerToWire(chord.Peer{ID: chord.ID{7}, Addr: "leaver:1", Incarnation: 1}, 0)}, nodepb.UnimplementedKeysServer{}, nil)
+	e.Serve(leaving{self: wire.Ref(chord.Peer{ID: chord.ID{7}, Addr: "leaver:1", Incarnation: 1}, 0)}, nodepb.UnimplementedKeysServer{}, nil)
 	notifier := chord.Peer{ID: chord.ID{8}, Addr: "notifier:1", Incarnation: 1}
 	var took time.Duration
 	inTask(t, w, hosts[0], func(ctx context.Context) {
