@@ -29,7 +29,7 @@ export default defineConfig({
   },
   test: {
     projects: [
-      { extends: true, test: { name: "unit", environment: "node", include: ["test/unit/**/*.test.{ts,tsx}"] } },
+      { extends: true, test: { name: "unit", environment: "node", include: ["src/**/*.test.{ts,tsx}"] } },
       {
         extends: true,
         test: {

@@ -1,6 +1,6 @@
 import { toBinary } from "@bufbuild/protobuf";
-import { NodeDetailSchema, SnapshotSchema } from "../src/gen/hub_pb.ts";
 import { hexOf } from "../src/model/id.ts";
+import { NodeDetailSchema, SnapshotSchema } from "../src/wire/hub_pb.ts";
 import type { FakeHub } from "./messages.ts";
 
 /** So many instants are kept, a second apart at most. */

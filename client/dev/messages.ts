@@ -24,7 +24,7 @@ import {
   SnapshotSchema,
   type Violation,
   ViolationSchema,
-} from "../src/gen/hub_pb.ts";
+} from "../src/wire/hub_pb.ts";
 import { type FakeEvent, type FakeLookup, type FakeMember, type FakeRing, short } from "./ring.ts";
 
 const STATUS: Record<FakeMember["life"], Members_Status> = {

@@ -1,17 +1,19 @@
 import { createRoot } from "react-dom/client";
-import { startSession } from "./store/session";
-import { App } from "./views/App";
-import "./styles/tokens.css";
-import "./styles/base.css";
-import "./styles/shell.css";
-import "./styles/stage.css";
-import "./styles/member.css";
-import "./styles/feed.css";
-import "./styles/members.css";
-import "./styles/lookups.css";
-import "./styles/charts.css";
-import "./styles/control.css";
-import "./styles/overlays.css";
+import { App } from "./app/App";
+import { startSession } from "./app/session";
+// The styles in the order in which they override each other.
+import "./shared/tokens.css";
+import "./shared/base.css";
+import "./app/shell.css";
+import "./ring/stage.css";
+import "./members/member.css";
+import "./events/feed.css";
+import "./members/members.css";
+import "./lookups/lookups.css";
+import "./charts/charts.css";
+import "./control/control.css";
+import "./timeline/timeline.css";
+import "./app/overlays.css";
 
 startSession();
 

@@ -1,13 +1,14 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FakeHub } from "../../dev/messages";
 import { FakeRing } from "../../dev/ring";
-import { Canvas2D, layersOf } from "../../src/canvas/canvas2d";
-import { FIT, layOut } from "../../src/canvas/layout";
-import { Kind, Movers, Tone } from "../../src/canvas/movers";
-import { readPalette } from "../../src/canvas/theme";
-import { PatchSchema, ServerMessageSchema, SnapshotSchema } from "../../src/gen/hub_pb";
+import { FIT } from "../../src/model/camera";
 import { World } from "../../src/model/world";
-import "../../src/styles/tokens.css";
+import { Canvas2D, layersOf } from "../../src/ring/canvas2d";
+import { layOut } from "../../src/ring/layout";
+import { Kind, Movers, Tone } from "../../src/ring/movers";
+import { readPalette } from "../../src/ring/theme";
+import { PatchSchema, ServerMessageSchema, SnapshotSchema } from "../../src/wire/hub_pb";
+import "../../src/shared/tokens.css";
 
 /** Each part by itself, in the browser it will run in: p50 and p95 in milliseconds. */
 

@@ -1,4 +1,4 @@
-import type { FeedEvent } from "../gen/hub_pb";
+import type { FeedEvent } from "../wire/hub_pb";
 import { hexOf } from "./id";
 
 /** Kinds of events, by the groups that the feed's filter offers. */

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { HopSchema, type Lookup, Lookup_Outcome, LookupSchema } from "../gen/hub_pb";
+import { HopSchema, type Lookup, Lookup_Outcome, LookupSchema } from "../wire/hub_pb";
 import { bytesOf, clockwise, hexOf, turnOf } from "./id";
 import { duration } from "./words";
 

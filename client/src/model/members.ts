@@ -1,4 +1,4 @@
-import { type Members, Members_Status } from "../gen/hub_pb";
+import { type Members, Members_Status } from "../wire/hub_pb";
 import { hexOf, ID_BYTES, turnOf } from "./id";
 
 export const Status = Members_Status;

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { type Simulation, SimulationSchema, type Snapshot } from "../gen/hub_pb";
+import { type Simulation, SimulationSchema, type Snapshot } from "../wire/hub_pb";
 import { World } from "./world";
 
 /**

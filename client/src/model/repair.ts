@@ -1,4 +1,4 @@
-import type { FeedEvent, Sample } from "../gen/hub_pb";
+import type { FeedEvent, Sample } from "../wire/hub_pb";
 import { hexOf, shortId } from "./id";
 import { clock, duration } from "./words";
 

@@ -1,4 +1,4 @@
-import { Certainty_State, type FeedEvent, type RingState, RingState_Status } from "../gen/hub_pb";
+import { Certainty_State, type FeedEvent, type RingState, RingState_Status } from "../wire/hub_pb";
 import { hexOf, shortId } from "./id";
 import { unrepeated } from "./repair";
 import { clock, conditionWords, count, plural, whyWords } from "./words";

@@ -1,4 +1,4 @@
-import { RingState_Status } from "../gen/hub_pb";
+import { RingState_Status } from "../wire/hub_pb";
 import { Status } from "./members";
 
 /** The page's words for statuses and numbers. Canvas, table and panels share them. */

@@ -9,7 +9,7 @@ import {
   type Sample,
   type Simulation,
   type Snapshot,
-} from "../gen/hub_pb";
+} from "../wire/hub_pb";
 import { MemberTable } from "./members";
 
 /** How many entries a World keeps of each growing list; the oldest are dropped. */

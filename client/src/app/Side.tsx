@@ -1,0 +1,37 @@
+import { lazy, Suspense } from "react";
+import { ControlTab } from "../control/ControlTab";
+import { EventsTab } from "../events/EventsTab";
+import { LookupsTab } from "../lookups/LookupsTab";
+import { MembersTab } from "../members/MembersTab";
+import { useUi } from "../shared/ui";
+import type { Tab } from "../shared/url";
+import { type TabItem, Tabs } from "./Tabs";
+
+// The chart library is loaded at first use.
+const ChartsTab = lazy(() => import("../charts/ChartsTab"));
+
+const ITEMS: TabItem<Tab>[] = [
+  { key: "events", name: "Events", view: () => <EventsTab /> },
+  { key: "lookups", name: "Lookups", view: () => <LookupsTab /> },
+  { key: "members", name: "Members", view: () => <MembersTab /> },
+  {
+    key: "charts",
+    name: "Charts",
+    view: () => (
+      <Suspense fallback={<p className="blank">Loading the charts…</p>}>
+        <ChartsTab />
+      </Suspense>
+    ),
+  },
+  { key: "control", name: "Control", view: () => <ControlTab /> },
+];
+
+/** Side is the column beside the picture; one tab at a time is in the document. */
+export function Side() {
+  const tab = useUi((s) => s.tab);
+  return (
+    <section className="side" id="side" aria-label="Details">
+      <Tabs label="Details" items={ITEMS} chosen={tab} onChoose={(key) => useUi.setState({ tab: key })} />
+    </section>
+  );
+}

@@ -1,0 +1,76 @@
+import { useEffect, useState } from "react";
+import { useUi } from "../shared/ui";
+
+const SEEN = "chord.tour";
+
+const STEPS: { target: string; title: string; text: string }[] = [
+  {
+    target: ".state",
+    title: "Is the ring ideal?",
+    text: "This line shows the ring's status, its cause and the latest event. All data comes from telemetry alone; its staleness is shown beside it.",
+  },
+  {
+    target: ".stage",
+    title: "Which members are in it?",
+    text: "Each dot is a member at its position on the identifier circle. Bars show its keys, moving lines show real lookups. Select a member to see its pointers, or to make it leave or crash.",
+  },
+  {
+    target: ".side",
+    title: "How is a key found?",
+    text: "Under Lookups, type a key and watch the hops to its owner. Events lists what happened, Charts shows rates and load, and Control has the commands.",
+  },
+];
+
+function seen(): boolean {
+  try {
+    return localStorage.getItem(SEEN) !== null;
+  } catch {
+    return true; // without storage it would come back on every visit
+  }
+}
+
+/** Tour is three steps on the first visit. It never blocks the page, and can be skipped. */
+export function Tour() {
+  const asked = useUi((s) => s.dialog === "tour");
+  const [at, setAt] = useState(() => (seen() ? -1 : 0));
+  useEffect(() => {
+    if (asked) setAt(0);
+  }, [asked]);
+  const step = STEPS[at];
+  useEffect(() => {
+    if (!step) return;
+    const target = document.querySelector(step.target);
+    target?.setAttribute("data-tour", "");
+    target?.scrollIntoView({ block: "nearest" }); // on a narrow screen the page is longer than the window
+    return () => target?.removeAttribute("data-tour");
+  }, [step]);
+  if (!step) return null;
+  const end = () => {
+    try {
+      localStorage.setItem(SEEN, "1");
+    } catch {
+      // see seen
+    }
+    setAt(-1);
+    if (asked) useUi.setState({ dialog: "" });
+  };
+  return (
+    <aside className="tour" data-step={at} aria-label={`Tour, step ${at + 1} of ${STEPS.length}`} data-testid="tour">
+      <h2>{step.title}</h2>
+      <p>{step.text}</p>
+      <div className="row">
+        <span className="quiet num">
+          {at + 1} of {STEPS.length}
+        </span>
+        <button type="button" onClick={end}>
+          {at < STEPS.length - 1 ? "Skip" : "Close"}
+        </button>
+        {at < STEPS.length - 1 && (
+          <button type="button" className="primary" onClick={() => setAt(at + 1)}>
+            Next
+          </button>
+        )}
+      </div>
+    </aside>
+  );
+}

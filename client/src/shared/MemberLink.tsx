@@ -1,0 +1,13 @@
+import { shortId } from "../model/id";
+import { useShown } from "./ring";
+import { select } from "./ui";
+
+/** MemberLink names a member and selects it. */
+export function MemberLink({ hex }: { hex: string }) {
+  const { ring } = useShown();
+  return (
+    <button type="button" className="id-link" onClick={() => select(hex)}>
+      {shortId(hex, ring.bits)}
+    </button>
+  );
+}

@@ -1,0 +1,17 @@
+import { useShown } from "./ring";
+
+/** Rejections lists, while no member is shown, the telemetry that was received and rejected, with the reasons. */
+export function Rejections() {
+  const { ring } = useShown();
+  if (ring.rejections.length === 0) return null;
+  return (
+    <div className="rejections" data-testid="rejections">
+      <p>Telemetry was received that is not part of the picture:</p>
+      <ul>
+        {ring.rejections.map((line) => (
+          <li key={line}>{line}</li>
+        ))}
+      </ul>
+    </div>
+  );
+}
