@@ -12,7 +12,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"pgregory.net/rapid"
 
-	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
 
@@ -122,17 +121,6 @@ func TestDecodeIsStrict(t *testing.T) {
 		spans, broken := Decode(td)
 		if len(spans) != 0 || len(broken) != 1 || broken[0].Err.Attribute != attribute || broken[0].Err.Reason != reason {
 			t.Fatalf("accepted %+v, refused %+v; want %s of %s", spans, broken, reason, attribute)
-		}
-	})
-}
-
-func TestIDsAreReadAsPackageChordDoes(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.OneOf(rapid.StringMatching("[0-9a-fA-F]{0,42}"), rapid.String()).Draw(t, "text")
-		want, err := chord.ParseID(text)
-		got, ok := id(pcommon.NewValueStr(text))
-		if ok != (err == nil) || got != want {
-			t.Fatalf("%q: %x %v, want %x %v", text, got, ok, want, err)
 		}
 	})
 }

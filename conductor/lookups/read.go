@@ -70,7 +70,7 @@ func (r *reader) id(key attribute.Key, v pcommon.Value) chord.ID {
 		r.fail(key, chordevent.ReasonType, "string", &v)
 		return chord.ID{}
 	}
-	out, ok := id(v)
+	out, ok := chord.IDFromHex(v.Str())
 	if r.digits == 0 {
 		r.digits = len(v.Str())
 	}
@@ -79,29 +79,6 @@ func (r *reader) id(key attribute.Key, v pcommon.Value) chord.ID {
 		return chord.ID{}
 	}
 	return out
-}
-
-// id reads an identifier as chord.ParseID does, without its allocations: every span has two or three.
-func id(v pcommon.Value) (out chord.ID, ok bool) {
-	text := v.Str()
-	if text == "" || len(text) > 2*len(out) {
-		return chord.ID{}, false
-	}
-	for i := range len(text) {
-		digit := text[len(text)-1-i]
-		switch {
-		case '0' <= digit && digit <= '9':
-			digit -= '0'
-		case 'a' <= digit && digit <= 'f':
-			digit -= 'a' - 10
-		case 'A' <= digit && digit <= 'F':
-			digit -= 'A' - 10
-		default:
-			return chord.ID{}, false
-		}
-		out[len(out)-1-i/2] |= digit << (4 * (i % 2))
-	}
-	return out, true
 }
 
 func (r *reader) count(key attribute.Key, v pcommon.Value) int {

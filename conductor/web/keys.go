@@ -206,10 +206,9 @@ func pointerWord(p nodepb.Candidate_Pointer) string {
 
 // bytes formats the bytes of an identifier in a message; it returns "" if they are no identifier of the ring.
 func (f format) bytes(b []byte) string {
-	var id chord.ID
-	if len(b) != len(id) {
+	id, ok := chord.IDFromBytes(b)
+	if !ok {
 		return ""
 	}
-	copy(id[:], b)
 	return f.id(id)
 }

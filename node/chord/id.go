@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/bits"
-	"strings"
 )
 
 const (
@@ -96,7 +95,7 @@ func (s Space) FromUint64(n uint64) ID {
 }
 
 // Format writes an identifier as Digits hex digits, the form of chord.node.id.
-func (s Space) Format(id ID) string { return hex.EncodeToString(id[:])[2*idBytes-s.Digits():] }
+func (s Space) Format(id ID) string { return hex.EncodeToString(id[:])[maxDigits-s.Digits():] }
 
 // Parse reads what Format writes. Shorter forms are accepted too; a value of 2^m or more is an error.
 func (s Space) Parse(text string) (ID, error) {
@@ -106,19 +105,6 @@ func (s Space) Parse(text string) (ID, error) {
 	}
 	if s.wrap(id) != id {
 		return ID{}, fmt.Errorf("identifier %q does not fit in %d bits", text, s.bits)
-	}
-	return id, nil
-}
-
-// ParseID reads 1 to 40 hex digits without knowing the circle they belong to.
-func ParseID(text string) (ID, error) {
-	var id ID
-	if text == "" || len(text) > 2*idBytes {
-		return ID{}, fmt.Errorf("identifier %.48q: must have 1 to %d hex digits", text, 2*idBytes)
-	}
-	padded := strings.Repeat("0", 2*idBytes-len(text)) + text
-	if _, err := hex.Decode(id[:], []byte(padded)); err != nil {
-		return ID{}, fmt.Errorf("identifier %q: not hexadecimal", text)
 	}
 	return id, nil
 }

@@ -1,6 +1,7 @@
 package chord_test
 
 import (
+	"bytes"
 	"math/big"
 	"strings"
 	"testing"
@@ -153,7 +154,34 @@ func FuzzParseID(f *testing.F) {
 		if !ok || value.Cmp(integer(id)) != 0 {
 			t.Fatalf("ParseID(%q) = %x", text, id)
 		}
+		if got := chord.AppendHex(nil, id, len(text)); !strings.EqualFold(string(got), text) {
+			t.Fatalf("AppendHex(%x, %d) = %s", id, len(text), got)
+		}
 	})
+}
+
+// TestTextOfIDs: what is read as an identifier, and what is not.
+func TestTextOfIDs(t *testing.T) {
+	for _, text := range []string{"0", "f", "0a", "abc", "ABC", strings.Repeat("9", 39), strings.Repeat("f", 40)} {
+		id, ok := chord.IDFromHex(text)
+		if value, _ := new(big.Int).SetString(text, 16); !ok || value.Cmp(integer(id)) != 0 {
+			t.Errorf("IDFromHex(%q) = %x, %v", text, id, ok)
+		}
+	}
+	for _, text := range []string{"", "g", "0g", "g0", "-1", " 1", "+1", "0x1", "1_0", "\xff", strings.Repeat("f", 41)} {
+		if id, ok := chord.IDFromHex(text); ok || id != (chord.ID{}) {
+			t.Errorf("IDFromHex(%q) = %x, %v", text, id, ok)
+		}
+		if _, err := chord.ParseID(text); err == nil {
+			t.Errorf("ParseID(%q) gives no error", text)
+		}
+	}
+	for n := range 24 {
+		b := bytes.Repeat([]byte{7}, n)
+		if id, ok := chord.IDFromBytes(b); ok != (n == 20) || ok && !bytes.Equal(id[:], b) {
+			t.Errorf("IDFromBytes of %d bytes: %x, %v", n, id, ok)
+		}
+	}
 }
 
 func TestMemberIDsDependOnAddressAndIndex(t *testing.T) {

@@ -21,10 +21,10 @@ const (
 
 // ReadID reads an identifier of 20 bytes.
 func ReadID(space chord.Space, b []byte) (id chord.ID, err error) {
-	if len(b) != len(id) {
+	id, ok := chord.IDFromBytes(b)
+	if !ok {
 		return id, fmt.Errorf("identifier of %d bytes: must have %d", len(b), len(id))
 	}
-	copy(id[:], b)
 	if space.Bits() < chord.MaxBits && space.Distance(chord.ID{}, id) != id {
 		return id, fmt.Errorf("identifier %x does not fit in %d bits", b, space.Bits())
 	}

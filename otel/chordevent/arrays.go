@@ -3,6 +3,8 @@ package chordevent
 import (
 	"slices"
 	"sync"
+
+	"chordconductor/node/chord"
 )
 
 // arrays is the scratch space in which a list of peers becomes the arrays of a record, which the attribute package then
@@ -39,7 +41,7 @@ func (a *arrays) free() {
 func (a *arrays) put(i int, p *PeerRef, digits int) {
 	if *p != (PeerRef{}) {
 		a.ids[i] = " " // anything: texts puts the identifier here
-		a.hex = appendHex(a.hex, p.ID, digits)
+		a.hex = chord.AppendHex(a.hex, p.ID, digits)
 	}
 	a.addresses[i] = valid(p.Addr)
 	a.incarnations[i], a.seqs[i] = p.Incarnation, p.Seq

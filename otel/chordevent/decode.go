@@ -313,7 +313,7 @@ func (d *decoder) id(f field) chord.ID {
 }
 
 func (d *decoder) checkID(f field, s string) chord.ID {
-	id, ok := parseHex(s)
+	id, ok := chord.IDFromHex(s)
 	if d.digits == 0 {
 		d.digits = len(s)
 	}

@@ -219,23 +219,3 @@ func TestMisnamedEvents(t *testing.T) {
 		}
 	}
 }
-
-func TestHexAgreesWithChord(t *testing.T) {
-	for _, text := range []string{"0", "f", "0a", "abc", "ABC", strings.Repeat("9", 39), strings.Repeat("f", 40)} {
-		want, err := chord.ParseID(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, ok := parseHex(text); !ok || got != want {
-			t.Errorf("parseHex(%q) = %x, %v", text, got, ok)
-		}
-		if got := string(appendHex(nil, want, len(text))); got != strings.ToLower(text) {
-			t.Errorf("appendHex(%q) = %q", text, got)
-		}
-	}
-	for _, text := range []string{"", "g", "0g", "g0", "-1", " 1", strings.Repeat("f", 41)} {
-		if id, ok := parseHex(text); ok {
-			t.Errorf("parseHex(%q) = %x", text, id)
-		}
-	}
-}

@@ -10,6 +10,8 @@ import (
 	"chordconductor/node/chord"
 )
 
+const maxDigits = chord.MaxBits / 4
+
 // Encode makes the log record of an event. The trace context is not in it: the logger takes it from the context of
 // Emit. Time is both the record's timestamp and its observed timestamp, so that no clock is read on the way.
 func Encode(ev Event) log.Record {
@@ -199,7 +201,7 @@ func (e *encoder) peers(a *arrays, ids, addresses, incarnations, seqs attribute.
 
 func (e *encoder) id(k attribute.Key, id chord.ID) {
 	var buf [maxDigits]byte
-	e.add(k, attribute.StringValue(string(appendHex(buf[:0], id, e.digits))))
+	e.add(k, attribute.StringValue(string(chord.AppendHex(buf[:0], id, e.digits))))
 }
 
 func (e *encoder) text(k attribute.Key, s string) { e.add(k, attribute.StringValue(valid(s))) }

@@ -192,10 +192,12 @@ func (w *Watch) Answered(found *nodepb.Lookup, from, to time.Time) {
 	if found == nil {
 		return // the answer was about a key that is not there, and names no owner
 	}
-	a := answered{from: from, to: to}
-	if copy(a.key[:], found.GetKey()) != len(a.key) || copy(a.owner[:], found.GetOwner().GetId()) != len(a.owner) {
+	key, isKey := chord.IDFromBytes(found.GetKey())
+	owner, isOwner := chord.IDFromBytes(found.GetOwner().GetId())
+	if !isKey || !isOwner {
 		return
 	}
+	a := answered{key: key, owner: owner, from: from, to: to}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.weigh()

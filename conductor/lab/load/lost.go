@@ -31,10 +31,11 @@ func (h *replicaSets) add(list []*nodepb.Peer) uint32 {
 	var name []byte
 	peers := make([]chord.Peer, 0, len(list))
 	for _, w := range list {
-		p := chord.Peer{Addr: w.GetAddress(), Incarnation: w.GetIncarnation()}
-		if copy(p.ID[:], w.GetId()) != len(p.ID) {
+		id, ok := chord.IDFromBytes(w.GetId())
+		if !ok {
 			return 0
 		}
+		p := chord.Peer{ID: id, Addr: w.GetAddress(), Incarnation: w.GetIncarnation()}
 		name = binary.AppendVarint(append(append(name, p.ID[:]...), p.Addr...), p.Incarnation)
 		peers = append(peers, p)
 	}

@@ -161,7 +161,7 @@ func (r *Fleet) Start(ctx context.Context, count int, host string) ([]chord.ID, 
 		answer := &nodepb.StartMembersResponse{}
 		err := r.command(ctx, h.Address, nodepb.Host_StartMembers_FullMethodName, &nodepb.StartMembersRequest{Count: int32(n)}, answer)
 		for _, p := range answer.GetMembers() {
-			if id, ok := idOf(p); ok {
+			if id, ok := chord.IDFromBytes(p.GetId()); ok {
 				ids = append(ids, id)
 			}
 		}
@@ -277,11 +277,6 @@ func (r *Fleet) Visit(ctx context.Context, atOnce int, call func(ctx context.Con
 		})
 	}
 	visited.Wait()
-}
-
-// idOf returns a peer's identifier. It returns false for a placeholder in a successor list, which has no address.
-func idOf(p *nodepb.Peer) (id chord.ID, ok bool) {
-	return id, p.GetAddress() != "" && copy(id[:], p.GetId()) == len(id)
 }
 
 // Replicas is R as the ring view has it.

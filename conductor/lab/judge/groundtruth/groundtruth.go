@@ -44,6 +44,7 @@ func stateOf(m *nodepb.MemberStatus) State {
 }
 
 // idOf returns a peer's identifier. It returns false for a placeholder in a successor list, which has no address.
-func idOf(p *nodepb.Peer) (id chord.ID, ok bool) {
-	return id, p.GetAddress() != "" && copy(id[:], p.GetId()) == len(id)
+func idOf(p *nodepb.Peer) (chord.ID, bool) {
+	id, ok := chord.IDFromBytes(p.GetId())
+	return id, ok && p.GetAddress() != ""
 }
