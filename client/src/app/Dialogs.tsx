@@ -15,6 +15,10 @@ export function Dialogs() {
   );
 }
 
+/**
+ * Dialog calls onClose while the browser closes it: the close event, for browsers without the other one, is a later task,
+ * and by then the reader may have opened the dialog again.
+ */
 function Dialog(props: { open: boolean; title: string; onClose: () => void; children: React.ReactNode }) {
   const ref = useRef<HTMLDialogElement>(null);
   const { open } = props;
@@ -23,7 +27,12 @@ function Dialog(props: { open: boolean; title: string; onClose: () => void; chil
     else ref.current?.close();
   }, [open]);
   return (
-    <dialog ref={ref} aria-label={props.title} onClose={props.onClose}>
+    <dialog
+      ref={ref}
+      aria-label={props.title}
+      onBeforeToggle={(e) => e.newState === "closed" && props.onClose()}
+      onClose={() => !ref.current?.open && props.onClose()}
+    >
       {open && (
         <>
           <h2>{props.title}</h2>
@@ -51,7 +60,7 @@ function KeysDialog() {
         ))}
       </dl>
       <div className="row">
-        <button type="button" onClick={() => useUi.setState({ dialog: "tour" })}>
+        <button type="button" onClick={() => useUi.setState({ dialog: "", tour: 0 })}>
           Show the tour
         </button>
         <button type="button" className="primary" onClick={close}>

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
 import { useUi } from "../shared/ui";
 
 const SEEN = "chord.tour";
@@ -29,13 +29,24 @@ function seen(): boolean {
   }
 }
 
+const show = (tour: number) => useUi.setState({ tour });
+
+/** endTour closes the tour, which then does not come back by itself. */
+export function endTour() {
+  try {
+    localStorage.setItem(SEEN, "1");
+  } catch {
+    // see seen
+  }
+  show(-1);
+}
+
 /** Tour is three steps on the first visit. It never blocks the page, and can be skipped. */
 export function Tour() {
-  const asked = useUi((s) => s.dialog === "tour");
-  const [at, setAt] = useState(() => (seen() ? -1 : 0));
+  const at = useUi((s) => s.tour);
   useEffect(() => {
-    if (asked) setAt(0);
-  }, [asked]);
+    if (!seen()) show(0);
+  }, []);
   const step = STEPS[at];
   useEffect(() => {
     if (!step) return;
@@ -45,15 +56,6 @@ export function Tour() {
     return () => target?.removeAttribute("data-tour");
   }, [step]);
   if (!step) return null;
-  const end = () => {
-    try {
-      localStorage.setItem(SEEN, "1");
-    } catch {
-      // see seen
-    }
-    setAt(-1);
-    if (asked) useUi.setState({ dialog: "" });
-  };
   return (
     <aside className="tour" data-step={at} aria-label={`Tour, step ${at + 1} of ${STEPS.length}`} data-testid="tour">
       <h2>{step.title}</h2>
@@ -62,11 +64,11 @@ export function Tour() {
         <span className="quiet num">
           {at + 1} of {STEPS.length}
         </span>
-        <button type="button" onClick={end}>
+        <button type="button" onClick={endTour}>
           {at < STEPS.length - 1 ? "Skip" : "Close"}
         </button>
         {at < STEPS.length - 1 && (
-          <button type="button" className="primary" onClick={() => setAt(at + 1)}>
+          <button type="button" className="primary" onClick={() => show(at + 1)}>
             Next
           </button>
         )}

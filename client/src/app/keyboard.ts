@@ -5,6 +5,7 @@ import { chooseLookup, select, useUi } from "../shared/ui";
 import { TABS } from "../shared/url";
 import { returnToLive, step } from "../timeline/past";
 import { holdReplay } from "../timeline/replay";
+import { endTour } from "./Tour";
 
 /** The keyboard map that `?` shows. */
 export const KEYS: [string, string][] = [
@@ -17,14 +18,15 @@ export const KEYS: [string, string][] = [
   [", .", "Previous event, next event"],
   ["L", "Back to live"],
   ["1 to 5", "Choose a tab"],
-  ["Esc", "Deselect the arc, the lookup or the member"],
+  ["Esc", "Close the tour; deselect the arc, the lookup or the member"],
   ["?", "This map"],
 ];
 
 /** listenKeys handles keys that no control has handled; it returns a function that stops it. */
 export function listenKeys(): () => void {
   const down = (e: KeyboardEvent) => {
-    if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || useUi.getState().dialog) return;
+    if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey) return;
+    if (document.querySelector("dialog:modal")) return;
     const target = e.target as HTMLElement;
     if (target.closest("input, textarea, select, [contenteditable]")) return;
     const onButton = target.closest("button, a") !== null;
@@ -86,7 +88,8 @@ function handle(e: KeyboardEvent): boolean {
 
 function letGo(): boolean {
   const ui = useUi.getState();
-  if (ui.drawing || ui.arc) useUi.setState({ drawing: false, arc: null });
+  if (ui.tour >= 0) endTour();
+  else if (ui.drawing || ui.arc) useUi.setState({ drawing: false, arc: null });
   else if (ui.cursor) useUi.setState({ cursor: "" });
   else if (ui.lookup) chooseLookup(null);
   else if (ui.selected) select("");

@@ -14,7 +14,8 @@ export interface UiStore {
   theme: Theme;
   camera: Camera;
   motion: number; // lookups per second that may move on the ring
-  dialog: "" | "keys" | "token" | "tour";
+  dialog: "" | "keys" | "token";
+  tour: number; // its step, or -1
   notice: Notice | null;
   arc: Arc | null;
   drawing: boolean; // the next drag draws an arc
@@ -46,6 +47,7 @@ export const useUi = create<UiStore>(() => ({
   camera: FIT,
   motion: 12,
   dialog: "",
+  tour: -1,
   notice: null,
   arc: null,
   drawing: false,

@@ -57,6 +57,20 @@ describe("token", () => {
     await page.getByRole("alert").getByText("this conductor wants its token").waitFor();
     expect(await members(page)).toBe(9);
   });
+
+  it("is asked for again after Escape, which fails the command that waits for it", async () => {
+    const { url } = await ring({ members: 9, churn: 0, token: "secret" });
+    const page = await show(`${url}?tab=control#token=wrong`);
+    await ready(page);
+    for (let i = 0; i < 2; i++) {
+      await page.getByTestId("add-members").click();
+      await page.getByRole("dialog", { name: "Token required" }).waitFor();
+      await page.keyboard.press("Escape");
+      await page.getByRole("alert").getByText("this conductor wants its token").waitFor();
+      await page.getByRole("button", { name: "Dismiss" }).click();
+    }
+    expect(await members(page)).toBe(9);
+  });
 });
 
 describe("address", () => {
@@ -311,6 +325,36 @@ describe("first visit", () => {
     await tour.getByText("2 of 3").waitFor();
     await tour.getByRole("button", { name: "Skip" }).click();
     await tour.waitFor({ state: "detached" });
+    await page.reload();
+    await ready(page);
+    expect(await tour.count()).toBe(0);
+  });
+
+  it("leaves the page its keys; Escape ends the tour, and the keyboard's map starts it again", async () => {
+    const { url } = await ring({ members: 9, churn: 0 });
+    const page = await show(url, { tour: true });
+    const tour = page.getByTestId("tour");
+    await ready(page);
+    const restart = async () => {
+      await page.locator("body").press("?");
+      await page.getByRole("button", { name: "Show the tour" }).click();
+      await tour.getByText("Is the ring ideal?").waitFor();
+    };
+    for (const begin of [() => tour.waitFor(), restart]) {
+      await begin();
+      await page.locator("body").press("ArrowRight");
+      await page
+        .getByTestId("cursor")
+        .getByText(/, active/)
+        .waitFor();
+      await page.keyboard.press("Escape");
+      await tour.waitFor({ state: "detached" });
+      await page
+        .getByTestId("cursor")
+        .getByText(/, active/)
+        .waitFor(); // Escape has done one thing
+      await page.keyboard.press("Escape");
+    }
     await page.reload();
     await ready(page);
     expect(await tour.count()).toBe(0);

@@ -258,6 +258,30 @@ describe("keyboard", () => {
     await page.getByTestId("member-table").waitFor();
   });
 
+  it("loses no key that follows the end of a dialog, whose close event is a later task", async () => {
+    const page = await calm.show(calm.shared.url);
+    await ready(page);
+    const dialog = page.getByRole("dialog", { name: "Keyboard" });
+    const closeAndPress = (key: string) =>
+      page.evaluate((key) => {
+        document.querySelector<HTMLDialogElement>("dialog[open]")?.close();
+        document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+      }, key);
+    await page.locator("body").press("?");
+    await dialog.waitFor();
+    await closeAndPress("3");
+    await page.getByTestId("member-table").waitFor();
+    await dialog.waitFor({ state: "hidden" });
+    await page.keyboard.press("?");
+    await dialog.waitFor();
+    await page.keyboard.press("4"); // no key of the page while a dialog is open
+    await page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "hidden" });
+    expect(await page.getByRole("tab", { selected: true }).innerText()).toBe("Members");
+    await page.keyboard.press("?");
+    await dialog.waitFor();
+  });
+
   it("pauses the view, and keeps receiving", async () => {
     const own = await calm.serve({ members: 10, churn: 0, lookups: 0 });
     const page = await calm.show(own.url);
