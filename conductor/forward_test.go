@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"chordconductor/internal/freeport"
+	"chordconductor/internal/polltest"
 )
 
 // Headers come from flags, files and the environment, and a flag takes precedence over the environment. Stores that
@@ -76,7 +77,7 @@ func TestHeadersOfTargets(t *testing.T) {
 			t.Errorf("no call %s in %q", want, got)
 		}
 	}
-	within(t, "the stores have refused all", func() bool {
+	polltest.Until(t, "the stores have refused all", func() bool {
 		type forwarded struct{ Dropped int }
 		var stats struct {
 			Ingest struct {

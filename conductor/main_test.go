@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"chordconductor/internal/certtest"
+	"chordconductor/internal/polltest"
 )
 
 func TestMain(m *testing.M) {
@@ -143,23 +144,23 @@ func (a ringAnswer) statusOf(id string) string {
 // until waits for a state of the ring view.
 func (r *running) until(what string, cond func(ringAnswer) bool) ringAnswer {
 	r.t.Helper()
-	const limit = 4 * time.Minute // a busy machine
-	deadline := time.After(limit)
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		var a ringAnswer
-		r.ask("GET", "/api/ring", "", http.StatusOK, &a)
-		if cond(a) {
-			return a
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
+	var a ringAnswer
+	found := false
+	defer func() {
+		if !found {
 			_, events := r.call("GET", "/api/events?limit=60", "")
-			r.t.Fatalf("not within %v: %s; the ring is %s, error %d, %v; last events: %s", limit, what, a.Status, a.Error, a.Counts, events)
+			r.t.Logf("last events: %s", events)
 		}
-	}
+	}()
+	polltest.Passes(r.t, what, func() error {
+		a = ringAnswer{}
+		if r.ask("GET", "/api/ring", "", http.StatusOK, &a); !cond(a) {
+			return fmt.Errorf("the ring is %s, error %d, %v", a.Status, a.Error, a.Counts)
+		}
+		return nil
+	})
+	found = true
+	return a
 }
 
 func (r *running) ideal(active int) ringAnswer {
@@ -336,9 +337,10 @@ func TestRecordAndReplay(t *testing.T) {
 		Ended  bool
 		Damage string
 	}
-	for deadline := time.Now().Add(2 * time.Minute); !ends.Ended && time.Now().Before(deadline); {
+	polltest.Until(t, "the replay has ended", func() bool {
 		short.ask("GET", "/api/replay", "", http.StatusOK, &ends)
-	}
+		return ends.Ended
+	})
 	if !strings.Contains(ends.Damage, "the file ends within a message") {
 		t.Errorf("a truncated file: %+v", ends)
 	}

@@ -14,6 +14,7 @@ import (
 	"chordconductor/conductor/ingest"
 	"chordconductor/internal/certtest"
 	"chordconductor/internal/freeport"
+	"chordconductor/internal/polltest"
 )
 
 func copyFile(t *testing.T, from, to string) {
@@ -66,15 +67,6 @@ func leafOf(t *testing.T, files certtest.Files) *x509.Certificate {
 	return pair.Leaf
 }
 
-func within(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !cond(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within a minute: %s", what)
-		}
-	}
-}
-
 // The certificate of page and OTLP ports, and the authority of senders, follow their files while the conductor runs.
 func TestCertificatesAreReloaded(t *testing.T) {
 	first, second := certtest.New(t), certtest.New(t)
@@ -104,12 +96,12 @@ func TestCertificatesAreReloaded(t *testing.T) {
 		}
 	}
 	install(after, second.File)
-	within(t, "the page presents the new certificate", func() bool {
+	polltest.Until(t, "the page presents the new certificate", func() bool {
 		got, err := presented(page[1], certtest.Files{})
 		return err == nil && got.Equal(leafOf(t, after))
 	})
 	for _, port := range ports {
-		within(t, port+" presents the new certificate to senders of the new authority alone", func() bool {
+		polltest.Until(t, port+" presents the new certificate to senders of the new authority alone", func() bool {
 			got, err := presented(port, newSender)
 			_, old := presented(port, oldSender)
 			return err == nil && got.Equal(leafOf(t, after)) && old != nil
@@ -150,7 +142,7 @@ func TestTrustOwn(t *testing.T) {
 	}
 	copyFile(t, after.Cert, files.CertFile)
 	copyFile(t, after.Key, files.KeyFile)
-	within(t, "the new certificate is trusted", func() bool { return trusts(after) })
+	polltest.Until(t, "the new certificate is trusted", func() bool { return trusts(after) })
 	if !trusts(before) || trusts(other) {
 		t.Error("after the exchange")
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/internal/freeport"
+	"chordconductor/internal/polltest"
 )
 
 // No error, of the conductor or a library, prints a secret of a flag or variable.
@@ -82,7 +83,7 @@ func TestLogShowsNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer.Body.Close()
-	within(t, "the store has refused a span", func() bool {
+	polltest.Until(t, "the store has refused a span", func() bool {
 		var stats struct {
 			Ingest struct {
 				Traces struct{ Dropped int } `json:"forward_traces"`

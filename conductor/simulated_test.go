@@ -4,17 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/conductor/hub/hubpb"
+	"chordconductor/internal/polltest"
 )
 
 const shortScenario = `name: short
@@ -56,24 +57,17 @@ func withoutEnvironment(t *testing.T, text []byte) string {
 // over waits for the end of the simulation.
 func (r *running) over() {
 	r.t.Helper()
-	limit := time.After(4 * time.Minute)
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	polltest.Passes(r.t, "the simulation has ended", func() error {
 		var state struct {
 			Running  bool
 			Scenario string
 			ElapsedS float64 `json:"elapsed_s"`
 		}
-		if r.ask("GET", "/api/simulation", "", http.StatusOK, &state); !state.Running {
-			return
+		if r.ask("GET", "/api/simulation", "", http.StatusOK, &state); state.Running {
+			return fmt.Errorf("%+v", state)
 		}
-		select {
-		case <-tick.C:
-		case <-limit:
-			r.t.Fatalf("the simulation has not ended: %+v", state)
-		}
-	}
+		return nil
+	})
 }
 
 // watch reads the page's WebSocket and parts of the API until ctx ends, and returns how many messages came.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"regexp"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"chordconductor/internal/freeport"
+	"chordconductor/internal/polltest"
 )
 
 // execute runs the program as main does, and returns its output and its error.
@@ -49,17 +51,13 @@ func start(t *testing.T, args ...string) (stop func() error) {
 // untilActive waits until that many members of a host are on the ring; the host is healthy from the first on.
 func untilActive(t *testing.T, addr string, members int) {
 	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
+	polltest.Passes(t, fmt.Sprintf("%d members of %s are active", members, addr), func() error {
 		out, err := execute(t.Context(), "status", "--addr", addr)
-		if err == nil && strings.Count(out, "active") == members {
-			return
+		if err == nil && strings.Count(out, "active") != members {
+			err = fmt.Errorf("status printed:\n%s", out)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%v, printed:\n%s", err, out)
-		}
-	}
+		return err
+	})
 }
 
 // Two hosts: a key put through one is read through the other, and is still there after the first has left.

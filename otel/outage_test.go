@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"chordconductor/internal/polltest"
 	"chordconductor/otel/internal/otlptest"
 )
 
@@ -47,18 +48,14 @@ func TestOutageLosesNothing(t *testing.T) {
 			r.Wait("the first events", has(t, r, 10))
 			r.Stop()
 			emitRange(tel, 11, 3000)
-			if err := waitFor(func() bool { return failures.String() != "[]" }); err != nil {
-				t.Fatal("no failure reported")
-			}
+			polltest.Until(t, "a failure is reported", func() bool { return failures.String() != "[]" })
 			if notified.Load() != 0 {
 				t.Error("members notified of a recovery during the outage")
 			}
 			r.Start()
 			r.Wait("the events of the outage", has(t, r, 3000))
 			wantRange(t, received(t, r), 1, 3000)
-			if err := waitFor(func() bool { return notified.Load() == 1 }); err != nil {
-				t.Errorf("members notified %d times of the recovery, want once", notified.Load())
-			}
+			polltest.Until(t, "members are notified of the recovery, once", func() bool { return notified.Load() == 1 })
 			if tel.Lost() != 0 {
 				t.Errorf("%d lost", tel.Lost())
 			}
@@ -88,9 +85,7 @@ func TestOutageBeyondTheQueue(t *testing.T) {
 		t.Errorf("%d received, %d lost: not 5000", len(got), tel.Lost())
 	}
 	wantRange(t, got[len(got)-1000:], 4001, 5000)
-	if err := waitFor(func() bool { return lostWhenNotified.Load() == lost }); err != nil {
-		t.Errorf("members notified of %d lost, want %d", lostWhenNotified.Load(), lost)
-	}
+	polltest.Until(t, fmt.Sprintf("members are notified of %d lost", lost), func() bool { return lostWhenNotified.Load() == lost })
 }
 
 func TestAnswers(t *testing.T) {
@@ -338,20 +333,4 @@ func TestShutdownWithoutReceiver(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("took %v with 300 ms given", took)
 	}
-}
-
-// waitFor polls until cond holds; for conditions that no channel signals.
-func waitFor(cond func() bool) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
 }

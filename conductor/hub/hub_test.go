@@ -15,6 +15,7 @@ import (
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/internal/otlptest"
 	"chordconductor/conductor/live"
+	"chordconductor/internal/polltest"
 	"chordconductor/node/chord"
 	"chordconductor/otel/chordevent"
 )
@@ -374,7 +375,7 @@ func TestNonsenseClosesWithAStatus(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "no client is connected", func() bool { return patient.hub.Clients()+hasty.hub.Clients() == 0 })
+	polltest.Until(t, "no client is connected", func() bool { return patient.hub.Clients()+hasty.hub.Clients() == 0 })
 }
 
 func TestTooManyClients(t *testing.T) {
@@ -385,14 +386,14 @@ func TestTooManyClients(t *testing.T) {
 		t.Errorf("the third client: %v", err)
 	}
 	a.conn.Close(websocket.StatusNormalClosure, "")
-	eventually(t, "a slot is free", func() bool { return s.hub.Clients() == 1 })
+	polltest.Until(t, "a slot is free", func() bool { return s.hub.Clients() == 1 })
 	s.open(t, "", 0)
 }
 
 func TestEndSendsClientsAway(t *testing.T) {
 	s := newStage(t, Config{}, func(h *Hub) { h.helloTimeout = time.Minute })
 	p, silent := s.open(t, "", 0), s.dial(t)
-	eventually(t, "both are connected", func() bool { return s.hub.Clients() == 2 })
+	polltest.Until(t, "both are connected", func() bool { return s.hub.Clients() == 2 })
 	s.stop()
 	if got := closeStatus(t, p.conn); got != websocket.StatusGoingAway {
 		t.Errorf("closed with %v, want GoingAway", got)
@@ -401,19 +402,5 @@ func TestEndSendsClientsAway(t *testing.T) {
 		t.Errorf("a client that sent no Hello: closed with %v, want GoingAway", got)
 	}
 	<-s.ended // which waits for clients, but not long
-	eventually(t, "no client is connected", func() bool { return s.hub.Clients() == 0 })
-}
-
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(time.Minute)
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("timed out: expected that %s", what)
-		}
-	}
+	polltest.Until(t, "no client is connected", func() bool { return s.hub.Clients() == 0 })
 }

@@ -14,6 +14,7 @@ import (
 	"chordconductor/conductor/internal/otlptest"
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/memory"
+	"chordconductor/internal/polltest"
 )
 
 // greet connects a client and sends Hello; afterwards it reads only what the test reads.
@@ -97,22 +98,15 @@ func TestStalledClientsLoseTheirSlots(t *testing.T) {
 	h, url := tight(t, 5000, func(h *Hub) { h.slots = make(chan struct{}, 2) })
 	greet(t, url)
 	greet(t, url)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for len(h.slots) < 2 {
-		<-tick.C
-	}
-	for { // until one is stalled
+	polltest.Until(t, "both have slots", func() bool { return len(h.slots) == 2 })
+	polltest.Until(t, "one of them is stalled", func() bool {
 		resp, err := http.Get(url)
 		if err != nil {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if resp.StatusCode != http.StatusServiceUnavailable { // 426: it got a slot, and is not a WebSocket client
-			break
-		}
-		<-tick.C
-	}
+		return resp.StatusCode != http.StatusServiceUnavailable // 426: it got a slot, and is not a WebSocket client
+	})
 	third := greet(t, url)
 	for range 2 {
 		if _, _, err := third.Read(t.Context()); err != nil {

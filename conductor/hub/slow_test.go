@@ -15,6 +15,7 @@ import (
 	"chordconductor/conductor/hub/hubpb"
 	"chordconductor/conductor/internal/otlptest"
 	"chordconductor/conductor/live"
+	"chordconductor/internal/polltest"
 	"chordconductor/node/chord"
 )
 
@@ -94,7 +95,7 @@ func TestClientThatNeverReadsIsDropped(t *testing.T) {
 	p := &page{t: t, conn: conn, rows: map[uint32]row{}, ids: map[chord.ID]uint32{}}
 	send(t, p.conn, hello("", 0))
 	p.until("the snapshot is there", func() bool { return len(p.rows) == 5000 })
-	eventually(t, "the one that never reads is dropped", func() bool { return h.Clients() == 1 })
+	polltest.Until(t, "the one that never reads is dropped", func() bool { return h.Clients() == 1 })
 	h.log.advance()
 	p.until("the other goes on", func() bool { return p.patches == 1 })
 }
@@ -135,7 +136,7 @@ func TestGoneClientIsFoundOut(t *testing.T) {
 	h, url := tight(t, 8, func(h *Hub) { h.pingEvery, h.writeTimeout = 50*time.Millisecond, 100*time.Millisecond })
 	conn := dialTight(t, url) // it is connected, and takes memory until it is dropped
 	send(t, conn, hello("", 0))
-	eventually(t, "it does not answer a ping, and is dropped", func() bool { return h.Clients() == 0 })
+	polltest.Until(t, "it does not answer a ping, and is dropped", func() bool { return h.Clients() == 0 })
 }
 
 // The frames kept for clients that reconnect are bounded, whatever their number and size.

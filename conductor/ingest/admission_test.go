@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/conductor/memory"
+	"chordconductor/internal/polltest"
 )
 
 func budget(t *testing.T, limit int64) *memory.Budget {
@@ -64,7 +65,7 @@ func TestUnfinishedRequestsExcludeNoSender(t *testing.T) {
 	for i := range maxStreams / 2 {
 		stream(t, conn, []string{"logs.v1.LogsService", "trace.v1.TraceService", "metrics.v1.MetricsService"}[i%3])
 	}
-	eventually(t, "the requests are in progress", func() bool { return s.ports[0].slow.watched() >= 40 && s.ports[1].slow.watched() >= 100 })
+	polltest.Until(t, "the requests are in progress", func() bool { return s.ports[0].slow.watched() >= 40 && s.ports[1].slow.watched() >= 100 })
 	request, _ := oneEvent()
 	other := dial(t, s.GRPCAddr())
 	for range 20 {
@@ -92,7 +93,7 @@ func TestAConnectionHoldsAQuarter(t *testing.T) {
 	for ; int64(begun)*openCost < 2*quarter && begun < maxStreams; begun++ {
 		stream(t, conn, "trace.v1.TraceService")
 	}
-	eventually(t, "the streams are open", func() bool { return b.Receive.Used() > quarter*9/10 })
+	polltest.Until(t, "the streams are open", func() bool { return b.Receive.Used() > quarter*9/10 })
 	if used := b.Receive.Used(); used > quarter {
 		t.Errorf("one connection holds %d bytes of %d", used, b.Receive.Limit())
 	}
@@ -104,7 +105,7 @@ func TestAConnectionHoldsAQuarter(t *testing.T) {
 		t.Errorf("on another connection: %v", err)
 	}
 	conn.Close()
-	eventually(t, "all of it is released", func() bool { return b.Receive.Used() == 0 })
+	polltest.Until(t, "all of it is released", func() bool { return b.Receive.Used() == 0 })
 }
 
 // A body slower than a kilobyte a second for five seconds is aborted; one that is fast enough is not.
@@ -113,10 +114,10 @@ func TestSlowRequestsAreAborted(t *testing.T) {
 	slow := opened(t, s.HTTPAddr(), "/v1/traces", []byte("abc"), 1<<20)
 	fast := opened(t, s.HTTPAddr(), "/v1/traces", nil, 1<<20)
 	call := stream(t, dial(t, s.GRPCAddr()), "trace.v1.TraceService")
-	eventually(t, "all requests are in progress", func() bool { return s.ports[0].slow.watched() == 1 && s.ports[1].slow.watched() == 2 })
+	polltest.Until(t, "all requests are in progress", func() bool { return s.ports[0].slow.watched() == 1 && s.ports[1].slow.watched() == 2 })
 	for n := 1; n <= 4; n++ { // seconds that pass
 		fast.Write(bytes.Repeat([]byte{0x0a, 0}, slowBytes/2))
-		eventually(t, "the bytes have arrived", func() bool {
+		polltest.Until(t, "the bytes have arrived", func() bool {
 			o := s.ports[1].slow
 			o.mu.Lock()
 			defer o.mu.Unlock()

@@ -21,6 +21,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
+
+	"chordconductor/internal/polltest"
 )
 
 // A pickyStore rejects, of each request, the number of records that comes next in its plan, by partial success.
@@ -124,14 +126,14 @@ func TestPartialSuccessIsNotSent(t *testing.T) {
 				lie := round == 2
 				for i := range picky.plan {
 					if lie && i == len(picky.plan)-1 {
-						eventually(t, "the store has answered", func() bool { return picky.requests() == i && of().QueueBytes == 0 })
-						eventually(t, "the answers are counted", func() bool { f := of(); return int64(f.Sent+f.Rejected) == int64(i)*records })
+						polltest.Until(t, "the store has answered", func() bool { return picky.requests() == i && of().QueueBytes == 0 })
+						polltest.Until(t, "the answers are counted", func() bool { f := of(); return int64(f.Sent+f.Rejected) == int64(i)*records })
 					}
 					sendAll(t, s)
 				}
 				total := int64(len(picky.plan)) * records
 				var last Forwarded
-				eventually(t, "the answers are counted", func() bool {
+				polltest.Until(t, "the answers are counted", func() bool {
 					f := of()
 					if f.Sent < last.Sent || f.Rejected < last.Rejected || f.Dropped < last.Dropped {
 						t.Errorf("%s, %s: %+v after %+v", signal, kind, f, last)
@@ -201,7 +203,7 @@ func TestOtherAnswersAreNotTheStore(t *testing.T) {
 			s := start(t, Config{ForwardTraces: to, ForwardMetrics: to, ForwardLogs: to, Logger: slog.New(slog.NewTextHandler(&logged, nil))}, newRecorder())
 			sendAll(t, s)
 			for _, signal := range signalNames {
-				eventually(t, "the log has the reason", func() bool {
+				polltest.Until(t, "the log has the reason", func() bool {
 					logged.mu.Lock()
 					defer logged.mu.Unlock()
 					return slices.ContainsFunc(logged.all, func(line string) bool {
@@ -216,7 +218,7 @@ func TestOtherAnswersAreNotTheStore(t *testing.T) {
 				}
 			}
 			in.Store(true)
-			eventually(t, "all is sent", func() bool {
+			polltest.Until(t, "all is sent", func() bool {
 				st := s.Stats()
 				return st.Traces.Sent == 2 && st.Metrics.Sent == 1 && st.Logs.Sent == 1 && st.Traces.Dropped+st.Metrics.Dropped+st.Logs.Dropped == 0
 			})
@@ -239,12 +241,12 @@ func TestALoginPageIsNotTheStore(t *testing.T) {
 	defer store.Close()
 	s := start(t, Config{ForwardMetrics: Target{Endpoint: store.URL}}, newRecorder())
 	sendMetrics(t, s, somePoint(1))
-	eventually(t, "it was tried again", func() bool { return asked.Load() >= 2 })
+	polltest.Until(t, "it was tried again", func() bool { return asked.Load() >= 2 })
 	if st := s.Stats(); st.Metrics.Sent != 0 || st.Metrics.QueueBytes == 0 {
 		t.Errorf("%+v, want nothing sent and the points kept", st.Metrics)
 	}
 	in.Store(true)
-	eventually(t, "the points are sent", func() bool { return s.Stats().Metrics.Sent == 1 })
+	polltest.Until(t, "the points are sent", func() bool { return s.Stats().Metrics.Sent == 1 })
 }
 
 // The same over gRPC, for any signal and any page: nothing is sent, nothing is lost, and the log has the reason.
@@ -275,7 +277,7 @@ func TestALoginPageIsNotTheStoreOverGRPC(t *testing.T) {
 			cfg.Logger = slog.New(slog.NewTextHandler(&logged, nil))
 			s := start(t, cfg, newRecorder())
 			sendAll(t, s)
-			eventually(t, "the log has the reason", func() bool { return logged.count("a proxy that asks for a login") > 0 })
+			polltest.Until(t, "the log has the reason", func() bool { return logged.count("a proxy that asks for a login") > 0 })
 			of := func() Forwarded {
 				st := s.Stats()
 				return map[string]Forwarded{"traces": st.Traces, "metrics": st.Metrics, "logs": st.Logs}[signal]
@@ -284,7 +286,7 @@ func TestALoginPageIsNotTheStoreOverGRPC(t *testing.T) {
 				t.Errorf("%s, %d: %+v, want nothing sent or dropped", signal, code, f)
 			}
 			in.Store(true)
-			eventually(t, "all is sent", func() bool { f := of(); return f.Sent > 0 && f.QueueBytes == 0 && f.Dropped == 0 })
+			polltest.Until(t, "all is sent", func() bool { f := of(); return f.Sent > 0 && f.QueueBytes == 0 && f.Dropped == 0 })
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/internal/certtest"
+	"chordconductor/internal/polltest"
 	"chordconductor/otel/chordevent"
 )
 
@@ -72,8 +73,8 @@ func TestFailedHandshakesAreLogged(t *testing.T) {
 				test.send(c)
 				c.Close()
 			}
-			eventually(t, "both failures are counted", func() bool { return s.Stats().Rejected == 2 })
-			eventually(t, "the first is logged", func() bool { return log.all() != "" })
+			polltest.Until(t, "both failures are counted", func() bool { return s.Stats().Rejected == 2 })
+			polltest.Until(t, "the first is logged", func() bool { return log.all() != "" })
 			if text := log.all(); !strings.Contains(text, test.want) || !strings.Contains(text, "from=127.0.0.1:") || strings.Count(text, "\n") > 0 {
 				t.Errorf("the log: %s", text)
 			}

@@ -26,6 +26,7 @@ import (
 
 	"chordconductor/conductor/internal/otlptest"
 	"chordconductor/internal/freeport"
+	"chordconductor/internal/polltest"
 	"chordconductor/otel/chordevent"
 )
 
@@ -117,14 +118,14 @@ func TestTracesPassWhole(t *testing.T) {
 	s := start(t, Config{ForwardTraces: Target{Endpoint: store.serve(t, "127.0.0.1:0")}}, sink)
 	td := someSpans()
 	send(t, s, td)
-	eventually(t, "the store has the spans", func() bool { return store.count() == 1 })
+	polltest.Until(t, "the store has the spans", func() bool { return store.count() == 1 })
 	if wire(t, store.got[0]) != wire(t, td) {
 		t.Error("the spans were changed on the way")
 	}
 	if len(sink.spans) != 1 || sink.spans[0].Name != chordevent.SpanLookup {
 		t.Errorf("the view got %+v, want our lookup alone", sink.spans)
 	}
-	eventually(t, "two spans count as sent", func() bool { return s.Stats().Traces.Sent == 2 })
+	polltest.Until(t, "two spans count as sent", func() bool { return s.Stats().Traces.Sent == 2 })
 	if f := s.Stats().Traces; f.Dropped != 0 || f.QueueLimit != defaultQueueBytes {
 		t.Errorf("stats %+v", f)
 	}
@@ -148,7 +149,7 @@ func TestDeadTraceStoreDisturbsNobody(t *testing.T) {
 	if f.Dropped == 0 || f.Dropped%2 != 0 || f.Sent != 0 || f.QueueBytes == 0 || f.QueueBytes > 1000 {
 		t.Errorf("%+v: want drops counted, and a queue that is filled up to its bound of 1000", f)
 	}
-	eventually(t, "the metrics report the same of the queue", func() bool {
+	polltest.Until(t, "the metrics report the same of the queue", func() bool {
 		size := s.Stats().Traces.QueueBytes
 		waits, full := probe.Values(t, chordevent.ForwardQueue), probe.Shares(t, chordevent.QueueUtilization)
 		return len(waits) == 1 && waits[string(chordevent.ForwardTargetKey)+"=traces;"] == size &&
@@ -170,9 +171,9 @@ func TestTraceStoreComesBack(t *testing.T) {
 	}, newRecorder())
 	send(t, s, someSpans())
 	send(t, s, someSpans())
-	eventually(t, "it has been tried", func() bool { return logged.count("") > 0 })
+	polltest.Until(t, "it has been tried", func() bool { return logged.count("") > 0 })
 	store.set(nil)
-	eventually(t, "the spans have been sent again", func() bool { return store.count() == 2 })
+	polltest.Until(t, "the spans have been sent again", func() bool { return store.count() == 2 })
 	if n := logged.count("the store is starting"); n != 1 || logged.count("") != 1 {
 		t.Errorf("the log has %d reports, in %d lines, that the store was down; want one line:\n%s", n, logged.count(""), logged.all)
 	}
@@ -207,7 +208,7 @@ func TestTraceStoreRefusesForGood(t *testing.T) {
 	store.set(status.Error(codes.InvalidArgument, "no"))
 	s := start(t, Config{ForwardTraces: Target{Endpoint: store.serve(t, "127.0.0.1:0")}}, newRecorder())
 	send(t, s, someSpans())
-	eventually(t, "the spans count as dropped", func() bool { return s.Stats().Traces.Dropped == 2 })
+	polltest.Until(t, "the spans count as dropped", func() bool { return s.Stats().Traces.Dropped == 2 })
 }
 
 func TestQueueOnDiskOutlivesTheProcess(t *testing.T) {
@@ -224,7 +225,7 @@ func TestQueueOnDiskOutlivesTheProcess(t *testing.T) {
 	store := &traceStore{}
 	store.serve(t, address)
 	start(t, cfg, newRecorder())
-	eventually(t, "the spans of the first process are in the store", func() bool { return store.count() == 1 })
+	polltest.Until(t, "the spans of the first process are in the store", func() bool { return store.count() == 1 })
 	if wire(t, store.got[0]) != wire(t, someSpans()) {
 		t.Error("the spans were changed on the way")
 	}
@@ -280,7 +281,7 @@ func TestMetricsStayInOrder(t *testing.T) {
 	for i := range 5 {
 		sendMetrics(t, s, somePoint(float64(i)))
 	}
-	eventually(t, "all five points are sent", func() bool { return s.Stats().Metrics.Sent == 5 })
+	polltest.Until(t, "all five points are sent", func() bool { return s.Stats().Metrics.Sent == 5 })
 	if want := []float64{0, 1, 2, 3, 4}; !reflect.DeepEqual(values, want) {
 		t.Errorf("points arrived as %v, want %v", values, want)
 	}

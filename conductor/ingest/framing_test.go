@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"chordconductor/internal/polltest"
 )
 
 // A body whose chunks are malformed, at any place, is answered with 400 and a Status in the sender's encoding, and
@@ -49,9 +51,9 @@ func TestMalformedChunks(t *testing.T) {
 		t.Errorf("logged: %v", logged.all)
 	}
 	c := opened(t, s.HTTPAddr(), "/v1/logs", []byte("abc"), 1000)
-	eventually(t, "a request is in progress", func() bool { return s.ports[1].slow.watched() == 1 })
+	polltest.Until(t, "a request is in progress", func() bool { return s.ports[1].slow.watched() == 1 })
 	c.Close()
-	eventually(t, "it has ended", func() bool { return s.ports[1].slow.watched() == 0 })
+	polltest.Until(t, "it has ended", func() bool { return s.ports[1].slow.watched() == 0 })
 	if n := s.Stats().Malformed; n != counted {
 		t.Errorf("a connection that ended counts as malformed: %d, want %d", n, counted)
 	}

@@ -28,6 +28,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/conductor/live"
+	"chordconductor/internal/polltest"
 	"chordconductor/internal/redact"
 )
 
@@ -120,7 +121,7 @@ func TestShutdownAbortsSlowRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the request is in progress", func() bool { return s.ports[0].slow.watched() == 1 })
+	polltest.Until(t, "the request is in progress", func() bool { return s.ports[0].slow.watched() == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {

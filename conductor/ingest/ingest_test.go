@@ -97,21 +97,6 @@ func (r *recorder) wait(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-// eventually polls a condition that has no signal.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(time.Minute) // the pause between two attempts to forward grows to 22 s
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("timed out: expected that %s", what)
-		}
-	}
-}
-
 func start(t *testing.T, cfg Config, sink Sink) *Server {
 	t.Helper()
 	if cfg.GRPC == "" {

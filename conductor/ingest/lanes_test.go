@@ -17,6 +17,7 @@ import (
 
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/memory"
+	"chordconductor/internal/polltest"
 	"chordconductor/otel/chordevent"
 )
 
@@ -80,7 +81,7 @@ func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 		}
 		senders.Go(func() { post(t, "http://"+s.HTTPAddr()+path, "application/x-protobuf", encoding, body) })
 	}
-	eventually(t, "the slots of large requests are taken", func() bool { return sink.inside.Load() == slots })
+	polltest.Until(t, "the slots of large requests are taken", func() bool { return sink.inside.Load() == slots })
 	small := plogotlp.NewGRPCClient(dial(t, s.GRPCAddr()))
 	for range 20 {
 		if _, err := small.Export(t.Context(), one); err != nil {

@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"chordconductor/internal/polltest"
 )
 
 // A draft is a request in the making: a valid one, to which a fault adds one error.
@@ -149,7 +151,7 @@ func TestMalformedRequests(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "no request is in work", func() bool { return m.s.Stats().InFlight == 0 })
+	polltest.Until(t, "no request is in work", func() bool { return m.s.Stats().InFlight == 0 })
 }
 
 func TestByteOrderMarkBeforeJSON(t *testing.T) {

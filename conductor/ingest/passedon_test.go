@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/conductor/internal/otlptest"
+	"chordconductor/internal/polltest"
 )
 
 // A recordStore keeps the records that it receives, by their mark.
@@ -94,7 +95,7 @@ func TestWhatIsRejectedIsPassedOn(t *testing.T) {
 			rt.Fatal(err)
 		}
 	})
-	eventually(t, "all records in the store", func() bool {
+	polltest.Until(t, "all records in the store", func() bool {
 		far.mu.Lock()
 		defer far.mu.Unlock()
 		return len(far.got) >= len(want) || far.err != nil

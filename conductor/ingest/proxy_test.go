@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"chordconductor/internal/certtest"
+	"chordconductor/internal/polltest"
 )
 
 // newProxy starts an HTTP proxy that supports only CONNECT: it connects every name to one address.
@@ -92,7 +93,7 @@ func forwardThroughProxy(t *testing.T, endpoint string) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil)) // the parent prints it if this fails
 	s := start(t, Config{ForwardTraces: target, ForwardMetrics: target, ForwardLogs: target, Logger: log}, newRecorder())
 	sendAll(t, s)
-	eventually(t, "all is sent", func() bool {
+	polltest.Until(t, "all is sent", func() bool {
 		st := s.Stats()
 		return st.Traces.Sent == 2 && st.Metrics.Sent == 1 && st.Logs.Sent == 1
 	})

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"chordconductor/internal/certtest"
+	"chordconductor/internal/polltest"
 )
 
 var signalNames = []string{"traces", "metrics", "logs"}
@@ -218,14 +219,14 @@ func TestAllSignalsOverBothProtocols(t *testing.T) {
 				}}, newRecorder())
 				sendAll(t, s)
 				for signal, n := range map[string]int{"traces": 2, "metrics": 1, "logs": 1} {
-					eventually(t, signal+"have arrived", func() bool { return len(far.of(signal)) == 1 })
+					polltest.Until(t, signal+"have arrived", func() bool { return len(far.of(signal)) == 1 })
 					c := far.of(signal)[0]
 					if c.records != n || c.proto != strings.TrimSuffix(scheme, "s") || c.host != "store.internal" ||
 						c.headers.Get("X-Scope-Orgid") != "tenant" || c.headers.Get("Authorization") != "Bearer first-secret" || secure != (c.client == "conductor") {
 						t.Errorf("%s: %+v", signal, c)
 					}
 				}
-				eventually(t, "what the store accepted counts as sent", func() bool {
+				polltest.Until(t, "what the store accepted counts as sent", func() bool {
 					st := s.Stats()
 					want := func(f Forwarded, n uint64) bool {
 						return f.Sent == n-uint64(reject) && f.Dropped == uint64(reject) && f.Rejected == uint64(reject)
@@ -238,7 +239,7 @@ func TestAllSignalsOverBothProtocols(t *testing.T) {
 				if err := os.WriteFile(token, []byte("second-secret"), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				eventually(t, "the new secret is sent", func() bool {
+				polltest.Until(t, "the new secret is sent", func() bool {
 					sendAll(t, s)
 					for _, signal := range signalNames {
 						calls := far.of(signal)
@@ -270,7 +271,7 @@ func TestTheAuthorityIsVerified(t *testing.T) {
 		target := Target{Endpoint: scheme + "://" + far.address, Authority: "other.internal", CAFile: authority.File, CertFile: ours.Cert, KeyFile: ours.Key}
 		s := start(t, Config{ForwardTraces: target, Logger: slog.New(slog.NewTextHandler(&logged, nil)), QueueDir: t.TempDir()}, newRecorder())
 		send(t, s, someSpans())
-		eventually(t, "the log has the reason", func() bool { return logged.count("other.internal") > 0 })
+		polltest.Until(t, "the log has the reason", func() bool { return logged.count("other.internal") > 0 })
 		if st := s.Stats().Traces; st.Sent != 0 || len(far.of("traces")) != 0 {
 			t.Errorf("%s: %+v", scheme, st)
 		}
@@ -303,14 +304,14 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		target := Target{Endpoint: front.URL, Headers: []string{"Authorization=Bearer " + secret}}
 		s := start(t, Config{ForwardTraces: target, ForwardMetrics: target, ForwardLogs: target, Logger: slog.New(slog.NewTextHandler(&logged, nil))}, newRecorder())
 		sendAll(t, s)
-		eventually(t, "the log has the redirect's target", func() bool { return logged.count("redirect to "+elsewhere.URL+"/login") > 0 })
+		polltest.Until(t, "the log has the redirect's target", func() bool { return logged.count("redirect to "+elsewhere.URL+"/login") > 0 })
 		if st := s.Stats(); st.Traces.Sent+st.Metrics.Sent+st.Logs.Sent > 0 {
 			t.Errorf("%d: %+v", code, st)
 		}
 		mu.Lock()
 		in = true
 		mu.Unlock()
-		eventually(t, "all is sent", func() bool {
+		polltest.Until(t, "all is sent", func() bool {
 			st := s.Stats()
 			return st.Traces.Sent == 2 && st.Metrics.Sent == 1 && st.Logs.Sent == 1
 		})
@@ -332,7 +333,7 @@ func TestPagesAreNoStores(t *testing.T) {
 		cfg.Logger, cfg.QueueDir = slog.New(slog.NewTextHandler(&logged, nil)), t.TempDir()
 		s := start(t, cfg, newRecorder())
 		sendAll(t, s)
-		eventually(t, "the log has the reason", func() bool { return logged.count("a proxy that asks for a login") > 0 })
+		polltest.Until(t, "the log has the reason", func() bool { return logged.count("a proxy that asks for a login") > 0 })
 		if st := s.Stats(); st.Traces.Sent+st.Metrics.Sent+st.Logs.Sent > 0 {
 			t.Errorf("%s: %+v", signal, st)
 		}
@@ -352,7 +353,7 @@ func TestTheStoresReasonIsLogged(t *testing.T) {
 		cfg.Logger = slog.New(slog.NewTextHandler(&logged, nil))
 		s := start(t, cfg, newRecorder())
 		sendAll(t, s)
-		eventually(t, "the log has the reason", func() bool { return logged.count("out of order sample") > 0 })
+		polltest.Until(t, "the log has the reason", func() bool { return logged.count("out of order sample") > 0 })
 		logged.mu.Lock()
 		for _, line := range logged.all {
 			if len(line) > 2000 {

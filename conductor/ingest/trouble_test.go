@@ -19,6 +19,7 @@ import (
 	"chordconductor/conductor/live"
 	"chordconductor/conductor/ring"
 	"chordconductor/internal/freeport"
+	"chordconductor/internal/polltest"
 	"chordconductor/otel/chordevent"
 )
 
@@ -95,7 +96,7 @@ func TestFailingStoresAffectNeitherViewNorSender(t *testing.T) {
 				emit(m.Event(time.Now(), chordevent.NodeLoad{Load: chordevent.Load{Gets: int64(n)}}))
 			}
 			emitted := uint64(len(events) + rounds)
-			eventually(t, "the view has all events", func() bool { return view.View().Counts.Applied == emitted })
+			polltest.Until(t, "the view has all events", func() bool { return view.View().Counts.Applied == emitted })
 			if v := view.View(); v.Status != ring.Ideal || v.Counts.Uncertain > 0 {
 				t.Errorf("the ring is %s, %+v", v.Status, v.Counts)
 			}
@@ -109,7 +110,7 @@ func TestFailingStoresAffectNeitherViewNorSender(t *testing.T) {
 				return
 			}
 			store.cured.Store(true)
-			eventually(t, "what was kept is sent", func() bool {
+			polltest.Until(t, "what was kept is sent", func() bool {
 				st := s.Stats()
 				return st.Traces.Sent > 0 && st.Metrics.Sent > 0 && st.Logs.Sent > 0 && st.Traces.QueueBytes+st.Metrics.QueueBytes+st.Logs.QueueBytes == 0
 			})
@@ -188,7 +189,7 @@ func TestForeignLogsPassWhole(t *testing.T) {
 	if len(sink.events) != 1 || sink.events[0].Node != ours.Node {
 		t.Errorf("the view got %+v, want our event alone", sink.events)
 	}
-	eventually(t, "both count as sent", func() bool { return s.Stats().Logs.Sent == 2 })
+	polltest.Until(t, "both count as sent", func() bool { return s.Stats().Logs.Sent == 2 })
 	if st := s.Stats(); st.Events != 1 || st.ForeignLogs != 1 {
 		t.Errorf("%+v", st)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"chordconductor/conductor/memory"
+	"chordconductor/internal/polltest"
 )
 
 var (
@@ -74,7 +75,14 @@ func worst(t *testing.T, text string) (row string) {
 	for _, path := range []string{"/healthz", "/"} {
 		spawn(func() error { probes.ask(ctx, c, path); return nil })
 	}
-	waitFor(t, c, func() bool { return h.applied() >= honestMembers })
+	polltest.Until(t, "the honest ring is there", func() bool {
+		select {
+		case <-c.done:
+			t.Fatal(c.runs())
+		default:
+		}
+		return h.applied() >= honestMembers
+	})
 	begun := h.applied()
 
 	stopSenders := startSenders(t, c, limit)
@@ -139,22 +147,6 @@ func worst(t *testing.T, text string) (row string) {
 	}
 	return fmt.Sprintf("| %s | %d MiB | %d | %v, %v, %v | %d | %v | %s |\n", text, peak>>20, len(took), quantile(took, .5),
 		quantile(took, .99), quantile(took, 1), late, probes.slowest.Round(time.Millisecond), strings.Join(gave, ", "))
-}
-
-func waitFor(t *testing.T, c *conductor, done func() bool) {
-	t.Helper()
-	limit := time.After(time.Minute)
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-limit:
-			t.Fatal("the honest ring is not there within a minute")
-		case <-c.done:
-			t.Fatal(c.runs())
-		case <-tick.C:
-		}
-	}
 }
 
 // probes ask for the page and for health, twice a second each.

@@ -16,6 +16,7 @@ import (
 
 	"chordconductor/conductor/ring"
 	"chordconductor/internal/freeport"
+	"chordconductor/internal/polltest"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
@@ -62,9 +63,11 @@ func TestViewIsTrueOverOTLP(t *testing.T) {
 		r.add(freeport.Address(t))
 	}
 	t.Cleanup(r.end)
-	r.until(2*time.Minute, "the first hosts make a ring", r.settled)
+	polltest.Until(t, "the first hosts make a ring", r.settled)
 	looking := every(lookEvery, r.look)
+	defer looking()
 	writing := every(50*time.Millisecond, r.put)
+	defer writing()
 
 	r.relay.spoil(conditions{drop: .2, double: .2, late: .2, lateBy: slowness / 4})
 	for _, s := range []struct {
@@ -88,22 +91,19 @@ func TestViewIsTrueOverOTLP(t *testing.T) {
 		s.do()
 	}
 	writing()
-	r.until(2*time.Minute, "the ring is ideal again", r.settled)
-	var wrong []string
+	polltest.Until(t, "the ring is ideal again", r.settled)
 	quiet := time.Now()
-	r.until(time.Minute, "the view is the ground truth", func() bool {
-		var ghosts []string
+	polltest.Passes(t, "the view is the ground truth", func() error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		v := r.relay.view()
-		wrong, ghosts = r.judge.differences(time.Now(), v, r.members())
-		wrong = append(wrong, ghosts...)
-		return len(wrong) == 0 && v.Status == ring.Ideal && v.Error == 0
+		wrong, ghosts := r.judge.differences(time.Now(), v, r.members())
+		if wrong = append(wrong, ghosts...); len(wrong) == 0 && v.Status == ring.Ideal && v.Error == 0 {
+			return nil
+		}
+		return fmt.Errorf("%v, error %d, %v", v.Status, v.Error, wrong)
 	})
 	looking()
-	for _, line := range wrong {
-		t.Error(line)
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for f, c := range r.judge.byField {
@@ -136,20 +136,7 @@ func every(d time.Duration, f func()) (stop func()) {
 			}
 		}
 	}()
-	return func() { close(end); <-done }
-}
-
-func (r *realRing) until(limit time.Duration, what string, cond func() bool) {
-	r.t.Helper()
-	deadline := time.After(limit)
-	for !cond() {
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-deadline:
-			r.t.Errorf("not within %v: %s", limit, what)
-			return
-		}
-	}
+	return sync.OnceFunc(func() { close(end); <-done })
 }
 
 // wait waits until a time since the faults began.

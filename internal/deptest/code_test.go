@@ -85,6 +85,40 @@ func TestNoSleepInTests(t *testing.T) {
 	}
 }
 
+// Tests wait for what no channel signals with polltest, not in a loop with a deadline of their own: that is neither as
+// patient everywhere, nor has each words for what it waited for.
+func TestOnePoll(t *testing.T) {
+	for _, s := range tree(t) {
+		if !s.test || slices.Contains(s.imports, "testing/synctest") {
+			continue
+		}
+		ast.Inspect(s.ast, func(n ast.Node) bool {
+			loop, ok := n.(*ast.ForStmt)
+			if !ok {
+				return true
+			}
+			ast.Inspect(loop, func(n ast.Node) bool {
+				if sel, ok := n.(*ast.SelectorExpr); ok && (sel.Sel.Name == "After" || sel.Sel.Name == "Before") {
+					if call, ok := sel.X.(*ast.CallExpr); ok && isNow(call) {
+						t.Errorf("%s: a loop with a deadline: internal/polltest has one", files.Position(sel.Pos()))
+					}
+				}
+				return true
+			})
+			return true
+		})
+	}
+}
+
+func isNow(call *ast.CallExpr) bool {
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || sel.Sel.Name != "Now" {
+		return false
+	}
+	x, ok := sel.X.(*ast.Ident)
+	return ok && x.Name == "time"
+}
+
 func TestNoSkips(t *testing.T) {
 	for _, s := range tree(t) {
 		if !s.test {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chordconductor/internal/cputime"
+	"chordconductor/internal/polltest"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/member"
@@ -39,18 +40,13 @@ func benchmarkLookup(b *testing.B, mode member.Mode) {
 	}
 	defer h.Crash()
 	members := h.Members()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	polltest.Until(b, "the ring is ideal and fingers are settled", func() bool {
 		var states []chord.State
 		for _, m := range members {
 			states = append(states, m.State())
 		}
-		if g := chord.Observe(states); g.Ideal(h.Space()) && fingersSettled(members) {
-			break
-		}
-		<-tick.C
-	}
+		return chord.Observe(states).Ideal(h.Space()) && fingersSettled(members)
+	})
 	ring := (&fleet{hosts: []*host{{Host: h}}}).observe()
 
 	var next, hops, wrong atomic.Int64

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"chordconductor/internal/cputime"
+	"chordconductor/internal/polltest"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
@@ -136,15 +138,12 @@ func startBenchRing(b *testing.B) *benchRing {
 		r.clients = append(r.clients, nodepb.NewKVClient(dial(b, e.Address())))
 		r.echoes = append(r.echoes, nodepb.NewKVClient(dial(b, startEcho(b))))
 	}
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for settled := false; !settled; <-tick.C {
-		settled = true
-		for _, h := range hosts {
+	polltest.Until(b, "the ring is settled", func() bool {
+		return !slices.ContainsFunc(hosts, func(h *member.Host) bool {
 			s := h.Members()[0].State()
-			settled = settled && s.Pred.Real() && len(s.Live()) == benchHosts-1 && h.Members()[0].Keys().Ownership().Owns
-		}
-	}
+			return !s.Pred.Real() || len(s.Live()) != benchHosts-1 || !h.Members()[0].Keys().Ownership().Owns
+		})
+	})
 	return r
 }
 

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"chordconductor/internal/polltest"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
@@ -30,7 +31,7 @@ func TestRingWithoutKeys(t *testing.T) {
 	if _, err := h.Start(1); err != nil {
 		t.Fatal(err)
 	}
-	until(t, func() bool { return h.Members()[0].Status() == "active" })
+	polltest.Until(t, "the member is active", func() bool { return h.Members()[0].Status() == "active" })
 	keys, ctx := service.NewKV(h, "test"), t.Context()
 	for name, call := range map[string]func() error{
 		"put":    func() error { _, err := keys.Put(ctx, &nodepb.PutRequest{Key: []byte("k")}); return err },

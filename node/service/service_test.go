@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"chordconductor/internal/polltest"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/kv"
@@ -55,7 +56,7 @@ func servingBehind(t *testing.T, gate service.Gate, token string, join ...string
 	if _, err := h.Start(3); err != nil {
 		t.Fatal(err)
 	}
-	until(t, func() bool { return active(h) == 3 })
+	polltest.Until(t, "all members are active", func() bool { return active(h) == 3 })
 	return h, cc
 }
 
@@ -66,17 +67,6 @@ func active(h *member.Host) (n int) {
 		}
 	}
 	return n
-}
-
-func until(t *testing.T, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(time.Minute); !cond(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatal("not within a minute")
-		}
-	}
 }
 
 func TestKV(t *testing.T) {
@@ -167,7 +157,7 @@ func TestControl(t *testing.T) {
 	if err != nil || len(started.Members) != 2 {
 		t.Fatal(started, err)
 	}
-	until(t, func() bool { return active(h) == 5 })
+	polltest.Until(t, "the new members are active", func() bool { return active(h) == 5 })
 	if _, err := ctl.StopMember(ctx, &nodepb.StopMemberRequest{Id: started.Members[0].Id}); err != nil {
 		t.Errorf("leave: %v", err)
 	}
@@ -249,7 +239,7 @@ func TestFaultsAndTheirLease(t *testing.T) {
 		t.Error("the lease of an order that was replaced has ended the one that followed")
 	}
 	set(&nodepb.SetFaultsRequest{Paused: true, TelemetryHeld: true, LeaseMillis: 50})
-	until(t, func() bool { return !g.held.Load() })
+	polltest.Until(t, "the lease has ended", func() bool { return !g.held.Load() })
 	if !answers(late) {
 		t.Error("it does not answer though the lease has ended")
 	}

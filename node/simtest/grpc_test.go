@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"chordconductor/internal/polltest"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
@@ -52,19 +53,6 @@ func (h *realHost) crash() {
 
 func (h *realHost) keeper() *kv.Keeper { return keeperOf(h.Any()) }
 
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(3 * time.Minute)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within three minutes: %s", what)
-		}
-		<-tick.C
-	}
-}
-
 // inOrder reports whether every host owns the range after the previous one.
 func inOrder(hosts []*realHost) bool {
 	list := slices.Clone(hosts)
@@ -95,7 +83,7 @@ func TestKeysOverGRPC(t *testing.T) {
 	hosts := []*realHost{startReal(t)}
 	add := func() {
 		hosts = append(hosts, startReal(t, hosts...))
-		eventually(t, "the ring is in order", func() bool { return inOrder(hosts) })
+		polltest.Until(t, "the ring is in order", func() bool { return inOrder(hosts) })
 	}
 	check := func(when string) {
 		t.Helper()
@@ -127,7 +115,7 @@ func TestKeysOverGRPC(t *testing.T) {
 	hosts[2].crash()
 	hosts = slices.Delete(hosts, 2, 3)
 	check("after a crash")
-	eventually(t, "the ring is in order", func() bool { return inOrder(hosts) })
+	polltest.Until(t, "the ring is in order", func() bool { return inOrder(hosts) })
 
 	for i, h := range hosts {
 		var rules []faults.Rule
@@ -140,7 +128,7 @@ func TestKeysOverGRPC(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "each side is a ring", func() bool { return inOrder(hosts[:2]) && inOrder(hosts[2:]) })
+	polltest.Until(t, "each side is a ring", func() bool { return inOrder(hosts[:2]) && inOrder(hosts[2:]) })
 	for side, h := range []*realHost{hosts[0], hosts[3]} {
 		if _, err := h.keeper().Put(t.Context(), fmt.Appendf(nil, "side %d", side), []byte("here"), 0); err != nil {
 			t.Errorf("put on side %d: %v", side, err)
@@ -151,7 +139,7 @@ func TestKeysOverGRPC(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the sides are one ring", func() bool { return inOrder(hosts) })
+	polltest.Until(t, "the sides are one ring", func() bool { return inOrder(hosts) })
 	check("after a partition")
 	for side := range 2 {
 		if got, err := hosts[1].keeper().Get(t.Context(), fmt.Appendf(nil, "side %d", side)); err != nil || string(got.Value) != "here" {

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // elsewhere lists the blocks of commands that these tests do not run, by how they begin, and the test that does.
@@ -117,17 +119,13 @@ func active(ask ...string) (n int, err error) {
 
 func untilActive(t *testing.T, limit time.Duration, want int, ask ...string) {
 	t.Helper()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(limit); ; <-tick.C {
+	polltest.Passes(t, limit, fmt.Sprintf("%d members are active", want), func() error {
 		n, err := active(ask...)
-		if err == nil && n == want {
-			return
+		if err == nil && n != want {
+			err = fmt.Errorf("%d are", n)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d members active, want %d; %v", n, want, err)
-		}
-	}
+		return err
+	})
 }
 
 // The first command of the README, and its nodes by hand.

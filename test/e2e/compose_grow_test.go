@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // composeScales is `docker compose up --scale node=10` beside the running ring.
@@ -55,7 +57,7 @@ func composeChaos(t *testing.T, c *conductor, docker string, must func(...string
 		return n, nil
 	}
 	deaths := 0
-	eventually(t, 90*time.Second, "members of a host that killed itself are failed", func() error {
+	polltest.Passes(t, 90*time.Second, "members of a host that killed itself are failed", func() error {
 		r, err := c.ring()
 		if err != nil {
 			return err
@@ -66,7 +68,7 @@ func composeChaos(t *testing.T, c *conductor, docker string, must func(...string
 		}
 		return nil
 	})
-	eventually(t, 60*time.Second, "a host that died is back on the ring", func() error {
+	polltest.Passes(t, 60*time.Second, "a host that died is back on the ring", func() error {
 		r, err := c.ring()
 		if err == nil && r.with("active") <= before.with("active") {
 			err = fmt.Errorf("%d active, before %d", r.with("active"), before.with("active"))
@@ -80,7 +82,7 @@ func composeChaos(t *testing.T, c *conductor, docker string, must func(...string
 	chaos := func(host string) bool {
 		return slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(host, id[:12]+":") })
 	}
-	eventually(t, 60*time.Second, "the rest is ideal", func() error {
+	polltest.Passes(t, 60*time.Second, "the rest is ideal", func() error {
 		r, err := c.ring()
 		if err == nil && (r.Status != "ideal" || r.with("active") != before.with("active")) {
 			err = fmt.Errorf("%s, %d active, before %d", r.Status, r.with("active"), before.with("active"))

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // `docker compose up` with the unmodified file: all services but Grafana, whose image the test machines cannot get. The
@@ -25,7 +27,7 @@ func TestCompose(t *testing.T) {
 		{"a lookup is one trace in Jaeger", s.lookupIsOneTrace},
 		{"metrics are in Prometheus", s.metricsArrive},
 		{"Jaeger shows the service's performance", func(t *testing.T) {
-			eventually(t, 60*time.Second, "rate and latency of lookups", func() error { return servicePerformance("http://127.0.0.1:16686") })
+			polltest.Passes(t, 60*time.Second, "rate and latency of lookups", func() error { return servicePerformance("http://127.0.0.1:16686") })
 		}},
 		{"a command reaches a remote host", s.commandReachesHost},
 		{"a killed container is seen by its neighbours", s.killIsSeen},
@@ -98,7 +100,7 @@ func (s *services) tokenIsRequired(t *testing.T) {
 }
 
 func (s *services) loadFlows(t *testing.T) {
-	eventually(t, 20*time.Second, "gets and puts in the last second", func() error {
+	polltest.Passes(t, 20*time.Second, "gets and puts in the last second", func() error {
 		var stats struct {
 			Samples []struct {
 				Gets float64 `json:"gets_per_second"`
@@ -126,7 +128,7 @@ func (s *services) keys(t *testing.T) {
 }
 
 func (s *services) lookupIsOneTrace(t *testing.T) {
-	eventually(t, 40*time.Second, "a nested lookup of two hops or more", func() error {
+	polltest.Passes(t, 40*time.Second, "a nested lookup of two hops or more", func() error {
 		if status, body := s.c.call("POST", "/api/lookups", []byte(`{"key":"harbour `+fmt.Sprint(time.Now().UnixNano())+`"}`)); status/100 != 2 {
 			return fmt.Errorf("POST /api/lookups: %d %s", status, body)
 		}
@@ -144,7 +146,7 @@ func (s *services) lookupIsOneTrace(t *testing.T) {
 }
 
 func (s *services) metricsArrive(t *testing.T) {
-	eventually(t, 60*time.Second, "32 members in Prometheus", func() error {
+	polltest.Passes(t, 60*time.Second, "32 members in Prometheus", func() error {
 		value, err := promValue("http://127.0.0.1:9090", `sum(chord_ring_members{chord_member_status="active"})`)
 		if err != nil {
 			return err
@@ -176,7 +178,7 @@ func (s *services) killIsSeen(t *testing.T) {
 	if out, err := exec.Command(s.docker, "kill", ids[1]).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	eventually(t, 30*time.Second, "its members are failed", func() error {
+	polltest.Passes(t, 30*time.Second, "its members are failed", func() error {
 		r, err := s.c.ring()
 		if err != nil {
 			return err
@@ -186,7 +188,7 @@ func (s *services) killIsSeen(t *testing.T) {
 		}
 		return nil
 	})
-	eventually(t, 60*time.Second, "the rest is ideal", func() error {
+	polltest.Passes(t, 60*time.Second, "the rest is ideal", func() error {
 		r, err := s.c.ring()
 		if err != nil {
 			return err
@@ -199,7 +201,7 @@ func (s *services) killIsSeen(t *testing.T) {
 	if out, err := exec.Command(s.docker, "start", ids[1]).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	eventually(t, 60*time.Second, "it is back", func() error {
+	polltest.Passes(t, 60*time.Second, "it is back", func() error {
 		r, err := s.c.ring()
 		if err != nil {
 			return err

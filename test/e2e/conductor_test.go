@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // A conductor under test and its addresses.
@@ -30,7 +32,7 @@ func startConductor(t *testing.T, args ...string) *conductor {
 
 func (c *conductor) ready(t *testing.T) {
 	t.Helper()
-	eventually(t, 30*time.Second, "conductor ready", func() error {
+	polltest.Passes(t, 30*time.Second, "conductor ready", func() error {
 		status, body := c.call("GET", "/readyz", nil)
 		if status != http.StatusOK {
 			return fmt.Errorf("status %d: %s", status, body)
@@ -121,7 +123,7 @@ func (r ring) statusOf(id string) string {
 func (c *conductor) settles(t *testing.T, active int, status string, limit time.Duration) ring {
 	t.Helper()
 	var r ring
-	eventually(t, limit, fmt.Sprintf("%d active members, %s", active, status), func() (err error) {
+	polltest.Passes(t, limit, fmt.Sprintf("%d active members, %s", active, status), func() (err error) {
 		if r, err = c.ring(); err != nil {
 			return err
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // Prometheus's own tool checks the shipped configuration and runs the alert rules' tests.
@@ -154,7 +156,7 @@ func labelsSayWhatIsAsked(t *testing.T, prometheus string) {
 						continue
 					}
 					asked[series] = true
-					eventually(t, 40*time.Second, where+" asks for "+series, func() error {
+					polltest.Passes(t, 40*time.Second, where+" asks for "+series, func() error {
 						_, err := promValue(prometheus, series)
 						return err
 					})
@@ -250,7 +252,7 @@ func dashboardsHaveData(t *testing.T, prometheus string) {
 			for _, target := range panel.Targets {
 				asked++
 				expr := variables.Replace(target.Expr)
-				eventually(t, 40*time.Second, filepath.Base(file)+" "+panel.Title, func() error {
+				polltest.Passes(t, 40*time.Second, filepath.Base(file)+" "+panel.Title, func() error {
 					_, err := promValue(prometheus, expr)
 					return err
 				})

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 const (
@@ -46,7 +48,7 @@ func TestThroughACollector(t *testing.T) {
 	}
 	start(t, []string{"CONDUCTOR=" + c.otlpGRPC, "COLLECTOR_GRPC=" + collector, "COLLECTOR_HTTP=" + local(ports[1])},
 		program, "--config", "file:"+config)
-	eventually(t, 30*time.Second, "the Collector listens", func() error {
+	polltest.Passes(t, 30*time.Second, "the Collector listens", func() error {
 		conn, err := net.Dial("tcp", collector)
 		if err == nil {
 			conn.Close()
@@ -57,7 +59,7 @@ func TestThroughACollector(t *testing.T) {
 	c.settles(t, deliveryHosts*deliveryVirtual, "ideal", 60*time.Second)
 
 	nodes[1].kill()
-	eventually(t, 20*time.Second, "the members of a killed node are failed", func() error {
+	polltest.Passes(t, 20*time.Second, "the members of a killed node are failed", func() error {
 		r, err := c.ring()
 		if err == nil && r.with("failed") != deliveryVirtual {
 			err = fmt.Errorf("%d of %d members failed", r.with("failed"), len(r.Nodes))
@@ -84,7 +86,7 @@ func TestConductorIsKilledAndComesBack(t *testing.T) {
 	before := first.settles(t, deliveryHosts*deliveryVirtual, "ideal", 60*time.Second)
 	// Up to a second of history may be lost with the process: it must have more than that.
 	at := func(t time.Time) string { return "/api/ring?at=" + t.UTC().Format(time.RFC3339Nano) }
-	eventually(t, 10*time.Second, "history two seconds back", func() error {
+	polltest.Passes(t, 10*time.Second, "history two seconds back", func() error {
 		if status, answer := first.call("GET", at(time.Now().Add(-2*time.Second)), nil); status != 200 {
 			return fmt.Errorf("status %d: %s", status, tail(answer, 200))
 		}

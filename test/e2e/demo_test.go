@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // The first command of the README: 32 members in one process, known only through OTLP.
@@ -14,7 +16,7 @@ func TestDemoRing(t *testing.T) {
 	c := startConductor(t)
 	r := c.settles(t, 32, "ideal", 60*time.Second)
 
-	eventually(t, 20*time.Second, "keys on the ring", func() error {
+	polltest.Passes(t, 20*time.Second, "keys on the ring", func() error {
 		r, err := c.ring()
 		if err != nil {
 			return err
@@ -29,7 +31,7 @@ func TestDemoRing(t *testing.T) {
 		return nil
 	})
 
-	eventually(t, 20*time.Second, "lookups with hops", func() error {
+	polltest.Passes(t, 20*time.Second, "lookups with hops", func() error {
 		_, body := c.call("GET", "/api/lookups", nil)
 		var answer struct {
 			Lookups []struct {
@@ -59,13 +61,13 @@ func TestDemoRing(t *testing.T) {
 		if status, body := c.call("POST", "/api/nodes/"+leaver+"/leave", nil); status != http.StatusAccepted {
 			t.Fatalf("leave: %d %s", status, body)
 		}
-		eventually(t, 20*time.Second, "the leaver has left", func() error {
+		polltest.Passes(t, 20*time.Second, "the leaver has left", func() error {
 			return hasStatus(c, leaver, "left")
 		})
 		if status, body := c.call("POST", "/api/nodes/"+victim+"/crash", nil); status != http.StatusAccepted {
 			t.Fatalf("crash: %d %s", status, body)
 		}
-		eventually(t, 20*time.Second, "the crashed one is failed", func() error {
+		polltest.Passes(t, 20*time.Second, "the crashed one is failed", func() error {
 			return hasStatus(c, victim, "failed")
 		})
 		c.settles(t, 32, "ideal", 30*time.Second)

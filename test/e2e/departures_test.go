@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // departing starts hosts of two members each with the given number of replicas of each key, and puts keys.
@@ -22,7 +24,7 @@ func departing(t *testing.T, hosts, replicas, keys int) ([]*process, string) {
 			args = append(args, "--join", local(ports[0]))
 		}
 		list[i] = start(t, env, binary(t, "node"), args...)
-		eventually(t, time.Minute, "on the ring", func() error {
+		polltest.Passes(t, time.Minute, "on the ring", func() error {
 			if !strings.Contains(list[i].out.String(), "on the ring") {
 				return fmt.Errorf("it printed %s", list[i].out.String())
 			}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // The example emitter of docs/telemetry.md, in JavaScript on the public SDK, conforms at all levels, and the conductor
@@ -35,7 +37,7 @@ func TestForeignEmitter(t *testing.T) {
 
 	ports := freePorts(t, 2)
 	conform := start(t, nil, binary(t, "conductor"), "conform", "--otlp-grpc", local(ports[0]), "--otlp-http", local(ports[1]), "--for", "10m", "--json")
-	eventually(t, 30*time.Second, "conform listens", func() error {
+	polltest.Passes(t, 30*time.Second, "conform listens", func() error {
 		if !strings.Contains(conform.out.String(), "Listening on") {
 			return errors.New("not yet")
 		}
@@ -60,7 +62,7 @@ func TestForeignEmitter(t *testing.T) {
 	c := startConductor(t, "--scenario", "none")
 	start(t, sendTo(c.otlpHTTP), node, emitter)
 	c.settles(t, 5, "ideal", 60*time.Second)
-	eventually(t, 60*time.Second, "a lookup of the emitter's in the API", func() error {
+	polltest.Passes(t, 60*time.Second, "a lookup of the emitter's in the API", func() error {
 		if status, answer := c.call("GET", "/api/lookups", nil); !strings.Contains(answer, `"trace_id"`) {
 			return fmt.Errorf("%d: %s", status, answer)
 		}

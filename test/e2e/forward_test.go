@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // The real Jaeger gets spans over HTTP as well; over gRPC it does in TestNodeProcesses.
@@ -12,7 +14,7 @@ func TestSpansReachJaegerOverHTTP(t *testing.T) {
 	_, otlp, jaeger := startJaeger(t, startPrometheus(t))
 	c := startConductor(t, "--forward-traces", "http://"+otlp, "--forward-traces-header", "x-scope-orgid=ring")
 	c.settles(t, 32, "ideal", 60*time.Second)
-	eventually(t, time.Minute, "Jaeger has the members' spans", func() error {
+	polltest.Passes(t, time.Minute, "Jaeger has the members' spans", func() error {
 		var services struct{ Data []string }
 		if err := getJSON(jaeger+"/api/services", &services); err != nil {
 			return err

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // restless is a ring in which something happens all the time.
@@ -39,7 +41,7 @@ func TestHistoryOutlivesAKill(t *testing.T) {
 	}
 	var looks []look
 	begun := time.Now()
-	eventually(t, 60*time.Second, "ten seconds of churn", func() error {
+	polltest.Passes(t, 60*time.Second, "ten seconds of churn", func() error {
 		status, body := first.call("GET", "/api/ring", nil)
 		l := look{shown: time.Now()}
 		if status != http.StatusOK {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // onHosts does everything to node hosts that a scenario can do to them.
@@ -45,7 +47,7 @@ func TestScenarioOnNodeHosts(t *testing.T) {
 		t.Fatalf("POST /api/simulation: %d %s", status, body)
 	}
 	seen := map[string]bool{} // what the view showed while the host was paused, and while its telemetry was held back
-	eventually(t, 150*time.Second, "the scenario has come to its end", func() error {
+	polltest.Passes(t, 150*time.Second, "the scenario has come to its end", func() error {
 		var state struct {
 			Running bool
 			Phase   string

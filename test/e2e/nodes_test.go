@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 var traceLine = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
@@ -24,7 +26,7 @@ func TestNodeProcesses(t *testing.T) {
 		{"client commands", n.clientCommands},
 		{"a lookup is one trace in Jaeger", n.lookupIsOneTrace},
 		{"a join and the move of its keys are one trace", func(t *testing.T) {
-			eventually(t, 20*time.Second, "the traces of joins", func() error { return joinsAndMoves(n.jaeger) })
+			polltest.Passes(t, 20*time.Second, "the traces of joins", func() error { return joinsAndMoves(n.jaeger) })
 		}},
 		{"metrics are in Prometheus", n.metricsArrive},
 		{"exemplars open in Jaeger", func(t *testing.T) {
@@ -32,11 +34,11 @@ func TestNodeProcesses(t *testing.T) {
 		}},
 		{"every metric in Prometheus is in the documentation", func(t *testing.T) { metricsAreDocumented(t, n.prometheus) }},
 		{"Jaeger shows the service's performance", func(t *testing.T) {
-			eventually(t, 60*time.Second, "rate and latency of lookups", func() error { return servicePerformance(n.jaeger) })
+			polltest.Passes(t, 60*time.Second, "rate and latency of lookups", func() error { return servicePerformance(n.jaeger) })
 		}},
 		{"a killed process is seen by its neighbours", n.killIsSeen},
 		{"a death is a trace, with the error marked", func(t *testing.T) {
-			eventually(t, 20*time.Second, "the trace", func() error { return deathIsReported(n.jaeger, local(n.ports[2])) })
+			polltest.Passes(t, 20*time.Second, "the trace", func() error { return deathIsReported(n.jaeger, local(n.ports[2])) })
 		}},
 		{"every panel of the dashboards has data", func(t *testing.T) { dashboardsHaveData(t, n.prometheus) }},
 		{"labels have the values that dashboards and alerts ask for", func(t *testing.T) {
@@ -113,7 +115,7 @@ func (n *nodes) lookupIsOneTrace(t *testing.T) {
 		if code != 0 || id == "" {
 			t.Fatalf("node lookup: exit %d, printed:\n%s", code, out)
 		}
-		eventually(t, 20*time.Second, "trace "+id+" in Jaeger", func() error {
+		polltest.Passes(t, 20*time.Second, "trace "+id+" in Jaeger", func() error {
 			traces, err := jaegerTraces(n.jaeger, "/api/traces/"+id)
 			if err != nil {
 				return err
@@ -147,7 +149,7 @@ func (n *nodes) metricsArrive(t *testing.T) {
 		`sum(chord_maintenance_rounds_total)`,
 		`sum(chord_store_keys)`,
 	} {
-		eventually(t, 60*time.Second, query, func() error {
+		polltest.Passes(t, 60*time.Second, query, func() error {
 			_, err := promValue(n.prometheus, query)
 			return err
 		})
@@ -158,7 +160,7 @@ func (n *nodes) killIsSeen(t *testing.T) {
 	before := n.c.settles(t, nodeHosts*nodeVirtual, "ideal", 30*time.Second)
 	_ = n.processes[2].cmd.Process.Signal(syscall.SIGKILL)
 	killed := time.Now()
-	took := eventually(t, 15*time.Second, "its members are failed", func() error {
+	took := polltest.Passes(t, 15*time.Second, "its members are failed", func() error {
 		r, err := n.c.ring()
 		if err != nil {
 			return err
@@ -179,7 +181,7 @@ func (n *nodes) sigtermLeaves(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, 20*time.Second, "its members have left", func() error {
+	polltest.Passes(t, 20*time.Second, "its members have left", func() error {
 		r, err := n.c.ring()
 		if err != nil {
 			return err
@@ -213,7 +215,7 @@ func (n *nodes) garbageIsRefused(t *testing.T) {
 // settlesAny waits for the given number of active members, whatever the ring's status.
 func (c *conductor) settlesAny(t *testing.T, active int, limit time.Duration) {
 	t.Helper()
-	eventually(t, limit, fmt.Sprint(active, " active members"), func() error {
+	polltest.Passes(t, limit, fmt.Sprint(active, " active members"), func() error {
 		r, err := c.ring()
 		if err != nil {
 			return err

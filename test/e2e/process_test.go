@@ -156,22 +156,4 @@ func freePorts(t *testing.T, n int) []int {
 	return nil
 }
 
-// eventually asks check until it is content, and fails with its last complaint after limit.
-func eventually(t *testing.T, limit time.Duration, what string, check func() error) time.Duration {
-	t.Helper()
-	begin := time.Now()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return time.Since(begin)
-		}
-		if time.Since(begin) > limit {
-			t.Fatalf("%s: not within %v: %v", what, limit, err)
-		}
-		<-tick.C
-	}
-}
-
 func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // getJSON decodes what a real store answers.
@@ -53,7 +55,7 @@ func startJaeger(t *testing.T, prometheus string) (overGRPC, overHTTP, query str
 	}
 	start(t, []string{"OTEL_TRACES_SAMPLER=always_off"}, onPath(t, "jaeger"), "--config", path)
 	query = "http://" + local(ports[0])
-	eventually(t, 30*time.Second, "Jaeger is healthy, by what docker-compose.yml asks", func() error {
+	polltest.Passes(t, 30*time.Second, "Jaeger is healthy, by what docker-compose.yml asks", func() error {
 		var any map[string]any
 		return getJSON("http://"+local(ports[2])+"/status", &any)
 	})
@@ -71,7 +73,7 @@ func startPrometheus(t *testing.T) string {
 	start(t, nil, onPath(t, "prometheus"), "--config.file="+config, "--storage.tsdb.path="+t.TempDir(),
 		"--web.listen-address="+address, "--web.enable-otlp-receiver", "--enable-feature=exemplar-storage")
 	base := "http://" + address
-	eventually(t, 30*time.Second, "Prometheus is ready", func() error {
+	polltest.Passes(t, 30*time.Second, "Prometheus is ready", func() error {
 		response, err := http.Get(base + "/-/ready")
 		if err != nil {
 			return err

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // members returns the members that have spans in the trace, or events on its spans.
@@ -166,7 +168,7 @@ func deathIsReported(jaeger, address string) error {
 // exemplarsLead checks that exemplars in Prometheus name traces that Jaeger has.
 func exemplarsLead(t *testing.T, prometheus, jaeger, metric string) {
 	t.Helper()
-	eventually(t, 40*time.Second, "an exemplar of "+metric+" that opens in Jaeger", func() error {
+	polltest.Passes(t, 40*time.Second, "an exemplar of "+metric+" that opens in Jaeger", func() error {
 		var answer struct {
 			Data []struct {
 				Exemplars []struct {

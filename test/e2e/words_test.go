@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // A node whose telemetry is not received serves its ring, logs that in whole lines of its own, and names its port.
 func TestNodeWithoutCollector(t *testing.T) {
 	env := []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + local(freePorts(t, 1)[0])}
 	node := start(t, env, binary(t, "node"), "--listen", local(0), "--stabilize", "200ms")
-	eventually(t, 20*time.Second, "it prints that it cannot export telemetry", func() error {
+	polltest.Passes(t, 20*time.Second, "it prints that it cannot export telemetry", func() error {
 		if !strings.Contains(node.out.String(), "cannot export telemetry") {
 			return fmt.Errorf("printed:\n%s", node.out.String())
 		}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chordconductor/test/internal/polltest"
 )
 
 // A system is a program under measurement.
@@ -87,18 +89,13 @@ func (s *system) start(b *testing.B, program string, args ...string) {
 			b.Logf("%s printed:\n%s", s.name, out.String())
 		}
 	})
-	deadline := time.Now().Add(time.Minute)
-	for {
+	polltest.Passes(b, time.Minute, s.name+" listens", func() error {
 		conn, err := net.Dial("tcp", s.otlp)
 		if err == nil {
 			conn.Close()
-			return
 		}
-		if time.Now().After(deadline) {
-			b.Fatalf("%s does not listen: %v", s.name, err)
-		}
-		<-time.After(20 * time.Millisecond)
-	}
+		return err
+	})
 }
 
 func free(b *testing.B) string {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"chordconductor/internal/freeport"
+	"chordconductor/internal/polltest"
 	"chordconductor/node/env"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/nodepb"
@@ -111,15 +112,7 @@ func TestReconnect(t *testing.T) {
 	}
 	defer second.Close()
 	second.Serve(&answerer{}, &answerer{}, nil, nil)
-	deadline := time.Now().Add(time.Minute)
-	for ping(e, addr, 5*time.Second) != nil {
-		if time.Now().After(deadline) {
-			t.Fatal("not reached again")
-		}
-		if e.Sleep(20*time.Millisecond) != nil {
-			t.Fatal("stopped")
-		}
-	}
+	polltest.Passes(t, "the peer is reached again", func() error { return ping(e, addr, 5*time.Second) })
 }
 
 // More peers than connections: all are reached, and the bound holds.

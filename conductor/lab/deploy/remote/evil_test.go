@@ -24,6 +24,7 @@ import (
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/ring"
+	"chordconductor/internal/polltest"
 	"chordconductor/node/chord"
 	"chordconductor/node/hostauth"
 	"chordconductor/node/nodepb"
@@ -250,7 +251,7 @@ func TestProofIsForOneConnection(t *testing.T) {
 	if _, err := honest.Start(1); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the host is on the ring", func() bool {
+	polltest.Until(t, "the host is on the ring", func() bool {
 		return honest.Members()[0].Status() == chordevent.StatusActive && honest.Members()[0].Keys().Ownership().Owns
 	})
 	evilBehind := loopbackListener(t)
@@ -281,7 +282,7 @@ func TestProofIsForOneConnection(t *testing.T) {
 	evil.learnsNothing(t)
 	target.Store(&behind)
 	relays.disconnect()
-	waitFor(t, "the honest host is used again", func() bool { return put() == nil })
+	polltest.Until(t, "the honest host is used again", func() bool { return put() == nil })
 }
 
 // A relay passes connections on, to the address that target returns when they come.

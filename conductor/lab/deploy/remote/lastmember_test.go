@@ -8,6 +8,7 @@ import (
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/deploy/deploytest"
 	"chordconductor/conductor/ring"
+	"chordconductor/internal/polltest"
 	"chordconductor/otel/chordevent"
 )
 
@@ -18,7 +19,7 @@ func TestLastMemberOfARemoteRing(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := h.Members()[0]
-	waitFor(t, "it owns the ring", func() bool {
+	polltest.Until(t, "it owns the ring", func() bool {
 		return m.Status() == chordevent.StatusActive && m.Keys().Ownership().Owns
 	})
 	view := viewOf(h)
@@ -30,5 +31,5 @@ func TestLastMemberOfARemoteRing(t *testing.T) {
 	if err := fleet.Stop(ctx, m.Self().ID, deploy.ForcedLeave); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "it has left", func() bool { return m.Status() == chordevent.StatusLeft && len(h.Members()) == 0 })
+	polltest.Until(t, "it has left", func() bool { return m.Status() == chordevent.StatusLeft && len(h.Members()) == 0 })
 }

@@ -20,6 +20,7 @@ import (
 	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
+	"chordconductor/internal/polltest"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
 	"chordconductor/otel/chordevent"
@@ -66,7 +67,7 @@ func TestLoadPassesOverUnprovenHosts(t *testing.T) {
 	if _, err := honest.Start(1); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the host serves", func() bool {
+	polltest.Until(t, "the host serves", func() bool {
 		return honest.Members()[0].Status() == chordevent.StatusActive && honest.Members()[0].Keys().Ownership().Owns
 	})
 	view := viewOf(honest)
@@ -87,7 +88,7 @@ func TestLoadPassesOverUnprovenHosts(t *testing.T) {
 	if err := l.StartSimulation(s); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "the end", func() bool { return !l.Simulation().Running })
+	polltest.Until(t, "the end", func() bool { return !l.Simulation().Running })
 	r := l.Result()
 	if total := r.Total(); total.Done() == 0 || total.Failed > 0 || total.Retried > 0 || total.Unsent > 0 || r.Keys.Lost > 0 {
 		t.Errorf("%d operations answered, %d failed, %d needed another host, %d never sent, %d keys lost", total.Done(), total.Failed, total.Retried, total.Unsent, r.Keys.Lost)
@@ -118,7 +119,7 @@ func TestWhichHostsServe(t *testing.T) {
 		if _, err := h.Start(1); err != nil {
 			t.Fatal(err)
 		}
-		waitFor(t, "the host serves", func() bool {
+		polltest.Until(t, "the host serves", func() bool {
 			return h.Members()[0].Status() == chordevent.StatusActive && h.Members()[0].Keys().Ownership().Owns
 		})
 		view.Members = append(view.Members, viewOf(h).Members...)
@@ -163,7 +164,7 @@ func TestWhichHostsServe(t *testing.T) {
 				}
 			}
 			slices.Sort(up)
-			waitFor(t, "exactly the hosts that prove themselves serve", func() bool {
+			polltest.Until(t, "exactly the hosts that prove themselves serve", func() bool {
 				fleet.Prove(ctx)
 				lost := false
 				for n := range uint64(hosts) {
@@ -206,7 +207,7 @@ func TestNewHostsAreChallengedFirst(t *testing.T) {
 	if _, err := honest.Start(1); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "one member", func() bool { return honest.Members()[0].Status() == chordevent.StatusActive })
+	polltest.Until(t, "one member", func() bool { return honest.Members()[0].Status() == chordevent.StatusActive })
 	grown := viewOf(honest)
 	grown.Members = append(grown.Members, view.Members...)
 	seen.Store(grown)

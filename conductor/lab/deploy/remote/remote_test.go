@@ -24,6 +24,7 @@ import (
 	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/ring"
+	"chordconductor/internal/polltest"
 	"chordconductor/node/chord"
 	faultlayer "chordconductor/node/env/faults"
 	"chordconductor/node/env/grpcenv"
@@ -89,20 +90,6 @@ func viewOf(hosts ...*member.Host) *ring.View {
 	return v
 }
 
-func waitFor(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.After(60 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within a minute: %s", what)
-		}
-	}
-}
-
 // Remote hosts are found at the addresses in the view, and commanded and used there.
 func TestRemoteFleet(t *testing.T) {
 	a := remoteHost(t)
@@ -112,7 +99,7 @@ func TestRemoteFleet(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	waitFor(t, "four members", func() bool {
+	polltest.Until(t, "four members", func() bool {
 		return !slices.ContainsFunc(append(slices.Clone(a.Members()), b.Members()...), func(m *member.Member) bool { return m.Status() != chordevent.StatusActive })
 	})
 	var view atomic.Pointer[ring.View]
@@ -140,7 +127,7 @@ func TestRemoteFleet(t *testing.T) {
 	for _, h := range []*member.Host{a, b} {
 		for _, m := range h.Members() {
 			id := m.Self().ID
-			waitFor(t, "the ground truth is the member's pointers", func() bool {
+			polltest.Until(t, "the ground truth is the member's pointers", func() bool {
 				truth = groundtruth.Source(fleet, true)(ctx)
 				s := m.State()
 				return m.Status() == chordevent.StatusActive && reflect.DeepEqual(truth[id], groundtruth.Of(s)) && len(truth[id].Successors) == 2
@@ -216,7 +203,7 @@ func TestUnreachableHostsArePassedOver(t *testing.T) {
 	if _, err := good.Start(1); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "one member", func() bool { return good.Members()[0].Status() == chordevent.StatusActive })
+	polltest.Until(t, "one member", func() bool { return good.Members()[0].Status() == chordevent.StatusActive })
 	impostor, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -273,7 +260,7 @@ func TestManyNamedHosts(t *testing.T) {
 	if _, err := good.Start(1); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "one member", func() bool { return good.Members()[0].Status() == chordevent.StatusActive })
+	polltest.Until(t, "one member", func() bool { return good.Members()[0].Status() == chordevent.StatusActive })
 	var open, most atomic.Int32
 	var ended sync.WaitGroup
 	view := viewOf(good)
@@ -316,7 +303,7 @@ func TestManyNamedHosts(t *testing.T) {
 	if !slices.Equal(left, []string{good.Address()}) {
 		t.Errorf("%d connections are left, want one to %s", len(left), good.Address())
 	}
-	waitFor(t, "no connection to the others", func() bool { return open.Load() == 0 })
+	polltest.Until(t, "no connection to the others", func() bool { return open.Load() == 0 })
 	ended.Wait()
 	if n := most.Load(); n == 0 || n > 2*reachCalls { // one that is closed may be seen open for a moment
 		t.Errorf("%d hosts were connected to at once, want some %d", n, reachCalls)

@@ -1,0 +1,49 @@
+// Package polltest waits in tests, in real time, for what no channel signals. In the virtual time of testing/synctest
+// there is no need of it.
+package polltest
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// Limit is how long a test waits before it fails: generous, since the machine may have other things to do.
+const Limit = 4 * time.Minute
+
+var errNotYet = errors.New("it never was so")
+
+// Until returns when cond holds, which it asks again and again. After Limit the test fails, and names what it waited
+// for, a clause such as "both are connected".
+func Until(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	Passes(t, what, func() error {
+		if !cond() {
+			return errNotYet
+		}
+		return nil
+	})
+}
+
+// Passes returns when check returns nil. After Limit the test fails with what it waited for and check's last error.
+func Passes(t testing.TB, what string, check func() error) {
+	t.Helper()
+	begin := time.Now()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		waited := time.Since(begin)
+		if waited > Limit {
+			t.Fatalf("not within %v: %s: %v", Limit, what, err)
+		}
+		<-time.After(pause(waited))
+	}
+}
+
+// pause between two looks is a tenth of the time waited so far: no wait is longer by more than that, and a long one
+// costs few looks.
+func pause(waited time.Duration) time.Duration {
+	return min(max(waited/10, time.Millisecond), 200*time.Millisecond)
+}
