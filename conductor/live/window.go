@@ -1,15 +1,17 @@
 package live
 
 import (
-	"math/bits"
+	"math"
 	"time"
+
+	"chordconductor/conductor/internal/histogram"
 )
 
 const (
 	windowSeconds = 10
-	subBuckets    = 8  // per power of two: a quantile is off by 6 % at most
-	topExponent   = 40 // durations of 2^40 µs (12 days) and more share the last bucket
-	numBuckets    = subBuckets + (topExponent-2)*subBuckets
+	scale         = 3  // 8 buckets per power of two: a quantile is off by 6 % at most
+	topBits       = 41 // durations of 2^41 µs (25 days) and more share the last bucket
+	numBuckets    = (topBits - scale + 1) << scale
 )
 
 // A window is a histogram of the durations of the last ten seconds. Its size is fixed: one row of buckets per second.
@@ -32,7 +34,7 @@ func (w *window) roll(now time.Time) {
 	w.second = max(w.second, second)
 }
 
-// quantiles returns the durations below which the shares qs (ascending) lie; zeroes if nothing was added.
+// quantiles returns the durations below which the shares qs lie; zeroes if nothing was added.
 func (w *window) quantiles(now time.Time, qs ...float64) []time.Duration {
 	w.roll(now)
 	var sums [numBuckets]uint64
@@ -47,35 +49,13 @@ func (w *window) quantiles(now time.Time, qs ...float64) []time.Duration {
 	if total == 0 {
 		return out
 	}
-	var below uint64
-	next := 0
-	for b, n := range sums {
-		below += n
-		for next < len(qs) && float64(below) >= qs[next]*float64(total) {
-			out[next] = middleOf(b)
-			next++
-		}
+	for i, q := range qs {
+		bucket := histogram.Find(sums[:], uint64(math.Ceil(q*float64(total))))
+		out[i] = time.Duration(histogram.Scale(scale).Middle(bucket)) * time.Microsecond
 	}
 	return out
 }
 
 func bucketOf(d time.Duration) int {
-	us := uint64(max(d, 0) / time.Microsecond)
-	if us < subBuckets {
-		return int(us)
-	}
-	exponent := bits.Len64(us) - 1
-	if exponent > topExponent {
-		return numBuckets - 1
-	}
-	return (exponent-2)*subBuckets + int(us>>(exponent-3))&(subBuckets-1)
-}
-
-func middleOf(bucket int) time.Duration {
-	if bucket < subBuckets {
-		return time.Duration(bucket) * time.Microsecond
-	}
-	exponent := bucket/subBuckets + 2
-	low := uint64(subBuckets+bucket%subBuckets) << (exponent - 3)
-	return time.Duration(low+uint64(1)<<(exponent-3)/2) * time.Microsecond
+	return min(histogram.Scale(scale).Bucket(uint64(max(d, 0)/time.Microsecond)), numBuckets-1)
 }

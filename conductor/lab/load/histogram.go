@@ -1,11 +1,10 @@
 package load
 
-import "math/bits"
+import "chordconductor/conductor/internal/histogram"
 
 const (
-	subBits = 5 // 32 buckets per power of two: a bucket is 3 % wide at most
-	subs    = 1 << subBits
-	buckets = (64 - subBits) * subs
+	scale   = 5 // 32 buckets per power of two: a bucket is 3 % wide at most
+	buckets = (63 - scale + 1) << scale
 )
 
 // A Histogram counts values of 0 or more in buckets that grow with the value (log-linear), so percentiles are right to
@@ -20,7 +19,7 @@ type Histogram struct {
 // Add counts one value; negative ones count as 0.
 func (h *Histogram) Add(v int64) {
 	v = max(v, 0)
-	h.counts[bucketOf(v)]++
+	h.counts[histogram.Scale(scale).Bucket(uint64(v))]++
 	h.n++
 	h.sum += float64(v)
 	h.max = max(h.max, v)
@@ -55,14 +54,7 @@ func (h *Histogram) Quantile(q float64) int64 {
 	if h.n == 0 {
 		return 0
 	}
-	rank := uint64(q*float64(h.n-1)) + 1
-	var seen uint64
-	for i, c := range h.counts {
-		if seen += uint64(c); seen >= rank {
-			return min(bucketTop(i), h.max)
-		}
-	}
-	return h.max
+	return min(top(histogram.Find(h.counts[:], uint64(q*float64(h.n-1))+1)), h.max)
 }
 
 // A Bucket is one counted interval, up to and including Top.
@@ -76,26 +68,10 @@ func (h *Histogram) Buckets() []Bucket {
 	var out []Bucket
 	for i, c := range h.counts {
 		if c > 0 {
-			out = append(out, Bucket{bucketTop(i), uint64(c)})
+			out = append(out, Bucket{top(i), uint64(c)})
 		}
 	}
 	return out
 }
 
-// bucketOf is a value's bucket: values below 2*subs have one each; above, the top subBits+1 bits choose.
-func bucketOf(v int64) int {
-	if v < 2*subs {
-		return int(v)
-	}
-	shift := bits.Len64(uint64(v)) - subBits - 1
-	return shift<<subBits + int(v>>shift)
-}
-
-// bucketTop is the greatest value of a bucket.
-func bucketTop(i int) int64 {
-	if i < 2*subs {
-		return int64(i)
-	}
-	shift := i>>subBits - 1
-	return int64(i-shift<<subBits+1)<<shift - 1
-}
+func top(bucket int) int64 { return int64(histogram.Scale(scale).Top(bucket)) }
