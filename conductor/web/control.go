@@ -9,7 +9,7 @@ import (
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/chord"
-	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // Control carries out commands on the ring; *controller.Controller is one. Its errors wrap their kind (controller.ErrUnknown and the
@@ -28,11 +28,11 @@ type Control interface {
 	// Faults lists the partitions, slow links, pauses and telemetry outages in force.
 	Faults() []faults.Listed
 
-	Put(ctx context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error)
-	Get(ctx context.Context, key []byte) (*nodepb.GetResponse, error)
-	Delete(ctx context.Context, key []byte) (*nodepb.DeleteResponse, error)
+	Put(ctx context.Context, key, value []byte, ttl time.Duration) (wire.Written, error)
+	Get(ctx context.Context, key []byte) (wire.Got, error)
+	Delete(ctx context.Context, key []byte) (wire.Written, error)
 	// Lookup finds a key's owner, starting at a member, or anywhere if from is nil.
-	Lookup(ctx context.Context, key []byte, from *chord.ID, mode string) (*nodepb.Lookup, error)
+	Lookup(ctx context.Context, key []byte, from *chord.ID, mode string) (*wire.Lookup, error)
 
 	// Workload is the present load; SetWorkload changes it while it runs.
 	Workload() scenario.Workload

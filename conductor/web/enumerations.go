@@ -10,7 +10,7 @@ import (
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
-	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -19,10 +19,7 @@ import (
 // have any value.
 func enumerations() map[string][]string {
 	modes := []string{chordevent.ModeRecursive, chordevent.ModeIterative}
-	pointers := []string{""} // not stated
-	for number := range len(nodepb.Candidate_Pointer_name) {
-		pointers = append(pointers, pointerWord(nodepb.Candidate_Pointer(number)))
-	}
+	pointers := append([]string{""}, wire.Pointers()...) // "" is not stated
 	statuses := textsOf[ring.Status]()
 	members := textsOf[ring.MemberStatus]()
 	certainties := textsOf[ring.CertaintyState]()

@@ -22,7 +22,7 @@ import (
 	"chordconductor/conductor/lookups"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
-	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -131,27 +131,28 @@ func (c *fakeControl) Faults() []faults.Listed {
 	return []faults.Listed{{Kind: "partition", From: []string{"h1:1"}, Members: []chord.ID{idA}}}
 }
 
-func (c *fakeControl) Put(_ context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {
+func (c *fakeControl) Put(_ context.Context, key, value []byte, ttl time.Duration) (wire.Written, error) {
 	c.put = value
-	return &nodepb.PutResponse{Copies: 3, Version: 1 << 60, Lookup: aLookup()}, c.record("put", string(key), ttl.String())
+	return wire.Written{Copies: 3, Version: 1 << 60, Lookup: aLookup()}, c.record("put", string(key), ttl.String())
 }
 
-func (c *fakeControl) Get(_ context.Context, key []byte) (*nodepb.GetResponse, error) {
-	return &nodepb.GetResponse{Value: []byte("<html>"), Version: 9, Lookup: aLookup()}, c.record("get", string(key))
+func (c *fakeControl) Get(_ context.Context, key []byte) (wire.Got, error) {
+	return wire.Got{Value: []byte("<html>"), Version: 9, Lookup: aLookup()}, c.record("get", string(key))
 }
 
-func (c *fakeControl) Delete(_ context.Context, key []byte) (*nodepb.DeleteResponse, error) {
-	return &nodepb.DeleteResponse{Copies: 3, Lookup: aLookup()}, c.record("delete", string(key))
+func (c *fakeControl) Delete(_ context.Context, key []byte) (wire.Written, error) {
+	return wire.Written{Copies: 3, Lookup: aLookup()}, c.record("delete", string(key))
 }
 
-func (c *fakeControl) Lookup(_ context.Context, key []byte, from *chord.ID, mode string) (*nodepb.Lookup, error) {
+func (c *fakeControl) Lookup(_ context.Context, key []byte, from *chord.ID, mode string) (*wire.Lookup, error) {
 	return aLookup(), c.record("lookup", string(key), mode)
 }
 
-func aLookup() *nodepb.Lookup {
-	return &nodepb.Lookup{
-		Key: idB[:], Owner: &nodepb.Peer{Id: idB[:]}, DurationMicros: 1500, TraceId: traceID.String(), Mode: "recursive",
-		Path: []*nodepb.Hop{{Peer: &nodepb.Peer{Id: idA[:]}, Pointer: nodepb.Candidate_POINTER_SELF}, {Peer: &nodepb.Peer{Id: idB[:]}, Pointer: nodepb.Candidate_POINTER_FINGER, Slot: 5}},
+func aLookup() *wire.Lookup {
+	a, b := chord.Peer{ID: idA}, chord.Peer{ID: idB}
+	return &wire.Lookup{
+		Key: idB, Owner: b, Duration: 1500 * time.Microsecond, Trace: traceID.String(), Mode: "recursive",
+		Path: []wire.Hop{{Peer: a, Pointer: "self"}, {Peer: b, Pointer: wire.Finger, Slot: 5}},
 	}
 }
 

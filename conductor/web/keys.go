@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"chordconductor/node/chord"
-	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 const (
@@ -77,7 +77,7 @@ func (s *Server) putKey(w http.ResponseWriter, r *http.Request) {
 		refused(w, err)
 		return
 	}
-	answer(w, r, http.StatusOK, s.written(done.GetLookup(), done.GetCopies(), done.GetVersion()))
+	answer(w, r, http.StatusOK, s.written(done))
 }
 
 // getKey answers with the value itself; the headers describe the lookup.
@@ -95,12 +95,12 @@ func (s *Server) getKey(w http.ResponseWriter, r *http.Request) {
 		refused(w, err)
 		return
 	}
-	h := w.Header()
+	found, h := s.found(got.Lookup), w.Header()
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'") // a stored value is data, never a page of the conductor
-	h.Set("X-Chord-Owner", s.found(got.GetLookup()).Owner)
-	h.Set("X-Chord-Version", strconv.FormatUint(got.GetVersion(), 10))
-	h.Set("X-Chord-Trace-Id", got.GetLookup().GetTraceId())
-	send(w, r, http.StatusOK, "application/octet-stream", got.GetValue())
+	h.Set("X-Chord-Owner", found.Owner)
+	h.Set("X-Chord-Version", strconv.FormatUint(got.Version, 10))
+	h.Set("X-Chord-Trace-Id", found.TraceID)
+	send(w, r, http.StatusOK, "application/octet-stream", got.Value)
 }
 
 func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) {
@@ -117,7 +117,7 @@ func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) {
 		refused(w, err)
 		return
 	}
-	answer(w, r, http.StatusOK, s.written(done.GetLookup(), done.GetCopies(), done.GetVersion()))
+	answer(w, r, http.StatusOK, s.written(done))
 }
 
 // lookup finds the owner of a key and answers with the hops.
@@ -163,7 +163,7 @@ type foundJSON struct {
 	Mode       string    `json:"mode"`
 	LatencyMS  float64   `json:"latency_ms"`
 	DurationMS float64   `json:"duration_ms"` // the same, as earlier versions named it
-	Timeouts   int32     `json:"timeouts"`
+	Timeouts   int       `json:"timeouts"`
 	Hops       []hopJSON `json:"hops"` // initiator first, owner last
 }
 
@@ -174,41 +174,30 @@ type writtenJSON struct {
 	Owner      string  `json:"owner"`
 	LatencyMS  float64 `json:"latency_ms"`
 	DurationMS float64 `json:"duration_ms"` // the same, as earlier versions named it
-	Copies     int32   `json:"copies"`
+	Copies     int     `json:"copies"`
 	Version    string  `json:"version"` // too large a number for JavaScript
 }
 
-func (s *Server) written(l *nodepb.Lookup, copies int32, version uint64) writtenJSON {
-	found := s.found(l)
-	return writtenJSON{found.TraceID, found.Key, found.Owner, found.LatencyMS, found.LatencyMS, copies, strconv.FormatUint(version, 10)}
+func (s *Server) written(done wire.Written) writtenJSON {
+	found := s.found(done.Lookup)
+	return writtenJSON{found.TraceID, found.Key, found.Owner, found.LatencyMS, found.LatencyMS, done.Copies, strconv.FormatUint(done.Version, 10)}
 }
 
-// found converts a lookup as the host answered it.
-func (s *Server) found(l *nodepb.Lookup) foundJSON {
-	f := formatOf(s.cfg.Source.View())
-	took := float64(l.GetDurationMicros()) / 1000
-	out := foundJSON{
-		TraceID: l.GetTraceId(), Key: f.bytes(l.GetKey()), Owner: f.bytes(l.GetOwner().GetId()), Mode: l.GetMode(),
-		LatencyMS: took, DurationMS: took, Timeouts: l.GetTimeouts(), Hops: make([]hopJSON, 0, len(l.GetPath())),
+// found converts a lookup as the host answered it; nil is one of which nothing is known.
+func (s *Server) found(l *wire.Lookup) foundJSON {
+	if l == nil {
+		return foundJSON{Hops: []hopJSON{}}
 	}
-	for _, h := range l.GetPath() {
-		out.Hops = append(out.Hops, hopJSON{
-			ID: f.bytes(h.GetPeer().GetId()), Pointer: pointerWord(h.GetPointer()),
-			Slot: int(h.GetSlot()), AfterMS: float64(h.GetAtMicros()) / 1000, AtMS: float64(h.GetAtMicros()) / 1000, Timeouts: int(h.GetTimeouts()),
-		})
+	f, took := formatOf(s.cfg.Source.View()), milliseconds(l.Duration)
+	out := foundJSON{
+		TraceID: l.Trace, Key: f.id(l.Key), Owner: f.id(l.Owner.ID), Mode: l.Mode,
+		LatencyMS: took, DurationMS: took, Timeouts: l.Timeouts, Hops: make([]hopJSON, 0, len(l.Path)),
+	}
+	for _, h := range l.Path {
+		at := milliseconds(h.At)
+		out.Hops = append(out.Hops, hopJSON{ID: f.id(h.Peer.ID), Pointer: h.Pointer, Slot: h.Slot, AfterMS: at, AtMS: at, Timeouts: h.Timeouts})
 	}
 	return out
 }
 
-func pointerWord(p nodepb.Candidate_Pointer) string {
-	return strings.ToLower(strings.TrimPrefix(p.String(), "POINTER_"))
-}
-
-// bytes formats the bytes of an identifier in a message; it returns "" if they are no identifier of the ring.
-func (f format) bytes(b []byte) string {
-	id, ok := chord.IDFromBytes(b)
-	if !ok {
-		return ""
-	}
-	return f.id(id)
-}
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

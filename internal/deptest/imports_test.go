@@ -48,17 +48,60 @@ var directions = []struct {
 	{"conductor/hub", []string{"node/chord", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/live", "conductor/lookups", "conductor/eventlog"}, "ring <- hub"},
 	{"conductor/lab/scenario", []string{"node/member"}, "what a user writes, by the rule for what a host accepts"},
 	{"conductor/lab/runtime", []string{"node/env"}, "time and tasks"},
-	{"conductor/lab/load", []string{"node/chord", "node/env", "node/nodepb", "conductor/lab/scenario", "conductor/lab/runtime", "conductor/internal/histogram"}, "a load knows a store, no ring"},
+	{"conductor/lab/load", []string{"node/chord", "node/env", "node/nodepb", "node/wire", "conductor/lab/scenario", "conductor/lab/runtime", "conductor/internal/histogram"}, "a load knows a store, no ring"},
 	{"conductor/lab/result", []string{"node/chord", "otel/chordevent", "conductor/ring", "conductor/lab/scenario", "conductor/lab/load"}, "what is measured, as values"},
-	{"conductor/lab/report", []string{"node/nodepb", "conductor/ring", "conductor/lab/scenario", "conductor/lab/load", "conductor/lab/result"}, "a report is a function of a result"},
+	{"conductor/lab/report", []string{"node/chord", "node/wire", "conductor/ring", "conductor/lab/scenario", "conductor/lab/load", "conductor/lab/result"}, "a report is a function of a result"},
 	{"conductor/lab/deploy", []string{"node", "otel", "conductor/ring", "conductor/lab/scenario", "conductor/lab/load", "conductor/lab/runtime"}, "a fleet knows no simulation and no judge"},
 	{"conductor/lab/judge/groundtruth", []string{"node/chord", "node/nodepb", "otel/chordevent"}, "what a node answers about itself"},
-	{"conductor/lab/judge", []string{"node/chord", "node/nodepb", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/lab/load", "conductor/lab/result"}, "a judge knows events and views, no fleet"},
+	{"conductor/lab/judge", []string{"node/chord", "node/wire", "otel/chordevent", "conductor/memory", "conductor/ring", "conductor/lab/load", "conductor/lab/result"}, "a judge knows events and views, no fleet"},
 	{"conductor/lab/run", []string{"node/chord", "node/simenv", "otel", "conductor/live", "conductor/lookups", "conductor/ring", "conductor/lab/deploy", "conductor/lab/judge", "conductor/lab/load", "conductor/lab/result", "conductor/lab/runtime", "conductor/lab/scenario"}, "run is below the controller"},
-	{"conductor/lab/controller", []string{"node/chord", "node/nodepb", "conductor/live", "conductor/ring", "conductor/lab"}, "the controller is on top"},
+	{"conductor/lab/controller", []string{"node/chord", "node/nodepb", "node/wire", "conductor/live", "conductor/ring", "conductor/lab"}, "the controller is on top"},
 	{"conductor", []string{"conductor", "node", "otel", "client", "internal"}, ""},
 	{"client", nil, "assets"},
 	{"internal", []string{"node", "otel", "conductor"}, ""},
+}
+
+// usesMessages lists the packages that import the generated messages of a node's services, and why. All others have
+// values, which node/wire reads out of messages.
+var usesMessages = map[string]string{
+	"node/wire":                       "the codec",
+	"node/env":                        "calls between members are messages",
+	"node/env/access":                 "names services and their methods",
+	"node/env/faults":                 "a fault is set by a message",
+	"node/env/grpcenv":                "serves and calls over gRPC",
+	"node/simenv":                     "serves and calls in a simulated world",
+	"node/service":                    "answers clients and controllers",
+	"node/client":                     "asks as a client",
+	"node/host":                       "serves what the service answers",
+	"node":                            "the program's client commands",
+	"node/kv":                         "calls and answers peers: see docs/architecture.md",
+	"node/member":                     "calls and answers peers: see docs/architecture.md",
+	"conductor/lab/load":              "asks a store, which is a key service",
+	"conductor/lab/deploy":            "a fleet gives access to key services and sets faults",
+	"conductor/lab/deploy/deploytest": "a fleet on paper",
+	"conductor/lab/deploy/faults":     "orders of faults",
+	"conductor/lab/deploy/local":      "a fleet in this process",
+	"conductor/lab/deploy/remote":     "a fleet that is called over gRPC",
+	"conductor/lab/controller":        "asks a key service for page and API",
+	"conductor/lab/judge/groundtruth": "asks what a node answers about itself",
+}
+
+func TestMessagesStayInside(t *testing.T) {
+	used := map[string]bool{}
+	for _, s := range tree(t) {
+		if s.test || !slices.Contains(s.imports, module+"node/nodepb") {
+			continue
+		}
+		used[s.dir] = true
+		if _, may := usesMessages[s.dir]; !may {
+			t.Errorf("%s imports node/nodepb: node/wire reads messages into values", s.name)
+		}
+	}
+	for dir := range usesMessages {
+		if !used[dir] {
+			t.Errorf("%s does not import node/nodepb: take it off the list", dir)
+		}
+	}
 }
 
 // forAll write values as text, and import nothing of the module.

@@ -11,6 +11,7 @@ import (
 	"chordconductor/internal/duration"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // commandLimit bounds a command: a lookup may take 10 s, retries included.
@@ -150,21 +151,24 @@ func (l *Controller) Faults() []faults.Listed {
 }
 
 // Put, Get and Delete perform a client's operation on any host.
-func (l *Controller) Put(ctx context.Context, key, value []byte, ttl time.Duration) (*nodepb.PutResponse, error) {
-	return client(ctx, l, func(ctx context.Context, c deploy.Client) (*nodepb.PutResponse, error) {
-		return c.Put(ctx, &nodepb.PutRequest{Key: key, Value: value, TtlMillis: ttl.Milliseconds()})
+func (l *Controller) Put(ctx context.Context, key, value []byte, ttl time.Duration) (wire.Written, error) {
+	return client(ctx, l, func(ctx context.Context, c deploy.Client) (wire.Written, error) {
+		answer, err := c.Put(ctx, &nodepb.PutRequest{Key: key, Value: value, TtlMillis: ttl.Milliseconds()})
+		return wire.ReadPut(answer), err
 	})
 }
 
-func (l *Controller) Get(ctx context.Context, key []byte) (*nodepb.GetResponse, error) {
-	return client(ctx, l, func(ctx context.Context, c deploy.Client) (*nodepb.GetResponse, error) {
-		return c.Get(ctx, &nodepb.GetRequest{Key: key})
+func (l *Controller) Get(ctx context.Context, key []byte) (wire.Got, error) {
+	return client(ctx, l, func(ctx context.Context, c deploy.Client) (wire.Got, error) {
+		answer, err := c.Get(ctx, &nodepb.GetRequest{Key: key})
+		return wire.ReadGet(answer), err
 	})
 }
 
-func (l *Controller) Delete(ctx context.Context, key []byte) (*nodepb.DeleteResponse, error) {
-	return client(ctx, l, func(ctx context.Context, c deploy.Client) (*nodepb.DeleteResponse, error) {
-		return c.Delete(ctx, &nodepb.DeleteRequest{Key: key})
+func (l *Controller) Delete(ctx context.Context, key []byte) (wire.Written, error) {
+	return client(ctx, l, func(ctx context.Context, c deploy.Client) (wire.Written, error) {
+		answer, err := c.Delete(ctx, &nodepb.DeleteRequest{Key: key})
+		return wire.ReadDelete(answer), err
 	})
 }
 
@@ -197,13 +201,20 @@ func onAny[T any](ctx context.Context, f deploy.Fleet, op func(context.Context, 
 }
 
 // Lookup finds a key's owner, starting at a member or anywhere.
-func (l *Controller) Lookup(ctx context.Context, key []byte, from *chord.ID, mode string) (*nodepb.Lookup, error) {
-	return do(ctx, l, func(ctx context.Context, here *faults.Deployment) (*nodepb.Lookup, error) {
+func (l *Controller) Lookup(ctx context.Context, key []byte, from *chord.ID, mode string) (*wire.Lookup, error) {
+	return do(ctx, l, func(ctx context.Context, here *faults.Deployment) (*wire.Lookup, error) {
 		f := here.Fleet
 		request := &nodepb.LookupRequest{Key: key, Mode: mode}
-		lookup := func(ctx context.Context, c deploy.Client) (*nodepb.Lookup, error) {
+		lookup := func(ctx context.Context, c deploy.Client) (*wire.Lookup, error) {
 			answer, err := c.Lookup(ctx, request)
-			return answer.GetLookup(), err
+			if err != nil {
+				return nil, err
+			}
+			found, err := wire.ReadLookup(answer.GetLookup())
+			if err != nil {
+				return nil, deploy.Refuse(deploy.ErrUnavailable, "the host's answer cannot be read: %v", err)
+			}
+			return found, nil
 		}
 		if from == nil {
 			return onAny(ctx, f, lookup)

@@ -7,7 +7,7 @@ import (
 
 	"chordconductor/conductor/lab/result"
 	"chordconductor/node/chord"
-	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -188,16 +188,8 @@ func (w *Watch) moved(k chordevent.KeysMoved) {
 }
 
 // Answered queues a lookup's answer for judgement.
-func (w *Watch) Answered(found *nodepb.Lookup, from, to time.Time) {
-	if found == nil {
-		return // the answer was about a key that is not there, and names no owner
-	}
-	key, isKey := chord.IDFromBytes(found.GetKey())
-	owner, isOwner := chord.IDFromBytes(found.GetOwner().GetId())
-	if !isKey || !isOwner {
-		return
-	}
-	a := answered{key: key, owner: owner, from: from, to: to}
+func (w *Watch) Answered(found *wire.Lookup, from, to time.Time) {
+	a := answered{key: found.Key, owner: found.Owner.ID, from: from, to: to}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	defer w.weigh()

@@ -11,7 +11,7 @@ import (
 
 	"chordconductor/conductor/lab/result"
 	"chordconductor/node/chord"
-	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -31,9 +31,9 @@ func owns(from byte) chordevent.Body {
 	return chordevent.OwnershipChanged{Ownership: chordevent.Ownership{Owns: true, From: id(from), Epoch: 1}}
 }
 
-func answer(key, owner byte) *nodepb.Lookup {
+func answer(key, owner byte) *wire.Lookup {
 	k, o := id(key), id(owner)
-	return &nodepb.Lookup{Key: k[:], Owner: &nodepb.Peer{Id: o[:]}}
+	return &wire.Lookup{Key: k, Owner: chord.Peer{ID: o}}
 }
 
 func TestLookupsAreJudged(t *testing.T) {

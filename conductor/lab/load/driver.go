@@ -14,6 +14,7 @@ import (
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // A Store is one host as a client sees it; nodepb.KVServer and a gRPC client both have these methods.
@@ -32,7 +33,7 @@ type Config struct {
 	// Pick returns a live host for an operation; n is random. False: there is none now.
 	Pick func(n uint64) (Store, bool)
 	// Answered is called for every lookup that was answered, with its start and end, unless it is nil.
-	Answered func(found *nodepb.Lookup, from, to time.Time)
+	Answered func(found *wire.Lookup, from, to time.Time)
 }
 
 const (
@@ -234,7 +235,7 @@ func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase
 		o.op = Put // a key that was never written is written first, so that reads have something to find
 	}
 	var (
-		found   *nodepb.Lookup
+		found   *wire.Lookup
 		err     error
 		verdict func(*Counts)
 		try     int
@@ -272,10 +273,12 @@ func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase
 			return
 		}
 		c.Latency[o.op].Add(took.Microseconds())
-		if n := len(found.GetPath()); n > 0 {
-			c.Hops.Add(int64(max(0, n-2))) // neither the initiator nor the owner
+		if found != nil {
+			if n := len(found.Path); n > 0 {
+				c.Hops.Add(int64(max(0, n-2))) // neither the initiator nor the owner
+			}
+			c.Timeouts += uint64(max(0, found.Timeouts))
 		}
-		c.Timeouts += uint64(found.GetTimeouts())
 		if verdict != nil {
 			verdict(c)
 		}
@@ -284,7 +287,7 @@ func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase
 		return
 	}
 	d.stats.offerSlow(Slow{o.op, intended, took, found})
-	if d.cfg.Answered != nil {
+	if found != nil && d.cfg.Answered != nil {
 		d.cfg.Answered(found, began, ended)
 	}
 }
@@ -298,13 +301,13 @@ func again(err error) bool {
 	return true
 }
 
-// call sends an operation to one host. The returned function, if any, adds the oracle's judgement of the answer.
-func (d *Driver) call(ctx context.Context, s Store, o operation, promised uint64) (*nodepb.Lookup, func(*Counts), error) {
+// call sends an operation to one host. The lookup is nil if the answer has none that can be read. The returned function, if any, adds the oracle's judgement of the answer.
+func (d *Driver) call(ctx context.Context, s Store, o operation, promised uint64) (*wire.Lookup, func(*Counts), error) {
 	name := KeyName(o.key)
 	switch o.op {
 	case Lookup:
 		answer, err := s.Lookup(ctx, &nodepb.LookupRequest{Key: name})
-		return answer.GetLookup(), nil, err
+		return read(answer.GetLookup()), nil, err
 	case Put:
 		write := d.writes.Add(1)
 		value := makeValue(o.data, o.key, write, o.size)
@@ -314,7 +317,7 @@ func (d *Driver) call(ctx context.Context, s Store, o operation, promised uint64
 		if err == nil {
 			d.oracle.acknowledged(o.key, answer, d.runtime.Now())
 		}
-		return answer.GetLookup(), nil, err
+		return read(answer.GetLookup()), nil, err
 	}
 	answer, err := s.Get(ctx, &nodepb.GetRequest{Key: name})
 	missing := status.Code(err) == codes.NotFound
@@ -329,7 +332,7 @@ func (d *Driver) call(ctx context.Context, s Store, o operation, promised uint64
 			d.oracle.shown(write)
 		}
 	}
-	return answer.GetLookup(), func(c *Counts) {
+	return read(answer.GetLookup()), func(c *Counts) {
 		if stale {
 			c.Stale++
 		}
@@ -337,4 +340,9 @@ func (d *Driver) call(ctx context.Context, s Store, o operation, promised uint64
 			c.Corrupt++
 		}
 	}, nil
+}
+
+func read(l *nodepb.Lookup) *wire.Lookup {
+	found, _ := wire.ReadLookup(l)
+	return found
 }

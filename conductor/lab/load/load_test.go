@@ -252,7 +252,12 @@ func (m *memory) Get(_ context.Context, q *nodepb.GetRequest) (*nodepb.GetRespon
 }
 
 func (m *memory) Lookup(_ context.Context, q *nodepb.LookupRequest) (*nodepb.LookupResponse, error) {
-	return &nodepb.LookupResponse{Lookup: &nodepb.Lookup{Path: make([]*nodepb.Hop, 5), Timeouts: 2}}, m.enter("lookup", q.Key)
+	id := make([]byte, 20)
+	found := &nodepb.Lookup{Key: id, Owner: &nodepb.Peer{Id: id}, Timeouts: 2}
+	for range 5 {
+		found.Path = append(found.Path, &nodepb.Hop{Peer: found.Owner})
+	}
+	return &nodepb.LookupResponse{Lookup: found}, m.enter("lookup", q.Key)
 }
 
 // drive runs a load on a memory for a time, sweeps, and returns the driver. During is called when half the time is

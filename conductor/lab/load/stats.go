@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // Op is a kind of operation.
@@ -70,7 +70,7 @@ type Slow struct {
 	Op      Op
 	At      time.Time // intended start
 	Latency time.Duration
-	Found   *nodepb.Lookup
+	Found   *wire.Lookup // nil: not known
 }
 
 // slowest is how many slow operations are kept: of lookups, which report their paths, and as many of gets and puts.

@@ -54,19 +54,19 @@ func lostKeys(r *result.Result) []LostKey {
 			Copies: k.Copies, TraceID: k.Trace, Holders: []Holder{}, Moves: []KeyMove{},
 		}
 		for _, h := range k.Holders {
-			replica := Holder{Member: short(h.Peer.ID[:], r.Bits), Host: h.Peer.Addr, Fate: string(h.Fate), Phase: h.Phase, TraceID: traceText(h.Trace)}
+			replica := Holder{Member: short(h.Peer.ID, r.Bits), Host: h.Peer.Addr, Fate: string(h.Fate), Phase: h.Phase, TraceID: traceText(h.Trace)}
 			if !h.At.IsZero() {
 				at := secs(h.At.Sub(r.Started))
 				replica.EndedS = &at
 			}
 			if h.Fate == result.FateCrashed && !h.At.IsZero() {
-				replica.By = short(h.By[:], r.Bits)
+				replica.By = short(h.By, r.Bits)
 			}
 			row.Holders = append(row.Holders, replica)
 		}
 		for _, m := range k.Moves {
 			row.Moves = append(row.Moves, KeyMove{
-				AtS: secs(m.At.Sub(r.Started)), From: short(m.From[:], r.Bits), To: short(m.To.ID[:], r.Bits), Reason: string(m.Reason),
+				AtS: secs(m.At.Sub(r.Started)), From: short(m.From, r.Bits), To: short(m.To.ID, r.Bits), Reason: string(m.Reason),
 				Failed: m.Failed, TraceID: traceText(m.Trace),
 			})
 		}

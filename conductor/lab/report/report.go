@@ -11,7 +11,7 @@ import (
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
-	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 )
 
 // A Report is the result of a simulation. Its JSON form is its contract; times are seconds since the simulation's
@@ -175,7 +175,7 @@ type Slow struct {
 	AtS       float64  `json:"at_s"`
 	LatencyMS float64  `json:"latency_ms"`
 	Path      []string `json:"path"`
-	Timeouts  int32    `json:"timeouts"`
+	Timeouts  int      `json:"timeouts"`
 	TraceID   string   `json:"trace_id,omitempty"`
 }
 
@@ -271,7 +271,7 @@ func (rep *Report) courses(r *result.Result) {
 	for _, v := range r.Violations {
 		out := Violation{Condition: v.Condition, Detail: v.Detail, Members: make([]string, 0, len(v.Members)), SinceS: secs(v.Since.Sub(r.Started))}
 		for _, id := range v.Members {
-			out.Members = append(out.Members, short(id[:], r.Bits))
+			out.Members = append(out.Members, short(id, r.Bits))
 		}
 		if !v.Healed.IsZero() {
 			s := secs(v.Healed.Sub(r.Started))
@@ -293,10 +293,11 @@ func (rep *Report) figures(r *result.Result) {
 	rep.Lost = lostKeys(r)
 	rep.Slowest = make([]Slow, 0, len(r.Slowest))
 	for _, s := range r.Slowest {
-		rep.Slowest = append(rep.Slowest, Slow{
-			Operation: s.Op.String(), AtS: secs(s.At.Sub(r.Started)), LatencyMS: msec(s.Latency), Path: path(s.Found, r.Bits),
-			Timeouts: s.Found.GetTimeouts(), TraceID: s.Found.GetTraceId(),
-		})
+		one := Slow{Operation: s.Op.String(), AtS: secs(s.At.Sub(r.Started)), LatencyMS: msec(s.Latency), Path: []string{}}
+		if s.Found != nil {
+			one.Path, one.Timeouts, one.TraceID = path(s.Found, r.Bits), s.Found.Timeouts, s.Found.Trace
+		}
+		rep.Slowest = append(rep.Slowest, one)
 	}
 	rep.Operations, rep.Busiest = []Operation{}, []Operation{}
 	for _, o := range r.Operations {
@@ -361,12 +362,12 @@ func summary(r *result.Result) Summary {
 }
 
 // path formats the members that a lookup visited, each with the pointer that led there.
-func path(l *nodepb.Lookup, bits int) []string {
-	out := make([]string, 0, len(l.GetPath()))
-	if owner := l.GetOwner().GetId(); len(l.GetPath()) == 0 && len(owner) > 0 {
-		return append(out, short(owner, bits)) // puts and gets name only the member that served them
+func path(l *wire.Lookup, bits int) []string {
+	if len(l.Path) == 0 {
+		return []string{short(l.Owner.ID, bits)} // puts and gets name only the member that served them
 	}
-	for _, h := range l.GetPath() {
+	out := make([]string, 0, len(l.Path))
+	for _, h := range l.Path {
 		out = append(out, hop(h, bits))
 	}
 	return out

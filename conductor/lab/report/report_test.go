@@ -17,7 +17,7 @@ import (
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
 	"chordconductor/node/chord"
-	"chordconductor/node/nodepb"
+	"chordconductor/node/wire"
 	"chordconductor/otel/chordevent"
 )
 
@@ -50,10 +50,10 @@ func aResult(t *testing.T) *result.Result {
 		Repairs:    []result.Repair{{From: time.Second, To: 3 * time.Second, PeakError: 7, Healed: true}},
 		Violations: []ring.Violation{{Condition: "OneOrderedRing", Detail: "two rings", Since: start.Add(time.Second), Healed: start.Add(2 * time.Second)}},
 		Loads:      []result.MemberLoad{{ID: "0001", Share: 0.25, Owned: 10}, {ID: "0002", Share: 0.75, Owned: 30, Bytes: 5 << 20}},
-		Slowest: []load.Slow{{Op: load.Get, At: start.Add(time.Second), Latency: 4 * time.Millisecond, Found: &nodepb.Lookup{
-			TraceId: "ab12", Path: []*nodepb.Hop{
-				{Peer: &nodepb.Peer{Id: make([]byte, 20)}, Pointer: nodepb.Candidate_POINTER_SELF},
-				{Peer: &nodepb.Peer{Id: append(make([]byte, 19), 9)}, Pointer: nodepb.Candidate_POINTER_FINGER, Slot: 3, Timeouts: 1},
+		Slowest: []load.Slow{{Op: load.Get, At: start.Add(time.Second), Latency: 4 * time.Millisecond, Found: &wire.Lookup{
+			Trace: "ab12", Path: []wire.Hop{
+				{Peer: chord.Peer{}, Pointer: "self"},
+				{Peer: chord.Peer{ID: chord.ID{19: 9}}, Pointer: wire.Finger, Slot: 3, Timeouts: 1},
 			},
 		}}},
 		Operations: []result.OperationTime{{Operation: "chord.put", Count: 2, Total: 8 * time.Millisecond}, {Member: "0001", Count: 2, Total: 8 * time.Millisecond}},

@@ -8,16 +8,17 @@ import (
 	"strings"
 
 	"chordconductor/conductor/lab/result"
-	"chordconductor/node/nodepb"
+	"chordconductor/node/chord"
+	"chordconductor/node/wire"
 )
 
 // shortDigits is the number of digits of an identifier in a path; enough to distinguish members of one ring by eye.
 const shortDigits = 8
 
 // short is the beginning of an identifier as the ring writes it.
-func short(id []byte, bits int) string {
+func short(id chord.ID, bits int) string {
 	digits := (bits + 3) / 4
-	text := hex.EncodeToString(id)
+	text := hex.EncodeToString(id[:])
 	if digits > 0 && digits < len(text) {
 		text = text[len(text)-digits:]
 	}
@@ -34,16 +35,14 @@ func fewText(names []string) string {
 }
 
 // hop writes one step of a lookup: "finger 151 → 9a0c44d1".
-func hop(h *nodepb.Hop, bits int) string {
-	id := short(h.GetPeer().GetId(), bits)
+func hop(h wire.Hop, bits int) string {
+	id := short(h.Peer.ID, bits)
 	var by string
-	switch h.GetPointer() {
-	case nodepb.Candidate_POINTER_FINGER:
-		by = fmt.Sprintf("finger %d → ", h.GetSlot())
-	case nodepb.Candidate_POINTER_SUCCESSOR:
-		by = fmt.Sprintf("successor %d → ", h.GetSlot())
+	switch h.Pointer {
+	case wire.Finger, wire.Successor:
+		by = fmt.Sprintf("%s %d → ", h.Pointer, h.Slot)
 	}
-	if n := h.GetTimeouts(); n > 0 {
+	if n := h.Timeouts; n > 0 {
 		id += fmt.Sprintf(" (timeouts: %d)", n)
 	}
 	return by + id

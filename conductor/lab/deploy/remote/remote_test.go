@@ -226,7 +226,7 @@ func TestUnreachableHostsArePassedOver(t *testing.T) {
 		t.Errorf("put: %v", err)
 	}
 	for range 20 {
-		if got, err := l.Get(t.Context(), []byte("k")); err != nil || string(got.GetValue()) != "v" {
+		if got, err := l.Get(t.Context(), []byte("k")); err != nil || string(got.Value) != "v" {
 			t.Errorf("get: %v, %v", got, err)
 		}
 		if _, err := l.Lookup(t.Context(), []byte("k"), nil, ""); err != nil {
