@@ -45,8 +45,8 @@ func (h *Host) Close(ctx context.Context) error {
 func (h *Host) leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, LeaveLimit)
 	defer cancel()
-	keys, err := h.members.End(ctx)
-	for warned := false; errors.Is(err, kv.ErrNoRoom); keys, err = h.members.End(ctx) {
+	ending, err := h.members.End(ctx)
+	for warned := false; errors.Is(err, kv.ErrNoRoom); ending, err = h.members.End(ctx) {
 		if !warned {
 			warned = true
 			h.printf("not leaving yet: %s", oneLine(err))
@@ -63,8 +63,8 @@ func (h *Host) leave(ctx context.Context) error {
 		err = fmt.Errorf("not all members left gracefully: %w: %s", err, h.Cost())
 		h.members.Crash()
 		return err
-	case keys > 0:
-		h.printf("the ring ends, since no other host stays, and %d key(s) end with it", keys)
+	case ending.Ring:
+		h.printf("the ring ends, since no other host stays, and %d key(s) end with it", ending.Keys)
 		h.members.EmitEnd()
 		return nil
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"chordconductor/internal/freeport"
+	"chordconductor/internal/polltest"
 	"chordconductor/node/client"
 )
 
@@ -31,10 +31,16 @@ func (l *lines) add(line string) {
 	l.all = append(l.all, line)
 }
 
-func (l *lines) have(text string) bool {
+func (l *lines) have(text string) bool { return l.count(text) > 0 }
+
+// count counts how often a text was logged.
+func (l *lines) count(text string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.ContainsFunc(l.all, func(line string) bool { return strings.Contains(line, text) })
+	for _, line := range l.all {
+		n += strings.Count(line, text)
+	}
+	return n
 }
 
 // open opens a host without telemetry, and closes it at the end of the test.
@@ -201,4 +207,56 @@ func TestCost(t *testing.T) {
 	if text := h.Cost(); !strings.Contains(text, "all members had left") {
 		t.Errorf("a host without members: %q", text)
 	}
+}
+
+// A host that ends with its ring logs one line with the number of the keys that end, which may be 0; of a leave
+// that is refused one line names the number of members and the reason, and so does the error in the end.
+func TestEndings(t *testing.T) {
+	end := func(t *testing.T, h *Host, limit time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		defer cancel()
+		return h.Close(ctx)
+	}
+	for keys, text := range []string{"0 key(s) end", "1 key(s) end", "2 key(s) end"} {
+		t.Run(text, func(t *testing.T) {
+			var log lines
+			c := Local()
+			c.VirtualNodes, c.Log = 1+keys, log.add
+			h := open(t, c)
+			joined(t, h)
+			for i := range keys {
+				if _, err := h.Put(t.Context(), fmt.Append(nil, i), []byte("high"), 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := end(t, h, time.Minute); err != nil || log.count(text) != 1 || log.count("left") > 0 {
+				t.Errorf("close: %v; %q", err, log.all)
+			}
+		})
+	}
+	t.Run("no room", func(t *testing.T) {
+		var log lines
+		c := Local()
+		c.VirtualNodes, c.Replicas, c.Log = 4, 1, log.add
+		h := open(t, c)
+		joined(t, h)
+		other := Local()
+		other.Replicas, other.Join, other.Memory = 1, []string{h.Address()}, 1<<10
+		small := open(t, other)
+		joined(t, small)
+		polltest.Until(t, "the small host owns a range", func() bool { return small.members.Any().Keys().Ownership().Owns })
+		for i := range 100_000 { // until the other host is full
+			if _, err := h.Put(t.Context(), fmt.Append(nil, i), make([]byte, 512), 0); err != nil {
+				break
+			}
+		}
+		err := end(t, h, time.Second)
+		const reason = "of 4 members: the members that stay have no memory for the keys: "
+		if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), reason) {
+			t.Errorf("close: %v", err)
+		}
+		if log.count("not leaving yet: ") != 1 || log.count(reason) != 1 || log.count("have no memory") != 1 {
+			t.Errorf("%q", log.all)
+		}
+	})
 }

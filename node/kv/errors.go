@@ -2,6 +2,8 @@ package kv
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
@@ -42,3 +44,24 @@ type Result struct {
 	Value        []byte        // of a get; not to be changed
 	Trace        trace.TraceID // invalid: the operation was not sampled
 }
+
+// FirstOf returns the errors of all of a kind, such as members, as one of a single line: the first, and how many of them
+// have one. errors.Is and errors.As find each. It returns nil if all are nil.
+func FirstOf(kind string, all []error) error {
+	some := slices.DeleteFunc(slices.Clone(all), func(err error) bool { return err == nil })
+	switch {
+	case len(some) == 0:
+		return nil
+	case len(all) == 1:
+		return some[0]
+	}
+	return &firstOf{fmt.Sprintf("%d of %d %s: %v", len(some), len(all), kind, some[0]), some}
+}
+
+type firstOf struct {
+	text string
+	errs []error
+}
+
+func (e *firstOf) Error() string   { return e.text }
+func (e *firstOf) Unwrap() []error { return e.errs }

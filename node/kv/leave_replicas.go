@@ -48,7 +48,7 @@ func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
 					left--
 				}
 			}
-			err = errors.Join(errs...)
+			err = FirstOf("ranges", errs)
 		}
 		switch {
 		case stopped(err) || errors.Is(err, ErrNoRoom) || errors.Is(err, ErrLastHost):

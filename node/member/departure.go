@@ -25,8 +25,14 @@ func (m *Member) Leave(ctx context.Context) error {
 	return err
 }
 
-// End is Leave, but if no member stays that could take the keys, these end with the member: it returns how many.
-func (m *Member) End(ctx context.Context) (keys int64, err error) {
+// An Ending is what ends with members that leave.
+type Ending struct {
+	Ring bool  // the ring, since no other member stays
+	Keys int64 // keys that no other member has received, 0 or more
+}
+
+// End is Leave, but if no member stays that could take the keys, the ring and its keys end with the member.
+func (m *Member) End(ctx context.Context) (Ending, error) {
 	return m.host.leave(ctx, []*Member{m}, true)
 }
 
@@ -42,7 +48,7 @@ func (h *Host) Leave(ctx context.Context) error {
 }
 
 // End is End of all members, concurrently.
-func (h *Host) End(ctx context.Context) (keys int64, err error) {
+func (h *Host) End(ctx context.Context) (Ending, error) {
 	return h.leave(ctx, h.Members(), true)
 }
 
@@ -53,7 +59,7 @@ type departure struct {
 	deadline time.Time
 	leads    []*leaver // members that it has made leavers, and that are not gone
 	others   []*Member // members of another departure: this one waits for them, and leads them if they stay after all
-	keys     int64     // keys that have ended with the ring
+	ending   Ending
 	changed  env.Signal
 
 	mu sync.Mutex
@@ -72,9 +78,9 @@ type leaver struct {
 	ended bool  // the task has ended
 }
 
-func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (keys int64, err error) {
+func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (Ending, error) {
 	if !mayEnd && len(members) == len(h.Members()) && h.keepsLastKeys(members) {
-		return 0, kv.ErrLastHost
+		return Ending{}, kv.ErrLastHost
 	}
 	d := &departure{h: h, mayEnd: mayEnd, deadline: h.env.Now().Add(h.cfg.LeaveLimit), changed: h.env.NewSignal()}
 	for _, m := range members {
@@ -87,17 +93,18 @@ func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (keys 
 	for gap := time.Duration(0); len(d.leads)+len(d.others) > 0; {
 		done, err := d.try(ctx)
 		if err != nil {
-			return d.keys, d.giveUp(ctx, err)
+			err = d.giveUp(ctx, err)
+			return d.ending, err
 		}
 		if done {
 			break
 		}
 		gap = retry.Leave.Next(gap)
 		if err := h.env.Sleep(gap); err != nil {
-			return d.keys, err
+			return d.ending, err
 		}
 	}
-	return d.keys, nil
+	return d.ending, nil
 }
 
 // try takes the departure as far as it can. If it is not done and returns no error, the caller tries again.
@@ -123,12 +130,14 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 		errs = append(errs, l.err)
 		return false
 	})
-	err = errors.Join(errs...)
+	err = kv.FirstOf("members", errs)
 	switch {
 	case len(d.leads)+len(d.others) == 0:
 		return true, nil
+	case ctx.Err() != nil && err != nil:
+		return false, fmt.Errorf("%w: %w", ctx.Err(), err)
 	case ctx.Err() != nil:
-		return false, errors.Join(ctx.Err(), err)
+		return false, ctx.Err()
 	case !d.h.env.Now().Before(d.deadline):
 		return false, fmt.Errorf("the leave was not complete within %s: %w", duration.Text(d.h.cfg.LeaveLimit), err)
 	case d.mayEnd && onlyLastHost(errs):
@@ -140,6 +149,7 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 			d.mu.Unlock()
 			return false, err
 		}
+		d.ending.Ring = true
 		d.abandon(ctx)
 		return len(d.others) == 0, nil // the others find out by themselves
 	}
@@ -213,7 +223,7 @@ func (d *departure) begin(ctx context.Context) error {
 			begun = append(begun, &leaver{Member: m, ctx: ctx})
 		}
 	}
-	if err := errors.Join(d.each(begun, func(l *leaver) error { return l.keys.Room(ctx) })...); err != nil {
+	if err := kv.FirstOf("members", d.each(begun, func(l *leaver) error { return l.keys.Room(ctx) })); err != nil {
 		for _, l := range begun {
 			l.stay(ctx)
 		}
@@ -297,8 +307,8 @@ func (d *departure) giveUp(ctx context.Context, why error) error {
 func (d *departure) abandon(ctx context.Context) {
 	for _, l := range d.leads {
 		load := l.keys.Load()
-		if d.keys += load.OwnedKeys; !l.keys.Ownership().Owns {
-			d.keys += load.ReplicaKeys // the member that has received its range is gone: these may be the last replicas
+		if d.ending.Keys += load.OwnedKeys; !l.keys.Ownership().Owns {
+			d.ending.Keys += load.ReplicaKeys // the member that has received its range is gone: these may be the last replicas
 		}
 		l.abandon(l.ctx)
 		l.endSpan(l.span, nil)

@@ -177,7 +177,11 @@ func (m *Member) askNear(ctx context.Context, head, receiver chord.Peer) (*near,
 	}
 	s := m.State()
 	n.after = s.Live()
-	ask := slices.DeleteFunc(append(s.Live(), s.Pred), func(p chord.Peer) bool { return !p.Real() || known && p == head })
+	ask := slices.Clone(s.Live())
+	if !slices.Contains(ask, s.Pred) { // in a small ring it is a successor, too
+		ask = append(ask, s.Pred)
+	}
+	ask = slices.DeleteFunc(ask, func(p chord.Peer) bool { return !p.Real() || known && p == head })
 	if receiver.Real() && !slices.Contains(n.after, receiver) { // beyond the list, up to the predecessor
 		n.after = append(n.after, receiver)
 		if receiver != s.Pred {

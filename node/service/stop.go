@@ -9,6 +9,7 @@ import (
 
 	"chordconductor/node/chord"
 	"chordconductor/node/kv"
+	"chordconductor/node/member"
 	"chordconductor/node/nodepb"
 )
 
@@ -24,13 +25,13 @@ func (c *Control) stopMember(ctx context.Context, q *nodepb.StopMemberRequest) (
 		return &nodepb.StopMemberResponse{}, nil
 	}
 	type outcome struct {
-		keys int64
-		err  error
+		ending member.Ending
+		err    error
 	}
 	done := make(chan outcome, 1)
 	if err := c.env.Go(ctx, func(ctx context.Context) {
-		keys, err := leave(ctx)
-		done <- outcome{keys, err}
+		ending, err := leave(ctx)
+		done <- outcome{ending, err}
 	}); err != nil {
 		return nil, toStatus(err)
 	}
@@ -42,17 +43,17 @@ func (c *Control) stopMember(ctx context.Context, q *nodepb.StopMemberRequest) (
 		case o.err != nil:
 			return nil, status.Error(codes.FailedPrecondition, o.err.Error())
 		}
-		return &nodepb.StopMemberResponse{KeysEnded: o.keys}, nil
+		return &nodepb.StopMemberResponse{KeysEnded: o.ending.Keys}, nil
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
 }
 
 // toStop returns the leave and the crash of what a request names: a member, or without an identifier all of the host.
-func (c *Control) toStop(q *nodepb.StopMemberRequest) (leave func(context.Context) (int64, error), crash func(), err error) {
+func (c *Control) toStop(q *nodepb.StopMemberRequest) (leave func(context.Context) (member.Ending, error), crash func(), err error) {
 	var id chord.ID
-	unforced := func(leave func(context.Context) error) func(context.Context) (int64, error) {
-		return func(ctx context.Context) (int64, error) { return 0, leave(ctx) }
+	unforced := func(leave func(context.Context) error) func(context.Context) (member.Ending, error) {
+		return func(ctx context.Context) (member.Ending, error) { return member.Ending{}, leave(ctx) }
 	}
 	switch len(q.Id) {
 	case 0:

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chordconductor/node/kv"
+	"chordconductor/node/member"
 )
 
 var departureSeeds = flag.Int("departures", defaultSeeds, "random departures to run")
@@ -81,8 +82,8 @@ type ended struct {
 	host *host
 	took time.Duration // since its signal
 	at   time.Duration // since the first signal
-	keys int64
-	err  error
+	member.Ending
+	err error
 }
 
 // form makes the plan's ring, in order and with its keys on as many hosts as they should be.
@@ -111,17 +112,17 @@ func (p departurePlan) valueOf(n int) []byte {
 }
 
 // end ends a host, as a signal does.
-func (r *ring) end(h *host, done func(keys int64, err error)) {
+func (r *ring) end(h *host, done func(ending member.Ending, err error)) {
 	h.leaving = true
 	if err := h.layer.Go(context.Background(), func(ctx context.Context) {
-		keys, err := h.End(ctx)
+		ending, err := h.End(ctx)
 		if err != nil {
 			h.Crash()
 		}
 		r.hosts = slices.DeleteFunc(r.hosts, func(other *host) bool { return other == h })
 		r.log.end(h.addr)
 		r.w.At(0, h.sim.Exit)
-		done(keys, err)
+		done(ending, err)
 	}); err != nil {
 		panic(err)
 	}
@@ -144,8 +145,8 @@ func (p departurePlan) run(t *testing.T, r *ring) []ended {
 		signalled++
 		r.w.At(p.signals[i], func() {
 			since := r.w.Elapsed()
-			r.end(h, func(keys int64, err error) {
-				list = append(list, ended{h, r.w.Elapsed() - since, r.w.Elapsed() - begin, keys, err})
+			r.end(h, func(ending member.Ending, err error) {
+				list = append(list, ended{h, r.w.Elapsed() - since, r.w.Elapsed() - begin, ending, err})
 			})
 		})
 	}
@@ -164,7 +165,7 @@ func (p departurePlan) verify(t *testing.T, r *ring, list []ended) {
 	crashed := slices.ContainsFunc(p.crashes, func(at time.Duration) bool { return at >= 0 })
 	var keys int64
 	for _, e := range list {
-		keys += e.keys
+		keys += e.Keys
 		if e.err != nil {
 			t.Errorf("%v: %s: %v", p, e.host.addr, e.err)
 		}
@@ -177,12 +178,18 @@ func (p departurePlan) verify(t *testing.T, r *ring, list []ended) {
 		}
 	}
 	if len(r.hosts) == 0 {
+		if !crashed && !slices.ContainsFunc(list, func(e ended) bool { return e.Ring }) {
+			t.Errorf("%v: of a ring that has ended no host reported the end", p)
+		}
 		// With more than one replica, a host that ends a moment later may have inherited what it held for one that
 		// ended before.
 		if n := int64(p.keys); !crashed && (keys < n || p.replicas == 1 && keys > n) {
 			t.Errorf("%v: %d keys were reported as ended", p, keys)
 		}
 		return
+	}
+	if i := slices.IndexFunc(list, func(e ended) bool { return e.Ring }); !crashed && i >= 0 {
+		t.Errorf("%v: %s reported the end of the ring though %d hosts stay", p, list[i].host.addr, len(r.hosts))
 	}
 	if !crashed && keys != 0 {
 		t.Errorf("%v: %d keys were reported as ended though %d hosts stay", p, keys, len(r.hosts))
@@ -322,6 +329,8 @@ func TestLeaveWithoutRoom(t *testing.T) {
 		r.on(t, r.hosts[0], func(ctx context.Context, _ *kv.Keeper) {
 			if err := r.hosts[0].Leave(ctx); !errors.Is(err, kv.ErrNoRoom) {
 				t.Errorf("%d members: leave: %v", virtual, err)
+			} else if n := strings.Count(err.Error(), kv.ErrNoRoom.Error()); n != 1 || strings.Contains(err.Error(), "\n") || virtual > 1 && !strings.Contains(err.Error(), " of 3 members: ") {
+				t.Errorf("%d members: not one line with their number and the reason: %v", virtual, err)
 			}
 		})
 		if n := len(r.hosts[0].Members()); n != virtual {

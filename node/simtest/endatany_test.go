@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chordconductor/node/kv"
+	"chordconductor/node/member"
 )
 
 var (
@@ -139,15 +140,15 @@ func (e *endRun) staying() []*host {
 func (e *endRun) end(h *host) {
 	h.leaving = true
 	staying, begin := e.staying(), e.r.w.Elapsed()
-	e.r.end(h, func(keys int64, err error) {
+	e.r.end(h, func(ending member.Ending, err error) {
 		e.ended++
-		e.keys += keys
+		e.keys += ending.Keys
 		stays := slices.DeleteFunc(e.staying(), func(h *host) bool { return !slices.Contains(staying, h) })
 		switch {
 		case err != nil:
 			e.fault("%s, signalled at %v, ended: %.200v", h.addr, begin, err)
-		case keys > 0 && len(stays) > 0:
-			e.fault("%d keys ended with %s though %s stays", keys, h.addr, stays[0].addr)
+		case ending.Keys > 0 && len(stays) > 0:
+			e.fault("%d keys ended with %s though %s stays", ending.Keys, h.addr, stays[0].addr)
 		case len(h.Members()) > 0:
 			e.fault("%s has ended, with %d members left", h.addr, len(h.Members()))
 		}
