@@ -1,5 +1,4 @@
-import { lazy, Suspense } from "react";
-import { ControlTab } from "../control/ControlTab";
+import { lazy, type ReactNode, Suspense } from "react";
 import { EventsTab } from "../events/EventsTab";
 import { LookupsTab } from "../lookups/LookupsTab";
 import { MembersTab } from "../members/MembersTab";
@@ -7,23 +6,18 @@ import { useUi } from "../shared/ui";
 import type { Tab } from "../shared/url";
 import { type TabItem, Tabs } from "./Tabs";
 
-// The chart library is loaded at first use.
+// The libraries of charts and of YAML are loaded at first use.
 const ChartsTab = lazy(() => import("../charts/ChartsTab"));
+const ControlTab = lazy(() => import("../control/ControlTab"));
+
+const loaded = (tab: ReactNode) => <Suspense fallback={<p className="blank">Loading…</p>}>{tab}</Suspense>;
 
 const ITEMS: TabItem<Tab>[] = [
   { key: "events", name: "Events", view: () => <EventsTab /> },
   { key: "lookups", name: "Lookups", view: () => <LookupsTab /> },
   { key: "members", name: "Members", view: () => <MembersTab /> },
-  {
-    key: "charts",
-    name: "Charts",
-    view: () => (
-      <Suspense fallback={<p className="blank">Loading the charts…</p>}>
-        <ChartsTab />
-      </Suspense>
-    ),
-  },
-  { key: "control", name: "Control", view: () => <ControlTab /> },
+  { key: "charts", name: "Charts", view: () => loaded(<ChartsTab />) },
+  { key: "control", name: "Control", view: () => loaded(<ControlTab />) },
 ];
 
 /** Side is the column beside the picture; one tab at a time is in the document. */

@@ -9,7 +9,7 @@ import { Partition } from "./Partition";
 import { Simulation } from "./Simulation";
 
 /** ControlTab holds the commands for the whole ring; each section describes its command. */
-export function ControlTab() {
+export default function ControlTab() {
   const { canControl, needsToken, viewOnly } = useRing((s) => s.settings);
   const mode = useRing((s) => s.view.mode);
   const members = liveMembers(useShown().ring);

@@ -1,4 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { ACTIONS, addPhase, path, phasesOf, SECTIONS, withPhase } from "./scenario";
 import { textOf, withValue } from "./yaml-text";
 
@@ -27,6 +29,22 @@ phases:
   crash: 2
 - {at: 2s, heal: true}
 `;
+
+/** randomFrom is a generator of numbers from 0 to 1, the same ones for a seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** typed is a line of characters that mean something to YAML, and some that do not. */
+function typed(random: () => number): string {
+  const of = "abc 019.-+:,#'\"{}[]&*!|>%@`?~\\/=é𝄞\t";
+  const letters = [...of];
+  return Array.from({ length: 1 + random() * 6 }, () => letters[Math.floor(random() * letters.length)]).join("");
+}
 
 describe("values in a scenario's text", () => {
   it("are found wherever they stand", () => {
@@ -70,16 +88,30 @@ describe("values in a scenario's text", () => {
     expect(withValue(FLOW, "network", "loss", "")).toBe(FLOW);
   });
 
-  it("read back as they were set, in any text and any field", () => {
-    for (const text of [FLOW, BLOCK, "", "name: x", "ring: {}\n# end"])
-      for (const f of SECTIONS.flatMap((s) => s.fields)) {
-        const set = withValue(text, f.section, f.key, "7s");
-        expect(textOf(set, f.section, f.key), `${path(f)} in ${text}`).toBe("7s");
-        for (const other of SECTIONS.flatMap((s) => s.fields))
-          if (other !== f)
-            expect(textOf(set, other.section, other.key), `${path(other)} after ${path(f)}`).toBe(
-              textOf(text, other.section, other.key),
-            );
+  it("are what YAML reads, whatever is typed, and nothing else changes in any shipped scenario", {
+    timeout: 60_000,
+  }, () => {
+    const dir = new URL("../../../conductor/lab/scenario/shipped/", import.meta.url);
+    const texts = readdirSync(dir).map((name) => readFileSync(new URL(name, dir), "utf8"));
+    expect(texts.length).toBeGreaterThan(5);
+    const random = randomFrom(1);
+    for (const text of [FLOW, BLOCK, "", "name: x\n", "ring: {}\n# end", "ring:\nseed:\n", ...texts])
+      for (const { fields } of SECTIONS) {
+        const f = fields[Math.floor(random() * fields.length)];
+        const value = random() < 0.2 ? "{min: 1, max: [2, 3]}" : typed(random);
+        const set = withValue(text, f.section, f.key, value);
+        const [want, is] = [parse(text) ?? {}, parse(set)];
+        const all = f.section ? is[f.section] : is;
+        const what = `${path(f)}: ${value} in ${text}`;
+        expect(textOf(set, f.section, f.key), what).toBe(value);
+        expect(all[f.key], what).toEqual(typeof all[f.key] === "string" ? value : parse(value));
+        const had = f.section === "" || want[f.section];
+        if (!had) want[f.section] = {};
+        (f.section ? want[f.section] : want)[f.key] = all[f.key];
+        expect(is, what).toEqual(want);
+        const old = textOf(text, f.section, f.key);
+        if (old && !text.includes(`"${old}"`)) expect(withValue(set, f.section, f.key, old)).toBe(text);
+        if (old === undefined && had) expect(withValue(set, f.section, f.key, ""), what).toBe(text);
       }
   });
 
@@ -87,7 +119,8 @@ describe("values in a scenario's text", () => {
     for (let i = 0; i < FLOW.length; i++) {
       const text = FLOW.slice(0, i);
       phasesOf(text);
-      for (const f of SECTIONS.flatMap((s) => s.fields)) {
+      for (const { fields } of SECTIONS) {
+        const f = fields[i % fields.length];
         textOf(text, f.section, f.key);
         withValue(text, f.section, f.key, "1");
       }

@@ -1,4 +1,17 @@
-import { closing, flowMapping, itemsOf } from "./yaml-text";
+import { isMap } from "yaml";
+import {
+  endOf,
+  lineEnd,
+  lineStart,
+  listAt,
+  type Node,
+  pairEnd,
+  pairOf,
+  replaced,
+  startOf,
+  withLine,
+  withValue,
+} from "./yaml-text";
 
 /** A Field of the form: a value of the scenario's text. */
 export interface Field {
@@ -120,20 +133,16 @@ export const ACTIONS: { name: string; what: string; for?: string }[] = [
 
 /** phasesOf parses the phases; undefined if they are written in a form that it does not support. */
 export function phasesOf(text: string): Phase[] | undefined {
-  return itemsOf(text, "phases")?.items.map(({ from, to }) => {
-    const mapping = text[from] === "{" && closing(text, from) < to ? flowMapping(text, from) : undefined;
-    if (!mapping) return { at: "", what: text.slice(from, to).replace(/\s+/g, " "), for: "", editable: false };
-    const value = (key: string) => {
-      const entry = mapping.entries.find((e) => e.key === key);
-      return entry ? text.slice(entry.valueFrom, entry.valueTo) : "";
-    };
-    const rest = mapping.entries.filter((e) => e.key !== "at" && e.key !== "for");
-    return {
-      at: value("at"),
-      what: rest.map((e) => text.slice(e.from, e.to).trim()).join(", "),
-      for: value("for"),
-      editable: true,
-    };
+  const list = listAt(text, "phases");
+  if (list === "flow") return undefined;
+  return (list?.items ?? []).map((item) => {
+    const whole = text.slice(startOf(item), endOf(item));
+    if (!isMap<Node, Node | null>(item) || !whole.endsWith("}"))
+      return { at: "", what: whole.replace(/\s+/g, " ").trim(), for: "", editable: false };
+    const [when, rest] = [["at", "for"].map((key) => pairOf(item, key)), item.items];
+    const [at, long] = when.map((pair) => (pair?.value ? text.slice(startOf(pair.value), endOf(pair.value)) : ""));
+    const what = rest.filter((pair) => !when.includes(pair)).map((p) => text.slice(startOf(p.key), pairEnd(p)));
+    return { at, what: what.join(", "), for: long, editable: true };
   });
 }
 
@@ -144,30 +153,24 @@ function written(p: { at: string; what: string; for?: string }): string {
 
 /** withPhase rewrites one phase, or removes it. */
 export function withPhase(text: string, index: number, phase: Phase | null): string {
-  const list = itemsOf(text, "phases");
-  const item = list?.items[index];
-  if (!list || !item) return text;
-  if (phase)
-    return text.slice(0, item.from) + written(phase) + text.slice(Math.max(item.to, closing(text, item.from) + 1));
-  if (list.items.length > 1) return text.slice(0, item.lineFrom) + text.slice(item.lineTo);
-  // Without phases the section goes too.
-  const start = text.search(/^phases:/m);
-  return text.slice(0, start) + text.slice(item.lineTo);
+  const list = listAt(text, "phases");
+  const item = list !== "flow" && list?.items[index];
+  if (!item) return text;
+  if (phase) return replaced(text, startOf(item), endOf(item), written(phase));
+  if (list.items.length === 1) return withValue(text, "", "phases", ""); // without phases the section goes too
+  return replaced(text, lineStart(text, startOf(item)), lineEnd(text, endOf(item)), "");
 }
 
 /** addPhase appends a phase, ten seconds after the last one's end. */
 export function addPhase(text: string, action: { what: string; for?: string }): string {
-  const list = itemsOf(text, "phases");
-  if (!list) return text;
+  const list = listAt(text, "phases");
+  if (list === "flow") return text;
   const last = phasesOf(text)?.at(-1);
-  const phase = written({ ...action, at: last ? later(last) : "10s" });
-  if (list.end < 0) {
-    const newline = text === "" || text.endsWith("\n") ? "" : "\n";
-    return `${text}${newline}phases:\n  - ${phase}\n`;
-  }
-  const before = text.slice(0, list.end);
-  const lead = list.items.length ? (/^\s*/.exec(text.slice(list.items[0].lineFrom))?.[0] ?? "") : "  ";
-  return `${before}${before.endsWith("\n") ? "" : "\n"}${lead}- ${phase}\n${text.slice(list.end)}`;
+  const phase = `- ${written({ ...action, at: last ? later(last) : "10s" })}`;
+  const item = list?.items.at(-1);
+  if (!item) return withLine(withValue(text, "", "phases", ""), `phases:\n  ${phase}`);
+  const [lead] = /^ */.exec(text.slice(lineStart(text, startOf(item)))) ?? [""];
+  return withLine(text, lead + phase, lineEnd(text, endOf(item)));
 }
 
 const UNITS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 };
