@@ -188,8 +188,8 @@ func (o *conformOptions) live(ctx context.Context, claims []conform.Level, stder
 	}
 	budget.Enforce()
 	judge := conform.New(conform.Config{Ring: o.ring, Claims: claims, Now: time.Now})
-	server, err := ingest.Start(ctx, ingest.Config{
-		GRPC: o.grpc, HTTP: o.http, Token: o.token, Memory: budget, Logs: judge.Logs, Spans: judge.Traces, Metrics: judge.Metrics,
+	server, err := ingest.Open(ctx, ingest.Config{
+		Grace: ingestGrace, GRPC: o.grpc, HTTP: o.http, Token: o.token, Memory: budget, Logs: judge.Logs, Spans: judge.Traces, Metrics: judge.Metrics,
 		Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), // what is refused is in no report
 	}, noView{})
 	if err != nil {
@@ -197,15 +197,12 @@ func (o *conformOptions) live(ctx context.Context, claims []conform.Level, stder
 	}
 	source := fmt.Sprintf("OTLP/gRPC %s, OTLP/HTTP %s", orOff(server.GRPCAddr()), orOff(server.HTTPAddr()))
 	fmt.Fprintf(stderr, "Listening on %s for %s; Ctrl-C stops earlier.\n", source, duration.Text(o.listen))
-	select {
-	case <-ctx.Done():
-	case <-time.After(o.listen):
-	}
+	listen, cancel := context.WithTimeout(ctx, o.listen)
+	defer cancel()
+	err = server.Run(listen)
 	report := judge.Report()
 	report.Source = source
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), ingestGrace)
-	defer cancel()
-	return report, server.Shutdown(stop)
+	return report, err
 }
 
 // noView is the sink of a receiver without a view: the verifier has received the requests themselves.

@@ -74,28 +74,19 @@ func showReplay(ctx context.Context, path string, speed float64, paused bool, o 
 		return err
 	}
 	fmt.Fprintf(stdout, "Replay of %s from %s\n  page     %s\nCtrl-C stops it.\n", path, p.State().From.UTC().Format(time.RFC3339), c.url())
-	played := make(chan error, 1)
-	go func() { played <- p.Play(ctx, c.live) }()
-	ended := played // nil: that has been printed
-	for {
-		select {
-		case <-ctx.Done():
-			<-played
-			return failed(c.stop())
-		case err := <-c.broken:
-			return failed(errors.Join(err, c.stop()))
-		case err := <-ended:
-			ended = nil
-			played <- nil
-			if err != nil && ctx.Err() == nil {
-				return failed(errors.Join(fmt.Errorf("cannot replay %s: %w", path, err), c.stop()))
-			}
-			fmt.Fprintf(stdout, "The recording ends at %s.\n", p.Clock().UTC().Format(time.RFC3339))
-			if damage := p.State().Damage; damage != "" {
-				fmt.Fprintf(stderr, "conductor: replay %s: %s; the messages before that are shown\n", path, damage)
-			}
+	c.run(producing, "cannot replay "+path, func(ctx context.Context) error {
+		if err := p.Play(ctx, c.live); ctx.Err() != nil {
+			return nil
+		} else if err != nil {
+			return err
 		}
-	}
+		fmt.Fprintf(stdout, "The recording ends at %s.\n", p.Clock().UTC().Format(time.RFC3339))
+		if damage := p.State().Damage; damage != "" {
+			fmt.Fprintf(stderr, "conductor: replay %s: %s; the messages before that are shown\n", path, damage)
+		}
+		return nil
+	})
+	return c.until(ctx)
 }
 
 // startReplay starts the parts that a replay needs: view, history, hub and page.

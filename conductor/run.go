@@ -155,35 +155,34 @@ func runReal(ctx context.Context, s *scenario.Scenario, tap run.Tap, show func(r
 	budget.Enforce()
 	watch := judge.NewWatch()
 	watch.Within(budget.Watch)
-	within := viewWithin(budget)
-	within.Recorder = watch
-	view, err := live.New(within)
+	bounds := viewWithin(budget)
+	bounds.Recorder = watch
+	view, err := live.New(bounds)
 	if err != nil {
 		return nil, err
 	}
-	cfg := ingest.Config{GRPC: "127.0.0.1:0", Logger: log, Memory: budget, Logs: tap.Logs, Spans: tap.BeforeSpans(watch.Spans), Metrics: tap.Metrics}
-	receiver, err := ingest.Start(context.Background(), cfg, view)
+	cfg := ingest.Config{GRPC: "127.0.0.1:0", Grace: ingestGrace, Logger: log, Memory: budget, Logs: tap.Logs, Spans: tap.BeforeSpans(watch.Spans), Metrics: tap.Metrics}
+	receiver, err := ingest.Open(context.Background(), cfg, view)
 	if err != nil {
 		return nil, err
 	}
-	fold, endFold := context.WithCancel(context.Background())
-	folded := make(chan error, 1)
-	go func() { folded <- view.Run(fold) }()
+	parts := newLifecycle()
+	parts.run(receiving, "the OTLP receiver", receiver.Run)
+	parts.run(viewing, "the ring view", view.Run)
 	control := controller.New(controller.Config{
 		Sources: run.Sources{View: view.View, Stats: view.Stats, Watch: watch},
 		Deploy:  local.Deployer{Endpoint: func() local.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version(), Log: log}.New,
 	})
+	parts.closes(producing, within(labGrace, func(ctx context.Context) error { control.Close(ctx); return nil }))
+	following, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(parts.broken, cancel)()
 	err = control.StartSimulation(s)
 	if err == nil {
-		err = follow(ctx, control, view, show)
+		err = follow(following, control, view, show)
 	}
 	result := control.Result()
-	limit, cancel := context.WithTimeout(context.Background(), labGrace+ingestGrace)
-	defer cancel()
-	control.Close(limit)
-	err = errors.Join(err, receiver.Shutdown(limit))
-	endFold()
-	return result, errors.Join(err, <-folded)
+	return result, errors.Join(err, parts.stop())
 }
 
 // follow shows the progress until the simulation is over.

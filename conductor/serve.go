@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -73,17 +72,13 @@ func serve(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Wr
 		}
 	}
 	c.printBanner(stdout, first)
-	select {
-	case <-ctx.Done():
-	case err := <-c.broken:
-		return failed(errors.Join(err, c.stop()))
-	}
-	return failed(c.stop())
+	return c.until(ctx)
 }
 
 // conductor is the running parts.
 type conductor struct {
 	options
+	*lifecycle
 	open       bool // on loopback: no token is required
 	token      string
 	memory     *memory.Budget
@@ -103,16 +98,12 @@ type conductor struct {
 	controller *controller.Controller // nil in a replay
 	player     *replay.Player         // nil but in a replay
 	world      *run.World             // nil: the clock is the wall clock, or the player's
-	broken     chan error             // a part ended by itself; the first error stays
-
-	parts  sync.WaitGroup
-	ending [2]context.CancelFunc // of the page's side, and of the fold
 }
 
 // begin makes what every start has, then has build add its parts. A start that fails leaves nothing behind.
 func begin(o options, log *slog.Logger, build func(*conductor) error) (c *conductor, err error) {
 	c = &conductor{
-		options: o, log: log, broken: make(chan error, 4), token: o.token, open: access.OnLoopback(o.http), own: &ownTelemetry{}, watch: judge.NewWatch(),
+		options: o, lifecycle: newLifecycle(), log: log, token: o.token, open: access.OnLoopback(o.http), own: &ownTelemetry{}, watch: judge.NewWatch(),
 		assertions: &assertion.Counts{Print: func(line string) { log.Error(line) }},
 	}
 	if !c.open && c.token == "" {
@@ -127,9 +118,22 @@ func begin(o options, log *slog.Logger, build func(*conductor) error) (c *conduc
 		err = build(c)
 	}
 	if err != nil {
-		return nil, errors.Join(err, c.abandon())
+		err = errors.Join(err, c.stop())
+		if c.recording != nil {
+			err = errors.Join(err, os.Remove(c.record)) // made by this start, and nothing was received
+		}
+		return nil, err
 	}
 	return c, nil
+}
+
+// until runs the conductor until ctx ends, or a part fails.
+func (c *conductor) until(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+	case <-c.broken.Done():
+	}
+	return failed(c.stop())
 }
 
 // start starts all parts but the scenario. After an error nothing runs.
@@ -148,18 +152,22 @@ func (c *conductor) receive() error {
 	if c.ports, err = ingest.Bind(context.Background(), in); err != nil {
 		return err
 	}
+	c.closes(receiving, c.ports.Close)
 	c.options.nodes.ReloadFailed = c.reloadFailed
 	nodes, err := c.options.nodeAccess()
 	if err != nil {
 		return err
 	}
-	if c.own, err = newOwnTelemetry(c.options); err != nil {
+	own, err := newOwnTelemetry(c.options)
+	if err != nil {
 		return err
 	}
-	if c.options.record != "" {
-		if c.recording, err = recording.Create(c.options.record); err != nil {
-			return fmt.Errorf("--record: %w", err)
-		}
+	c.own = own
+	c.closes(producing, within(ingestGrace, c.own.shutdown))
+	if err := c.openRecording(); err != nil {
+		return err
+	}
+	if c.recording != nil {
 		c.recording.Within(c.memory.Limit / recordPart)
 	}
 	c.watch.Within(c.memory.Watch)
@@ -178,15 +186,41 @@ func (c *conductor) receive() error {
 			c.recording.Traces(td)
 		}
 	}
-	if c.ingest, err = ingest.Start(context.Background(), in, c.live); err != nil {
+	in.Grace = ingestGrace
+	if c.ingest, err = ingest.Open(context.Background(), in, c.live); err != nil {
 		return err
 	}
+	c.run(receiving, "the OTLP receiver", c.ingest.Run)
 	c.controller = controller.New(controller.Config{
 		Sources: run.Sources{View: c.live.View, Stats: c.live.Stats, Watch: c.watch},
 		Deploy:  local.Deployer{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
 		Remote:  remote.New(c.live.View, c.options.token, nodes),
 	})
+	c.closeController()
 	return c.assemble()
+}
+
+// closeController ends the ring and its simulation when the conductor ends.
+func (c *conductor) closeController() {
+	c.closes(producing, within(labGrace, func(ctx context.Context) error { c.controller.Close(ctx); return nil }))
+}
+
+// openRecording makes the file of --record, if it is given.
+func (c *conductor) openRecording() (err error) {
+	if c.record == "" {
+		return nil
+	}
+	if c.recording, err = recording.Create(c.record); err != nil {
+		return fmt.Errorf("--record: %w", err)
+	}
+	c.closes(receiving, func() error {
+		err := c.recording.Close()
+		if n := c.recording.Dropped(); n > 0 {
+			c.logf("%d requests were not recorded: the disk was too slow", n)
+		}
+		return err
+	})
+	return nil
 }
 
 // bindPage binds the address of page and API.
@@ -196,6 +230,7 @@ func (c *conductor) bindPage() error {
 		return netname.ListenError("page and API", c.http, "conductor or Collector", "--http", err)
 	}
 	c.page = l
+	c.closes(viewing, func() error { _ = l.Close(); return nil }) // again, if it was served
 	c.pageTLS, err = pageTLS(c.options.ingest.TLS, c.reloadFailed)
 	return err
 }
@@ -220,6 +255,7 @@ func (c *conductor) remember(fold ring.Options) (err error) {
 	}); err != nil {
 		return c.dirError(err)
 	}
+	c.closes(viewing, c.past.Close)
 	var dir string
 	if c.dataDir != "" {
 		dir = filepath.Join(c.dataDir, "audit")
@@ -227,6 +263,7 @@ func (c *conductor) remember(fold ring.Options) (err error) {
 	if c.audit, err = audit.Open(dir, c.logf); err != nil {
 		return c.dirError(err)
 	}
+	c.closes(viewing, c.audit.Close)
 	return nil
 }
 
@@ -236,33 +273,6 @@ func (c *conductor) dirError(err error) error {
 		return err
 	}
 	return fmt.Errorf("--data-dir: %w", err)
-}
-
-// abandon closes what an unsuccessful start has opened.
-func (c *conductor) abandon() error {
-	var errs []error
-	if c.page != nil {
-		errs = append(errs, c.page.Close())
-	}
-	if c.ports != nil {
-		errs = append(errs, c.ports.Close())
-	}
-	if c.ingest != nil {
-		errs = append(errs, c.ingest.Shutdown(context.Background()))
-	}
-	if c.recording != nil {
-		errs = append(errs, c.recording.Close(), os.Remove(c.record)) // made by this start, and nothing was received
-	}
-	if c.world != nil {
-		c.world.Close()
-	}
-	if c.past != nil {
-		errs = append(errs, c.past.Close())
-	}
-	if c.audit != nil {
-		errs = append(errs, c.audit.Close())
-	}
-	return errors.Join(errs...)
 }
 
 // rejections lists received records that violate the vocabulary; a replay and a simulated world receive nothing.
@@ -287,7 +297,7 @@ func (c *conductor) assemble() error {
 		return err
 	}
 	site := web.Config{
-		Version: version(), Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(), Base: c.basePath,
+		Version: version(), Page: c.page, Grace: pageGrace, Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(), Base: c.basePath,
 		Open: c.open, Token: c.token, ViewToken: c.viewToken, Audit: c.audit, Names: c.names(c.http), TLS: c.pageTLS,
 		Past: c.past, Logf: c.logf, Memory: c.memoryNow, Answers: c.memory.Answers, Conns: web.ConnsIn(c.memory.Limit),
 	}
@@ -307,61 +317,25 @@ func (c *conductor) assemble() error {
 	if err != nil {
 		return err
 	}
-	front, endFront := context.WithCancel(context.Background())
-	fold, endFold := context.WithCancel(context.Background())
-	c.ending = [2]context.CancelFunc{endFront, endFold}
-	c.run("the ring view", func() error {
+	c.run(viewing, "the ring view", func(ctx context.Context) error {
 		if c.world == nil {
-			return c.live.Run(fold)
+			return c.live.Run(ctx)
 		}
-		c.world.Pace(fold)
+		c.world.Pace(ctx)
 		return nil
 	})
-	c.run("the WebSocket hub", func() error { return c.hub.Run(front) })
-	c.run("the page", func() error { return server.Serve(front, c.page, pageGrace) })
+	c.run(viewing, "the WebSocket hub", c.hub.Run)
+	c.run(viewing, "the page", server.Run)
 	return nil
 }
 
-// run runs a part and reports its end if it is an error.
-func (c *conductor) run(what string, part func() error) {
-	c.parts.Go(func() {
-		if err := part(); err != nil {
-			select {
-			case c.broken <- fmt.Errorf("%s: %w", what, err):
-			default: // another part failed before, and its error is the better explanation
-			}
-		}
-	})
-}
-
-// stop ends the parts: members first, so that their last events are received.
-func (c *conductor) stop() error {
-	within := func(d time.Duration, f func(context.Context) error) error {
+// within gives a function that closes something a limit.
+func within(d time.Duration, closer func(context.Context) error) func() error {
+	return func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), d)
 		defer cancel()
-		return f(ctx)
+		return closer(ctx)
 	}
-	var err error
-	if c.controller != nil {
-		err = within(labGrace, func(ctx context.Context) error { c.controller.Close(ctx); return nil })
-	}
-	if c.ingest != nil {
-		err = errors.Join(err, within(ingestGrace, c.own.shutdown), within(ingestGrace, c.ingest.Shutdown))
-	}
-	if c.recording != nil {
-		err = errors.Join(err, c.recording.Close())
-		if n := c.recording.Dropped(); n > 0 {
-			c.logf("%d requests were not recorded: the disk was too slow", n)
-		}
-	}
-	for _, end := range c.ending {
-		end()
-	}
-	c.parts.Wait()
-	if c.world != nil {
-		c.world.Close()
-	}
-	return errors.Join(err, c.past.Close(), c.audit.Close())
 }
 
 func (c *conductor) logf(format string, args ...any) { c.log.Error(fmt.Sprintf(format, args...)) }

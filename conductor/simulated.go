@@ -14,7 +14,6 @@ import (
 	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/live"
-	"chordconductor/conductor/recording"
 	"chordconductor/conductor/replay"
 	"chordconductor/node/simenv"
 	"chordconductor/otel/chordevent"
@@ -70,10 +69,10 @@ func startSimulated(o options, s *scenario.Scenario, log *slog.Logger) (*conduct
 
 // simulate adds a simulated world, and the view of it.
 func (c *conductor) simulate(s *scenario.Scenario) (err error) {
-	if c.record != "" {
-		if c.recording, err = recording.Create(c.record); err != nil {
-			return fmt.Errorf("--record: %w", err)
-		}
+	if err := c.openRecording(); err != nil {
+		return err
+	}
+	if c.recording != nil {
 		c.recording.Patient()
 	}
 	view := run.ViewOf(s)
@@ -86,11 +85,13 @@ func (c *conductor) simulate(s *scenario.Scenario) (err error) {
 	if c.world, err = run.OpenWorld(s, view, c.watch, recordingFile{c.recording}.tap()); err != nil {
 		return err
 	}
+	c.closes(viewing, func() error { c.world.Close(); return nil })
 	c.world.SetSpeed(0)
 	c.live = c.world.View
 	from := c.world.Sources()
 	from.Running = c.setPace
 	c.controller = controller.New(controller.Config{Sources: from, Deploy: c.world.Deploy})
+	c.closeController()
 	return c.assemble()
 }
 

@@ -37,7 +37,7 @@ func newPath(tb testing.TB, members int) *path {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	in, err := ingest.Start(tb.Context(), ingest.Config{GRPC: "127.0.0.1:0"}, l)
+	in, err := ingest.Open(tb.Context(), ingest.Config{GRPC: "127.0.0.1:0", Grace: time.Minute}, l)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -51,7 +51,9 @@ func newPath(tb testing.TB, members int) *path {
 		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	folded, shown := make(chan error, 1), make(chan error, 1)
+	receiving, endReceiving := context.WithCancel(context.Background())
+	received, folded, shown := make(chan error, 1), make(chan error, 1), make(chan error, 1)
+	go func() { received <- in.Run(receiving) }()
 	go func() { folded <- l.Run(ctx) }()
 	go func() { shown <- h.Run(ctx) }()
 	tb.Cleanup(func() {
@@ -60,7 +62,8 @@ func newPath(tb testing.TB, members int) *path {
 		if err := telemetry.Shutdown(limit); err != nil {
 			tb.Error(err)
 		}
-		if err := in.Shutdown(limit); err != nil {
+		endReceiving()
+		if err := <-received; err != nil {
 			tb.Error(err)
 		}
 		cancel()

@@ -60,7 +60,7 @@ func dataPath(dir string) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	in, err := ingest.Start(ctx, ingest.Config{GRPC: "127.0.0.1:0"}, l)
+	in, err := ingest.Open(ctx, ingest.Config{GRPC: "127.0.0.1:0"}, l)
 	if err != nil {
 		return err
 	}
@@ -72,6 +72,7 @@ func dataPath(dir string) error {
 	if err != nil {
 		return err
 	}
+	go in.Run(ctx)
 	go l.Run(ctx)
 	go h.Run(ctx)
 	go http.Serve(page, h)

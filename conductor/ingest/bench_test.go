@@ -193,12 +193,9 @@ func conductorSystem(b *testing.B, target string) system {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- l.Run(ctx) }()
-	s, err := Start(ctx, Config{GRPC: "127.0.0.1:0", ForwardTraces: Target{Endpoint: target}, QueueBytes: 1 << 30}, l)
-	if err != nil {
-		b.Fatal(err)
-	}
+	s, stop := running(b, Config{GRPC: "127.0.0.1:0", ForwardTraces: Target{Endpoint: target}, QueueBytes: 1 << 30, Grace: time.Hour}, l)
 	b.Cleanup(func() {
-		if err := s.Shutdown(context.Background()); err != nil {
+		if err := stop(); err != nil {
 			b.Error(err)
 		}
 		cancel()

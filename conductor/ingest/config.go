@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"runtime/debug"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -19,16 +20,18 @@ const (
 	defaultMaxRequestBytes = 64 << 20
 	defaultMaxInFlight     = 64
 	defaultQueueBytes      = 32 << 20
+	defaultGrace           = time.Second
 )
 
 // Config is what a user sets. The zero value listens nowhere and forwards nowhere.
 type Config struct {
 	GRPC, HTTP      string         // listen addresses; empty: that protocol is off
-	Ports           *Ports         // bound before, by Bind; nil: Start binds them
+	Ports           *Ports         // bound before, by Bind; nil: Open binds them
 	TLS             TLS            // of both
 	Token           string         // bearer token that senders must send; empty: none
 	Names           []string       // Host names that the OTLP/HTTP port accepts, in lower case, beside localhost and IP addresses
 	MaxRequestBytes int64          // of one request, after decompression; 0: 64 MiB
+	Grace           time.Duration  // for what is in progress and in the forwarding queues when Run ends; 0: a second
 	MaxInFlight     int            // requests decoded at a time, of events and of all others each; 0: 64
 	MemoryLimit     uint64         // bytes of live heap above which requests are refused, to be retried; 0: seven eighths of GOMEMLIMIT, if that is set
 	Memory          *memory.Budget // nil: only the bounds above hold
@@ -86,6 +89,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Memory != nil { // what one connection may hold while its requests are received
 		c.MaxRequestBytes = min(c.MaxRequestBytes, c.Memory.Receive.Limit()/4-2*openCost)
+	}
+	if c.Grace <= 0 {
+		c.Grace = defaultGrace
 	}
 	if c.MaxInFlight <= 0 {
 		c.MaxInFlight = defaultMaxInFlight

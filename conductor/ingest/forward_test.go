@@ -213,13 +213,10 @@ func TestTraceStoreRefusesForGood(t *testing.T) {
 
 func TestQueueOnDiskOutlivesTheProcess(t *testing.T) {
 	address, dir := freeport.Address(t), t.TempDir()
-	cfg := Config{GRPC: "127.0.0.1:0", ForwardTraces: Target{Endpoint: address}, QueueDir: dir}
-	first, err := Start(t.Context(), cfg, newRecorder())
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := Config{GRPC: "127.0.0.1:0", ForwardTraces: Target{Endpoint: address}, QueueDir: dir, Grace: time.Minute}
+	first, stop := running(t, cfg, newRecorder())
 	send(t, first, someSpans())
-	if err := first.Shutdown(t.Context()); err != nil {
+	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
 	store := &traceStore{}
@@ -287,24 +284,19 @@ func TestMetricsStayInOrder(t *testing.T) {
 	}
 }
 
-// A store that hangs does not keep Shutdown from returning.
-func TestShutdownBesideAHangingStore(t *testing.T) {
+// A store that hangs does not keep Run from returning.
+func TestRunEndsBesideAHangingStore(t *testing.T) {
 	hang := make(chan struct{})
 	store := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
 	t.Cleanup(store.Close)
 	t.Cleanup(func() { close(hang) })
-	s, err := Start(t.Context(), Config{GRPC: "127.0.0.1:0", ForwardMetrics: Target{Endpoint: store.URL}}, newRecorder())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, stop := running(t, Config{GRPC: "127.0.0.1:0", ForwardMetrics: Target{Endpoint: store.URL}, Grace: 100 * time.Millisecond}, newRecorder())
 	sendMetrics(t, s, somePoint(1))
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
 	begun := time.Now()
-	if err := s.Shutdown(ctx); err == nil {
+	if err := stop(); err == nil {
 		t.Error("no error though a point was not delivered")
 	}
 	if took := time.Since(begun); took > attemptTimeout*9/10 {
-		t.Errorf("shutdown took %v: it waited for the store", took)
+		t.Errorf("it took %v to end: it waited for the store", took)
 	}
 }

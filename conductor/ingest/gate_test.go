@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -110,25 +109,41 @@ func TestMemoryIsShort(t *testing.T) {
 	}
 }
 
-// Shutdown does not wait without end for a gRPC request that its sender never ends.
-func TestShutdownAbortsSlowRequests(t *testing.T) {
-	s, err := Start(t.Context(), Config{GRPC: "127.0.0.1:0"}, newRecorder())
-	if err != nil {
-		t.Fatal(err)
-	}
+// Run does not wait without end for a gRPC request that its sender never ends.
+func TestRunAbortsSlowRequests(t *testing.T) {
+	s, stop := running(t, Config{GRPC: "127.0.0.1:0", Grace: 50 * time.Millisecond}, newRecorder())
 	stream, err := dial(t, s.GRPCAddr()).NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true},
 		"/opentelemetry.proto.collector.logs.v1.LogsService/Export")
 	if err != nil {
 		t.Fatal(err)
 	}
 	polltest.Until(t, "the request is in progress", func() bool { return s.ports[0].slow.watched() == 1 })
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := s.Shutdown(ctx); err != nil {
+	if err := stop(); err != nil {
 		t.Error(err)
 	}
 	if err := stream.RecvMsg(new([]byte)); err == nil {
 		t.Error("the request was answered")
+	}
+}
+
+// A port that fails ends the receiver, whose error names it.
+func TestRunEndsWithAFailedPort(t *testing.T) {
+	for name, cfg := range map[string]Config{"OTLP/gRPC": {GRPC: "127.0.0.1:0"}, "OTLP/HTTP": {HTTP: "127.0.0.1:0"}} {
+		ports, err := Bind(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.Ports = ports
+		s, err := Open(t.Context(), cfg, newRecorder())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := ports.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("error %v, want one that names %s", err, name)
+		}
 	}
 }
 

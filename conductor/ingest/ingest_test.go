@@ -105,18 +105,36 @@ func start(t *testing.T, cfg Config, sink Sink) *Server {
 	if cfg.HTTP == "" {
 		cfg.HTTP = "127.0.0.1:0"
 	}
-	s, err := Start(t.Context(), cfg, sink)
-	if err != nil {
-		t.Fatal(err)
+	if cfg.Grace == 0 {
+		cfg.Grace = time.Minute
 	}
+	s, stop := running(t, cfg, sink)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := s.Shutdown(ctx); err != nil {
+		if err := stop(); err != nil {
 			t.Error(err)
 		}
 	})
 	return s
+}
+
+// running runs a receiver until the returned function is called.
+func running(tb testing.TB, cfg Config, sink Sink) (*Server, func() error) {
+	tb.Helper()
+	s, err := Open(context.Background(), cfg, sink)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s, untilStopped(s)
+}
+
+func untilStopped(s *Server) (stop func() error) {
+	ctx, end := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	return func() error {
+		end()
+		return <-done
+	}
 }
 
 func dial(t *testing.T, address string, opts ...grpc.DialOption) *grpc.ClientConn {

@@ -91,14 +91,14 @@ func forwardTo(t *testing.T, store *storeAt, view *live.Live, cfg Config) *Serve
 	}
 	far := &host{log: cfg.Logger, extensions: map[component.ID]component.Component{}}
 	gate := newGate(cfg)
-	s := &Server{gate: gate, pipeline: &pipeline{sink: view, gate: gate, broken: newRejections(slog.New(slog.DiscardHandler))}}
+	s := &Server{grace: time.Hour, gate: gate, pipeline: &pipeline{sink: view, gate: gate, broken: newRejections(slog.New(slog.DiscardHandler))}}
 	for _, d := range cfg.destinations {
 		f, err := newForwarder(t.Context(), cfg, d)
 		if err != nil {
 			t.Fatal(err)
 		}
 		far.extensions[clientID(d.signal)] = store
-		if err := s.run(t.Context(), f, far); err != nil {
+		if err := s.begin(t.Context(), f, far); err != nil {
 			t.Fatal(err)
 		}
 		if d.signal == "traces" {
@@ -193,7 +193,7 @@ func TestStoresInTroubleForMinutes(t *testing.T) {
 				if kept := during.Traces.QueueBytes > 0; kept != (after.Traces.Sent > 0) {
 					t.Errorf("%d bytes of spans were kept, and %d spans sent then", during.Traces.QueueBytes, after.Traces.Sent)
 				}
-				if err := s.Shutdown(context.Background()); err != nil {
+				if err := untilStopped(s)(); err != nil {
 					t.Error(err)
 				}
 				cancel()

@@ -10,7 +10,7 @@ import (
 	"chordconductor/internal/netname"
 )
 
-// Ports are the addresses of both protocols, bound but not served: connections wait for Start. A program that starts
+// Ports are the addresses of both protocols, bound but not served: connections wait for Run. A program that starts
 // more than a receiver binds before it creates files, so that an address in use leaves none behind.
 type Ports struct {
 	grpc, http net.Listener // nil: off
@@ -48,7 +48,7 @@ func bind(ctx context.Context, cfg Config) (*Ports, error) {
 	return p, nil
 }
 
-// Close releases the addresses. A Server that was started with them does so itself; closing again has no effect.
+// Close releases the addresses. A Server that runs with them does so itself; closing again has no effect.
 func (p *Ports) Close() error {
 	var errs []error
 	for _, l := range []net.Listener{p.grpc, p.http} {

@@ -40,6 +40,8 @@ const (
 // It replaces the Collector's receiver, which reads and decodes all requests before any hook can reject them:
 // docs/adr/0014.
 type port struct {
+	name     string
+	listener net.Listener
 	gate     *gate
 	pipeline *pipeline
 	troubles *troubles
@@ -53,24 +55,28 @@ type port struct {
 	stop    chan struct{}
 }
 
-// serve starts a port at a listener.
-func (s *Server) serve(cfg Config, name string, l net.Listener, p *port) {
+// port completes a port at a listener.
+func (s *Server) port(cfg Config, l net.Listener, p *port) *port {
 	p.gate, p.pipeline, p.troubles = s.gate, s.pipeline, s.troubles
 	p.stop = make(chan struct{})
 	p.slow = newOverseer(s.gate.receive)
 	p.conns = connlimit.New(s.gate.maxConns)
 	p.server = newServer(p)
-	l = p.conns.Listen(l)
+	p.listener = p.conns.Listen(l)
 	if cfg.Ports.tls != nil {
-		l = tls.NewListener(l, cfg.Ports.tls)
+		p.listener = tls.NewListener(p.listener, cfg.Ports.tls)
 	}
+	return p
+}
+
+// serve serves until shutdown. It sends the error of a listener that failed before.
+func (p *port) serve(failed chan<- error) {
 	p.serving.Go(func() { p.slow.run(p.stop) })
 	p.serving.Go(func() {
-		if err := p.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			cfg.Logger.Error("the OTLP receiver failed", "protocol", name, "error", err)
+		if err := p.server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("%s: %w", p.name, err)
 		}
 	})
-	s.ports = append(s.ports, p)
 }
 
 // newServer bounds what a connection can hold; the shares of the memory budget bound the rest.

@@ -216,7 +216,7 @@ func TestPortInUse(t *testing.T) {
 		"--otlp-grpc": {GRPC: taken.Addr().String(), HTTP: "127.0.0.1:0"},
 		"--otlp-http": {GRPC: "127.0.0.1:0", HTTP: taken.Addr().String()},
 	} {
-		_, err := Start(context.Background(), cfg, newRecorder())
+		_, err := Open(context.Background(), cfg, newRecorder())
 		if err == nil {
 			t.Fatalf("%s: started on a port in use", flag)
 		}
@@ -238,7 +238,7 @@ func TestBadConfiguration(t *testing.T) {
 		"only over TLS":     {TLS: TLS{ClientCAFile: "ca.pem"}},
 		"nowhere.pem":       {TLS: TLS{CertFile: "nowhere.pem", KeyFile: "nowhere.pem"}},
 	} {
-		if _, err := Start(t.Context(), cfg, newRecorder()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Open(t.Context(), cfg, newRecorder()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one that names %s", err, want)
 		}
 	}

@@ -22,8 +22,9 @@ type Sink interface {
 	Ignore(attributes int)
 }
 
-// Server is a running receiver with its forwarding.
+// Server is a receiver with its forwarding.
 type Server struct {
+	grace              time.Duration
 	gate               *gate
 	pipeline           *pipeline
 	troubles           *troubles
@@ -32,8 +33,9 @@ type Server struct {
 	ports              []*port
 }
 
-// Start serves until Shutdown, at ports that it binds if the configuration has none. Errors name what to change.
-func Start(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
+// Open makes a Server, at ports that it binds if the configuration has none, and opens what it forwards to. Nothing is
+// received before Run, which must follow: it closes what is open. Errors name what to change.
+func Open(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -44,20 +46,20 @@ func Start(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
 		}
 	}
 	gate := newGate(cfg)
-	s := &Server{gate: gate, troubles: newTroubles(cfg.Logger), pipeline: &pipeline{sink: sink, gate: gate, broken: newRejections(cfg.Logger), logs: cfg.Logs, seen: cfg.Spans, measured: cfg.Metrics}}
-	if err := s.start(ctx, cfg); err != nil {
-		return nil, errors.Join(err, s.Shutdown(ctx), cfg.Ports.Close())
+	s := &Server{grace: cfg.Grace, gate: gate, troubles: newTroubles(cfg.Logger), pipeline: &pipeline{sink: sink, gate: gate, broken: newRejections(cfg.Logger), logs: cfg.Logs, seen: cfg.Spans, measured: cfg.Metrics}}
+	if err := s.open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, s.shutdown(ctx), cfg.Ports.Close())
 	}
 	return s, nil
 }
 
-// start starts the parts from the far end: nothing is received before it can be passed on.
-func (s *Server) start(ctx context.Context, cfg Config) (err error) {
+// open starts the parts from the far end: nothing is received before it can be passed on.
+func (s *Server) open(ctx context.Context, cfg Config) (err error) {
 	host := &host{log: cfg.Logger, extensions: map[component.ID]component.Component{}}
 	if cfg.QueueDir != "" {
 		storage, err := newStorage(ctx, cfg)
 		if err == nil {
-			err = s.run(ctx, storage, host)
+			err = s.begin(ctx, storage, host)
 		}
 		if err != nil {
 			return fmt.Errorf("--data-dir: cannot open the forwarding queue in %s: %w", cfg.QueueDir, err)
@@ -68,7 +70,7 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 		f, err := newForwarder(ctx, cfg, d)
 		if err == nil {
 			host.extensions[clientID(d.signal)] = &client{destination: d}
-			err = s.run(ctx, f, host)
+			err = s.begin(ctx, f, host)
 		}
 		if err != nil {
 			return fmt.Errorf("cannot begin to forward %s to %s: %w", d.signal, d.url, err)
@@ -89,16 +91,16 @@ func (s *Server) start(ctx context.Context, cfg Config) (err error) {
 	}
 	s.grpcAddr, s.httpAddr = address(cfg.Ports.grpc), address(cfg.Ports.http)
 	if l := cfg.Ports.grpc; l != nil {
-		s.serve(cfg, "OTLP/gRPC", l, &port{grpc: true, other: elsewhere(s.httpAddr)})
+		s.ports = append(s.ports, s.port(cfg, l, &port{name: "OTLP/gRPC", grpc: true, other: elsewhere(s.httpAddr)}))
 	}
 	if l := cfg.Ports.http; l != nil {
-		s.serve(cfg, "OTLP/HTTP", l, &port{other: elsewhere(s.grpcAddr)})
+		s.ports = append(s.ports, s.port(cfg, l, &port{name: "OTLP/HTTP", other: elsewhere(s.grpcAddr)}))
 	}
 	return nil
 }
 
-// run starts a part and registers it for shutdown.
-func (s *Server) run(ctx context.Context, c component.Component, host component.Host) error {
+// begin starts a part and registers it for shutdown.
+func (s *Server) begin(ctx context.Context, c component.Component, host component.Host) error {
 	if err := c.Start(ctx, host); err != nil {
 		return err
 	}
@@ -110,15 +112,31 @@ func (s *Server) run(ctx context.Context, c component.Component, host component.
 func (s *Server) GRPCAddr() string { return s.grpcAddr }
 func (s *Server) HTTPAddr() string { return s.httpAddr }
 
-// Shutdown stops listening, lets requests in progress finish, and flushes the forwarding queues. When ctx ends before
-// that is done, requests are aborted, queues in memory are lost, and it returns an error.
-func (s *Server) Shutdown(ctx context.Context) error {
+// Run receives until ctx ends, or a port fails. Then it stops listening, lets requests in progress finish, and flushes
+// the forwarding queues, and returns. If that takes longer than the configuration's grace, requests are aborted, queues
+// in memory are lost, and it returns an error.
+func (s *Server) Run(ctx context.Context) error {
+	failed := make(chan error, len(s.ports))
+	for _, p := range s.ports {
+		p.serve(failed)
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.grace)
+	defer cancel()
 	var errs []error
 	for _, p := range s.ports { // no request passes anything on after this
-		if err := p.shutdown(ctx); err != nil {
-			errs = append(errs, err)
-		}
+		errs = append(errs, p.shutdown(limit))
 	}
+	return errors.Join(err, errors.Join(errs...), s.shutdown(limit))
+}
+
+// shutdown flushes the forwarding queues and ends the parts.
+func (s *Server) shutdown(ctx context.Context) error {
+	var errs []error
 	done := make(chan error, 1)
 	go func() {
 		for i := len(s.parts) - 1; i >= 0; i-- {

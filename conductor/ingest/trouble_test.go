@@ -125,7 +125,7 @@ func TestFailingStoresAffectNeitherViewNorSender(t *testing.T) {
 	}
 }
 
-// watched starts a receiver with a ring view behind it. Shutdown aborts what hangs.
+// watched starts a receiver with a ring view behind it. Its end aborts what hangs.
 func watched(t *testing.T, cfg Config) (*live.Live, *Server) {
 	t.Helper()
 	l, err := live.New(live.Config{})
@@ -135,14 +135,10 @@ func watched(t *testing.T, cfg Config) (*live.Live, *Server) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx) }()
-	s, err := Start(ctx, cfg, l)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg.Grace = 100 * time.Millisecond
+	s, stop := running(t, cfg, l)
 	t.Cleanup(func() {
-		soon, end := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		defer end()
-		_ = s.Shutdown(soon) // the error is that not all was flushed
+		_ = stop() // the error is that not all was flushed
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)

@@ -46,11 +46,13 @@ type tally struct{ batches, dropped, doubled, late, refused int }
 
 // A conductor is the part that makes the view.
 type conductor struct {
-	live   *live.Live
-	ingest *ingest.Server
-	conn   *grpc.ClientConn
-	end    context.CancelFunc
-	done   chan error
+	live      *live.Live
+	ingest    *ingest.Server
+	conn      *grpc.ClientConn
+	end       context.CancelFunc // of the fold
+	endIngest context.CancelFunc
+	done      chan error
+	received  chan error
 }
 
 func newRelay(t *testing.T) *relay {
@@ -96,15 +98,18 @@ func (r *relay) start() {
 			r.t.Fatal(err)
 		}
 	}
-	c := &conductor{done: make(chan error, 1)}
+	c := &conductor{done: make(chan error, 1), received: make(chan error, 1)}
 	var err error
 	c.live, err = live.New(live.Config{})
 	fail(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	c.end = cancel
 	go func() { c.done <- c.live.Run(ctx) }()
-	c.ingest, err = ingest.Start(ctx, ingest.Config{GRPC: "127.0.0.1:0"}, c.live)
+	c.ingest, err = ingest.Open(ctx, ingest.Config{GRPC: "127.0.0.1:0", Grace: time.Minute}, c.live)
 	fail(err)
+	receiving, end := context.WithCancel(context.Background())
+	c.endIngest = end
+	go func() { c.received <- c.ingest.Run(receiving) }()
 	c.conn, err = grpc.NewClient(c.ingest.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	fail(err)
 	r.mu.Lock()
@@ -122,9 +127,8 @@ func (r *relay) stop() {
 		return
 	}
 	_ = c.conn.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if err := c.ingest.Shutdown(ctx); err != nil {
+	c.endIngest()
+	if err := <-c.received; err != nil {
 		r.t.Error(err)
 	}
 	c.end()

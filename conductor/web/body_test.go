@@ -92,8 +92,9 @@ func exchange(like *Server, method, path string, body []byte, chunked bool, send
 	}))
 	ctx, cancel := context.WithCancel(context.Background())
 	l := pipeListener{make(chan net.Conn), make(chan struct{})}
+	server.cfg.Page, server.cfg.Grace = l, time.Second
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx, l, time.Second) }()
+	go func() { served <- server.Run(ctx) }()
 	ours, theirs := net.Pipe()
 	l.conns <- theirs
 	var senders sync.WaitGroup

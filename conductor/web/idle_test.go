@@ -22,14 +22,14 @@ func TestWaitingConnectionsExcludeNoOther(t *testing.T) {
 }
 
 func testShutNobodyOut(t *testing.T, request string) {
-	s, _ := newServer(t, nil)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s, _ := newServer(t, func(c *Config) { c.Page, c.Grace = l, time.Second })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l, time.Second) }()
+	go func() { done <- s.Run(ctx) }()
 	defer func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -36,14 +36,17 @@ func (manyEvents) Events(_ uint64, limit int) []live.FeedEvent {
 // are disconnected.
 func TestAnswersAreBoundedInBytes(t *testing.T) {
 	share := memory.NewShare("answers", 4<<20)
-	s, _ := newServer(t, func(c *Config) { c.Source, c.Answers = manyEvents{}, share })
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s, _ := newServer(t, func(c *Config) {
+		c.Source, c.Answers = manyEvents{}, share
+		c.Page, c.Grace = tightListener{l}, time.Second
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, tightListener{l}, time.Second) }()
+	go func() { done <- s.Run(ctx) }()
 	defer func() {
 		cancel()
 		if err := <-done; err != nil {

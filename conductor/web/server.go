@@ -53,6 +53,8 @@ type Past interface {
 // Config is what a Server needs.
 type Config struct {
 	Version string
+	Page    net.Listener  // where Run serves; Run closes it
+	Grace   time.Duration // for requests in progress when Run ends
 	Source  Source
 	Control Control               // nil: no commands
 	Replay  Replay                // nil: no recording is played
@@ -100,8 +102,8 @@ func New(cfg Config) (*Server, error) {
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Serve serves until ctx ends, then lets requests in progress finish for grace, and returns. It closes the listener.
-func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
+// Run serves until ctx ends, then lets requests in progress finish for the configuration's grace, and returns.
+func (s *Server) Run(ctx context.Context) error {
 	conns := connlimit.New(s.cfg.Conns)
 	server := &http.Server{
 		Handler:           conns.Handler(s, http.HandlerFunc(s.tooMany), s.isHealth),
@@ -111,7 +113,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          log.New(logWriter{s.cfg.Logf}, "", 0),
 	}
-	l = conns.Listen(l)
+	l := conns.Listen(s.cfg.Page)
 	if s.cfg.TLS != nil { // above the limit: net/http looks for TLS in what it accepts, and evicting a connection must not wait for its peer
 		l = tls.NewListener(l, s.cfg.TLS)
 	}
@@ -122,7 +124,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, grace time.Duration)
 		return err
 	case <-ctx.Done():
 	}
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
 	defer cancel()
 	if err := server.Shutdown(limit); err != nil {
 		_ = server.Close() // the grace is over

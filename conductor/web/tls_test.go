@@ -32,14 +32,17 @@ func TestPlainRequestToTLS(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
 	const most = 10
-	s, _ := newServer(t, func(c *Config) { c.TLS, c.Conns = &tls.Config{Certificates: []tls.Certificate{pair}}, most })
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s, _ := newServer(t, func(c *Config) {
+		c.TLS, c.Conns = &tls.Config{Certificates: []tls.Certificate{pair}}, most
+		c.Page, c.Grace = l, time.Second
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l, time.Second) }()
+	go func() { done <- s.Run(ctx) }()
 	defer func() {
 		cancel()
 		if err := <-done; err != nil {
