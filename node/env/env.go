@@ -11,6 +11,9 @@ import (
 var (
 	// ErrTimeout: a peer did not answer within the limit, or cannot be reached. Callers treat it as dead.
 	ErrTimeout = errors.New("no answer within the time limit")
+	// ErrBroken: the connection broke during a call that only its caller may repeat, Keys.Apply: it may have been
+	// carried out. It is no evidence that the peer is dead. Other calls are repeated once by the environment.
+	ErrBroken = errors.New("the connection broke during the call")
 	// ErrStopped: the environment has ended; a task that receives it returns immediately.
 	ErrStopped = errors.New("environment stopped")
 )
@@ -38,7 +41,7 @@ type Env interface {
 	// NewSignal makes a signal on which a task can wait.
 	NewSignal() Signal
 	// Conn gives access to the host at an address; see Ring and Keys. Every call on the result ends within limit, or
-	// somewhat later on a host that is late itself: with the answer, an answer's gRPC status error, or ErrTimeout.
+	// somewhat later on a host that is late itself: with the answer, an answer's gRPC status error, ErrTimeout, or ErrBroken.
 	// In a simulated world messages are passed by reference: after sending or answering, what a message points to must
 	// not be changed.
 	Conn(addr string, limit time.Duration) grpc.ClientConnInterface

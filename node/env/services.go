@@ -65,11 +65,16 @@ func (s *Services) RegisterService(desc *grpc.ServiceDesc, service any) {
 
 // Answer answers a call. What request and answer point to is not copied.
 func (s *Services) Answer(ctx context.Context, method string, request any) (any, error) {
+	return s.Serve(ctx, method, func(received any) error { Share(received, request); return nil })
+}
+
+// Serve answers a call whose request decode reads into a message.
+func (s *Services) Serve(ctx context.Context, method string, decode func(request any) error) (any, error) {
 	m, ok := s.methods[method]
 	if !ok {
 		return nil, status.Errorf(codes.Unimplemented, "unknown method %s", method)
 	}
-	return m.handle(m.service, ctx, func(received any) error { Share(received, request); return nil }, s.intercept)
+	return m.handle(m.service, ctx, decode, s.intercept)
 }
 
 // Share makes a message the same as another one of its type, with which it then shares all that this points to.

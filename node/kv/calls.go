@@ -13,12 +13,13 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// ask calls a peer, and repeats the call if there is no answer, up to CallTries. A peer that answers no try, or whose
-// answer comes from another incarnation, is reported to the member as failed in the operation.
+// ask calls a peer, and repeats the call if there is no answer, up to CallTries. A call whose connection broke is no sign
+// of a dead peer, and is repeated as often. A peer that answers no try, or whose answer comes from another incarnation,
+// is reported to the member as failed in the operation.
 func ask[A interface{ GetReply() *nodepb.Reply }](k *Keeper, ctx context.Context, p chord.Peer, operation string, limit time.Duration,
 	call func(nodepb.KeysClient, *nodepb.Call) (A, error)) (A, error) {
 	var none A
-	began := k.env.Now()
+	began, broken := k.env.Now(), 0
 	for try := 1; ; try++ {
 		a, err := call(env.Keys(k.env, p.Addr, limit), k.member.Call(p))
 		switch {
@@ -31,6 +32,9 @@ func ask[A interface{ GetReply() *nodepb.Reply }](k *Keeper, ctx context.Context
 			return a, nil
 		case errors.Is(err, env.ErrStopped):
 			return none, err
+		case errors.Is(err, env.ErrBroken) && broken < k.cfg.CallTries:
+			broken++
+			try--
 		case !errors.Is(err, env.ErrTimeout):
 			if ctx.Err() != nil {
 				return none, ctx.Err()

@@ -25,7 +25,8 @@ import (
 // operations of each key must be linearizable: docs/protocol.md defines when.
 type trial struct {
 	hosts, virtual, replicas, keys int
-	memory                         int64 // of each host; 0: no limit
+	memory                         int64  // of each host; 0: no limit
+	breaks                         uint64 // one of so many calls loses its connection; 0: none
 	pace                           time.Duration
 	length                         time.Duration
 	events                         []happening
@@ -106,6 +107,7 @@ type entry struct {
 	at          time.Duration
 	unanswered  bool
 	servedWhere string
+	err         error
 }
 
 // A chronicle is all operations of a run.
@@ -157,7 +159,7 @@ func (c *chronicle) operate() {
 			e.value = put
 			_, err = k.Put(ctx, keyName(key), []byte(put), 0)
 		}
-		e.servedWhere = result.Owner.Addr
+		e.servedWhere, e.err = result.Owner.Addr, err
 		switch {
 		case errors.Is(err, kv.ErrExhausted): // it has not happened
 			c.refused[e.value] = e.value != ""
@@ -226,7 +228,7 @@ func play(seed uint64, s trial) (c *chronicle, over time.Duration, err error) {
 	if !r.w.RunUntil(time.Minute, 100*time.Millisecond, r.settled) {
 		return c, 0, fmt.Errorf("the first %d hosts do not form a ring", s.hosts)
 	}
-	r.log.suspected = nil
+	r.log.suspected, r.breaks = nil, s.breaks
 	begin := r.w.Elapsed()
 	for at := time.Duration(0); at < s.length; at += s.pace {
 		r.w.At(at, c.operate)

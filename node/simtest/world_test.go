@@ -41,6 +41,9 @@ type ring struct {
 	started int                // hosts so far, restarts included
 	pinned  func(nth int) bool // whether the nth host started is of version 1 of the protocol; nil: none is
 
+	breaks uint64 // one of so many calls loses its connection; 0: none
+	broke  int    // calls that did
+
 	changed time.Time // of membership, the last time
 	leaving int       // hosts that are about to leave
 	disturbed
@@ -155,7 +158,7 @@ func (r *ring) addHost(addr string, memory int64) *host {
 	cfg.Notice = func(text string) { h.notices = append(h.notices, text) }
 	r.started++
 	older := r.pinned != nil && r.pinned(r.started)
-	var e env.Env = counted{h.layer, r}
+	var e env.Env = counted{breakable{h.layer, r, addr}, r}
 	if older {
 		e = pinned{e}
 	}

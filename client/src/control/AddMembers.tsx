@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { addMembers } from "../shared/commands";
-import { useBusy } from "../shared/useBusy";
+import { useBusy } from "./useBusy";
 
 export function AddMembers() {
   const [count, setCount] = useState(1);

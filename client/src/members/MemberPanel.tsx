@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { apiId, clockwise, hexOf, shortId } from "../model/id";
 import { present, Status } from "../model/members";
 import { clock, count, degrees, percent, plural, size, statusMeaning, statusWord } from "../model/words";
@@ -7,7 +8,6 @@ import { MemberLink } from "../shared/MemberLink";
 import { useRing, useShown } from "../shared/ring";
 import { StatusMark } from "../shared/StatusMark";
 import { select, useUi } from "../shared/ui";
-import { useBusy } from "../shared/useBusy";
 
 /** MemberPanel shows the selected member's state, pointers and commands. */
 export function MemberPanel() {
@@ -31,7 +31,8 @@ export function MemberPanel() {
 }
 
 function Known({ slot, hex }: { slot: number; hex: string }) {
-  const { table } = useShown();
+  const { table, ring } = useShown();
+  const bits = ring.bits;
   const status = table.status[slot];
   const from = table.rangeFrom[slot];
   const predecessor = table.slotOf(table.predecessor[slot]);
@@ -76,7 +77,7 @@ function Known({ slot, hex }: { slot: number; hex: string }) {
         <dd>{table.lastEvent[slot] ? clock(table.lastEvent[slot]) : "–"}</dd>
       </dl>
       <Details hex={hex} />
-      {present(status) && status !== Status.LEAVING && <Commands hex={hex} />}
+      {present(status) && status !== Status.LEAVING && <Orders hex={hex} bits={bits} />}
     </>
   );
 }
@@ -132,17 +133,22 @@ function Details({ hex }: { hex: string }) {
   );
 }
 
-function Commands({ hex }: { hex: string }) {
+function Orders({ hex }: { hex: string; bits: number }) {
   const { canControl } = useRing((s) => s.settings);
   const live = useRing((s) => s.view.mode === "live");
-  const [busy, run] = useBusy();
+  const [busy, setBusy] = useState(false);
   if (!canControl) return null;
+  const order = (work: () => Promise<unknown>) => async () => {
+    setBusy(true);
+    await work();
+    setBusy(false);
+  };
   return (
-    <div className="commands" role="group" aria-label="Commands for this member">
+    <div className="orders" role="group" aria-label="Commands for this member">
       <button
         type="button"
         disabled={busy || !live}
-        onClick={() => run(() => leave(hex))}
+        onClick={order(() => leave(hex))}
         title="Hands off its keys, then leaves."
       >
         Leave
@@ -151,7 +157,7 @@ function Commands({ hex }: { hex: string }) {
         type="button"
         className="danger"
         disabled={busy || !live}
-        onClick={() => run(() => crash(hex))}
+        onClick={order(() => crash(hex))}
         title="Stops without notice. Its neighbours detect the failure."
       >
         Crash
@@ -159,7 +165,7 @@ function Commands({ hex }: { hex: string }) {
       <button
         type="button"
         disabled={busy || !live}
-        onClick={() => run(() => pauseMember(hex, "10s"))}
+        onClick={order(() => pauseMember(hex, "10s"))}
         title="Drops all traffic for ten seconds, then resumes."
       >
         Pause 10 s
@@ -167,7 +173,7 @@ function Commands({ hex }: { hex: string }) {
       <button
         type="button"
         disabled={busy || !live}
-        onClick={() => run(() => partition([hex]))}
+        onClick={order(() => partition([hex]))}
         title="Drops all messages between it and the other members until the ring is healed."
       >
         Partition

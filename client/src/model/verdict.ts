@@ -32,9 +32,9 @@ export function verdict(ring: RingState): string {
         ? `${conditionWords[open[0].condition] ?? open[0].condition}: ${full(open[0].detail)}${open.length > 1 ? ` And ${open.length - 1} more.` : ""}`
         : "The invariant does not hold.";
     default:
-      if (received(ring)) return "No member is certain, so the ring's pointers cannot be checked.";
+      if (received(ring)) return "No certain member's pointers have been received.";
       return ring.rejections.length > 0
-        ? "All telemetry received so far was rejected, for the reasons below."
+        ? "Telemetry is received that is not part of the picture."
         : "No event of a member has been received yet.";
   }
 }

@@ -35,6 +35,7 @@ const (
 var requirements = map[string]requirement{
 	nodepb.Ring_ServiceDesc.ServiceName:           peersOnly,
 	nodepb.Keys_ServiceDesc.ServiceName:           peersOnly,
+	nodepb.Exchange_ServiceDesc.ServiceName:       peersOnly,
 	nodepb.KV_ServiceDesc.ServiceName:             clients,
 	nodepb.Host_ServiceDesc.ServiceName:           commands,
 	grpc_health_v1.Health_ServiceDesc.ServiceName: unrestricted,
@@ -95,16 +96,27 @@ func (g *Guard) ServerOptions() []grpc.ServerOption {
 			return ctx, err
 		}),
 		grpc.ChainUnaryInterceptor(func(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-			if requirements[serviceOf(info.FullMethod)] == peersOnly {
-				c := g.host.callerIn(ctx)
-				if err := g.host.own(c, speaksFor(request)); err != nil {
-					g.refuse(Identity, c, info.FullMethod, err)
-					return nil, err
-				}
+			if err := g.CheckRequest(ctx, info.FullMethod, request); err != nil {
+				return nil, err
 			}
 			return next(ctx, request)
 		}),
 	}
+}
+
+// CheckRequest verifies that a caller makes statements in the names of its own members alone. With a ring secret all
+// hosts have one key, and trust each other. ctx is that of the call, or of the stream on which it came. The server
+// options check the requests of single calls.
+func (g *Guard) CheckRequest(ctx context.Context, method string, request any) error {
+	if g.host.mode != certificates || requirements[serviceOf(method)] != peersOnly {
+		return nil
+	}
+	c := g.host.callerIn(ctx)
+	err := g.host.own(c, speaksFor(request))
+	if err != nil {
+		g.refuse(Identity, c, method, err)
+	}
+	return err
 }
 
 // serviceOf is the service of a method as gRPC names it, "/service/method".

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ import (
 
 	"chordconductor/internal/certtest"
 	"chordconductor/node/env/access"
+	"chordconductor/node/env/exchange"
 	"chordconductor/node/env/grpcenv"
 	"chordconductor/node/nodepb"
 )
@@ -81,6 +83,30 @@ func serve(t *testing.T, s access.Settings, log *refusalLog) *grpcenv.Env {
 type method struct {
 	service, name string
 	request       func(from string) proto.Message
+	streamed      bool // called over a stream, as hosts do
+}
+
+// callable lists each method of methods, and those of hosts a second time, to be called over a stream.
+func callable(t *testing.T) []method {
+	all := methods(t)
+	for _, m := range all {
+		if m.service == nodepb.Ring_ServiceDesc.ServiceName || m.service == nodepb.Keys_ServiceDesc.ServiceName {
+			m.streamed = true
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// call calls the method, and returns the answer's status.
+func (m method) call(ctx context.Context, cc *grpc.ClientConn, request proto.Message) error {
+	full := "/" + m.service + "/" + m.name
+	if !m.streamed {
+		return cc.Invoke(ctx, full, request, new(empty))
+	}
+	streams := exchange.NewCaller(func(ctx context.Context) (exchange.Stream, error) { return nodepb.NewExchangeClient(cc).Calls(ctx) }, nil)
+	defer streams.Close()
+	return streams.Call(ctx, time.Minute, full, request, new(empty), nil)
 }
 
 // methods lists every unary method of the services on a host's port, from their descriptors, so that a new one is
@@ -104,7 +130,7 @@ func methods(t *testing.T) (all []method) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				all = append(all, method{string(s.FullName()), string(m.Name()), func(from string) proto.Message {
+				all = append(all, method{service: string(s.FullName()), name: string(m.Name()), request: func(from string) proto.Message {
 					q := kind.New()
 					if call := m.Input().Fields().ByName("call"); call != nil {
 						q.Set(call, protoreflect.ValueOfMessage((&nodepb.Call{From: member(from)}).ProtoReflect()))
@@ -230,16 +256,18 @@ func TestAuthorization(t *testing.T) {
 			for name, c := range credentialsOf {
 				cc := c.dial(t, e.Address())
 				ctx := c.context(t)
-				for _, m := range methods(t) {
+				for _, m := range callable(t) {
 					log.take()
-					err := cc.Invoke(ctx, "/"+m.service+"/"+m.name, m.request("127.0.0.1:7001"), new(empty))
+					err := m.call(ctx, cc, m.request("127.0.0.1:7001"))
 					admitted := err == nil || status.Code(err) == codes.Unimplemented
 					short := m.service[strings.LastIndex(m.service, ".")+1:]
 					if want := contains(strings.Fields(test.opens[name]), short); admitted != want {
 						t.Errorf("%s, %s/%s: admitted %v, expected %v: %v", name, short, m.name, admitted, want, err)
 					}
-					refused := log.take()
-					if got := status.Code(err); (got == codes.Unauthenticated || got == codes.PermissionDenied) != (len(refused) == 1) {
+					refused := slices.DeleteFunc(log.take(), func(r access.Refusal) bool { // of a second stream before
+						return !m.streamed && r.Method == nodepb.Exchange_Calls_FullMethodName
+					})
+					if got := status.Code(err); (got == codes.Unauthenticated || got == codes.PermissionDenied) != (len(refused) > 0) || !m.streamed && len(refused) > 1 {
 						t.Errorf("%s, %s/%s: %v, %d refusals counted", name, short, m.name, err, len(refused))
 					}
 					for _, r := range refused {

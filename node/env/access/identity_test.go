@@ -95,7 +95,8 @@ func TestHostsSpeakForThemselves(t *testing.T) {
 			}
 			log.take()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			err := cc.Invoke(ctx, place.method, place.request(from, owner), new(empty))
+			service, name, _ := strings.Cut(strings.TrimPrefix(place.method, "/"), "/")
+			err := method{service: service, name: name, streamed: random.IntN(2) == 0}.call(ctx, cc, place.request(from, owner))
 			cancel()
 			refused := log.take()
 			if honest {

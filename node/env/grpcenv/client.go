@@ -7,10 +7,13 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"chordconductor/node/env"
+	"chordconductor/node/env/exchange"
 	"chordconductor/node/nodepb"
 )
 
@@ -32,29 +35,23 @@ type remote struct {
 
 // call runs one call over the network and returns its outcome in the terms of env.
 func (r remote) call(ctx context.Context, method string, request, answer any) error {
-	c, err := r.e.pool.get(r.addr)
-	if err != nil {
-		return env.ErrTimeout // an address that cannot be dialled has no host
-	}
-	if c == nil {
-		return env.ErrStopped
-	}
-	defer r.e.pool.put(c)
-	limited, cancel := context.WithTimeout(ctx, r.e.late.grant(r.limit))
-	defer cancel()
-	if err = r.invoke(limited, c, method, request, answer); err == nil {
+	ctx, call := r.e.calls.Client(ctx, r.addr, method, request)
+	err := r.send(ctx, method, request, answer)
+	call.End(err)
+	switch {
+	case err == nil:
 		return nil
-	}
-	if r.e.err() != nil {
+	case r.e.err() != nil:
 		return env.ErrStopped
-	}
-	if ctx.Err() != nil {
+	case ctx.Err() != nil:
 		return ctx.Err() // the caller gave up, which is no information about the peer
+	case err == exchange.ErrBroken:
+		return env.ErrBroken
 	}
-	switch status.Code(err) {
+	switch st := statusOf(err); st.Code() {
 	case codes.DeadlineExceeded, codes.Unavailable, codes.Canceled:
 		r.e.guard.Unverified(r.addr, method, err)
-		if why := unconnected(status.Convert(err).Message()); why != "" {
+		if why := unconnected(st.Message()); why != "" {
 			return &env.Unanswered{Why: why}
 		}
 		return env.ErrTimeout
@@ -62,16 +59,41 @@ func (r remote) call(ctx context.Context, method string, request, answer any) er
 	return err
 }
 
-// invoke makes the call, and refuses an answer that the peer gives in another host's name.
-func (r remote) invoke(ctx context.Context, c *conn, method string, request, answer any) error {
-	if !r.e.guard.ChecksAnswers() {
-		return c.Invoke(ctx, method, request, answer)
+// statusOf is the status of an error of gRPC or of a context.
+func statusOf(err error) *status.Status {
+	if st, ok := status.FromError(err); ok {
+		return st
 	}
-	var other peer.Peer
-	if err := c.Invoke(ctx, method, request, answer, grpc.Peer(&other)); err != nil {
+	return status.FromContextError(err)
+}
+
+// send makes the call over the stream to the host, or as a single call if it has no streams. It refuses an answer that
+// the host gives in another one's name.
+func (r remote) send(ctx context.Context, method string, request, answer any) error {
+	c, err := r.e.pool.get(r.addr)
+	if err != nil {
+		return status.Errorf(codes.Unavailable, "transport: %v", err) // an address that cannot be dialled has no host
+	}
+	if c == nil {
+		return env.ErrStopped
+	}
+	defer r.e.pool.put(c)
+	header := r.e.calls.Inject(ctx)
+	limit := r.e.late.grant(r.limit)
+	if c.hasStreams() {
+		err := c.streams.Call(ctx, limit, method, request.(proto.Message), answer.(proto.Message), header)
+		if err != exchange.ErrNoStreams {
+			return err
+		}
+		c.lacksStreams()
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var from peer.Peer
+	if err := c.Invoke(metadata.AppendToOutgoingContext(ctx, header...), method, request, answer, grpc.Peer(&from)); err != nil {
 		return err
 	}
-	return r.e.guard.CheckAnswer(&other, method, answer)
+	return r.e.guard.CheckAnswer(&from, method, answer)
 }
 
 // unconnected returns why there is no connection: the system's error text without gRPC's around it, or empty if there
@@ -126,5 +148,9 @@ func (r remote) local(ctx context.Context, method string, request, answer any) e
 	}
 }
 
-// ringMethods is how the full names of the ring service's methods begin.
-var ringMethods = "/" + nodepb.Ring_ServiceDesc.ServiceName + "/"
+// How the full names of the methods of a service begin.
+var (
+	ringMethods     = "/" + nodepb.Ring_ServiceDesc.ServiceName + "/"
+	keysMethods     = "/" + nodepb.Keys_ServiceDesc.ServiceName + "/"
+	exchangeMethods = "/" + nodepb.Exchange_ServiceDesc.ServiceName + "/"
+)

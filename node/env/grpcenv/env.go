@@ -16,6 +16,7 @@ import (
 
 	"chordconductor/node/env"
 	"chordconductor/node/env/access"
+	"chordconductor/node/env/instrument"
 	"chordconductor/node/nodepb"
 )
 
@@ -37,7 +38,7 @@ type Options struct {
 	// MaxConnections bounds the client connections, 1024 if zero. At the bound the least recently used one is closed,
 	// once its calls have ended.
 	MaxConnections int
-	// Tracer, Meter and Propagator instrument the calls (otelgrpc). Nil: not instrumented.
+	// Tracer, Meter and Propagator instrument the calls; all three or none. Nil: not instrumented.
 	Tracer     trace.TracerProvider
 	Meter      metric.MeterProvider
 	Propagator propagation.TextMapPropagator
@@ -55,6 +56,7 @@ type Env struct {
 	health   *health.Server
 	server   *grpc.Server // set once by Serve, under mu
 	guard    *access.Guard
+	calls    *instrument.Calls // nil: not instrumented
 	pool     pool
 	late     lateness
 
@@ -91,7 +93,17 @@ func Listen(opts Options) (*Env, error) {
 		e.opts.MaxConnections = 1024
 	}
 	e.guard = access.NewGuard(opts.Access, opts.Refused)
-	e.pool.init(e.opts)
+	if opts.Tracer != nil {
+		var err error
+		e.calls, err = instrument.New(instrument.Options{
+			Tracer: opts.Tracer, Meter: opts.Meter, Propagator: opts.Propagator, NameSpan: opts.NameSpan, Address: e.addr,
+		})
+		if err != nil {
+			listener.Close()
+			return nil, err
+		}
+	}
+	e.pool.init(e.opts, e.guard.CheckAnswer)
 	e.tasks.Go(func() { e.late.watch(e.stop) })
 	return e, nil
 }

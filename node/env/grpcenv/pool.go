@@ -2,13 +2,17 @@ package grpcenv
 
 import (
 	"container/list"
+	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/keepalive"
+
+	"chordconductor/node/env/exchange"
+	"chordconductor/node/nodepb"
 )
 
 const (
@@ -17,8 +21,9 @@ const (
 	// Keepalive detects a connection that is dead without a refusal (a pulled cable) after both times together.
 	keepaliveAfter   = 20 * time.Second
 	keepaliveTimeout = 5 * time.Second
-	// maxMessage is above the greatest value (1 MiB) and the greatest chunk of a move.
-	maxMessage = 8 << 20
+	// noStreamsFor is how long a host that has no streams is sent single calls before it is tried again: its successor at
+	// the address may have them.
+	noStreamsFor = time.Minute
 	// A host has a connection to each of some hundred others: small buffers, shared while nothing is written.
 	bufferSize = 8 << 10
 )
@@ -26,6 +31,7 @@ const (
 // pool keeps a client connection per address. The bound is Options.MaxConnections.
 type pool struct {
 	max     int
+	check   exchange.Check
 	options []grpc.DialOption
 
 	mu     sync.Mutex
@@ -38,12 +44,26 @@ type pool struct {
 type conn struct {
 	*grpc.ClientConn
 	addr    string
+	streams *exchange.Caller
+	lacking atomic.Int64 // until when the host is taken to have no streams, Unix nanoseconds
 	calls   int
 	evicted bool // closed when calls falls to 0
 }
 
-func (p *pool) init(o Options) {
-	p.max = o.MaxConnections
+// hasStreams reports whether calls go over streams.
+func (c *conn) hasStreams() bool { return time.Now().UnixNano() >= c.lacking.Load() }
+
+// lacksStreams notes that the host has none.
+func (c *conn) lacksStreams() { c.lacking.Store(time.Now().Add(noStreamsFor).UnixNano()) }
+
+// close ends the calls on the connection, and closes it.
+func (c *conn) close() {
+	c.streams.Close()
+	c.Close()
+}
+
+func (p *pool) init(o Options, check exchange.Check) {
+	p.max, p.check = o.MaxConnections, check
 	p.conns = make(map[string]*list.Element)
 	p.options = []grpc.DialOption{
 		grpc.WithTransportCredentials(o.Access.PeerCredentials()),
@@ -54,13 +74,10 @@ func (p *pool) init(o Options) {
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: time.Second},
 			MinConnectTimeout: 2 * time.Second,
 		}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(exchange.MaxFrame)),
 		grpc.WithReadBufferSize(bufferSize), grpc.WithWriteBufferSize(bufferSize),
 		grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(), // the member chooses the next peer to try
 		grpc.WithNoProxy(),
-	}
-	if o.Tracer != nil {
-		p.options = append(p.options, instrument(o, otelgrpc.NewClientHandler(instrumentation(o)...), grpc.WithStatsHandler)...)
 	}
 }
 
@@ -81,7 +98,9 @@ func (p *pool) get(addr string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{ClientConn: cc, addr: addr, calls: 1}
+	exchanges := nodepb.NewExchangeClient(cc)
+	open := func(ctx context.Context) (exchange.Stream, error) { return exchanges.Calls(ctx) }
+	c := &conn{ClientConn: cc, addr: addr, calls: 1, streams: exchange.NewCaller(open, p.check)}
 	p.conns[addr] = p.recent.PushFront(c)
 	if p.recent.Len() > p.max {
 		p.evict(p.recent.Back())
@@ -95,7 +114,7 @@ func (p *pool) evict(at *list.Element) {
 	delete(p.conns, c.addr)
 	c.evicted = true
 	if c.calls == 0 {
-		c.Close()
+		c.close()
 	}
 }
 
@@ -104,7 +123,7 @@ func (p *pool) put(c *conn) {
 	defer p.mu.Unlock()
 	c.calls--
 	if c.evicted && c.calls == 0 {
-		c.Close()
+		c.close()
 	}
 }
 
@@ -121,6 +140,6 @@ func (p *pool) close() {
 	defer p.mu.Unlock()
 	p.closed = true
 	for at := p.recent.Front(); at != nil; at = at.Next() {
-		at.Value.(*conn).Close()
+		at.Value.(*conn).close()
 	}
 }

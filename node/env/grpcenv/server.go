@@ -1,6 +1,7 @@
 package grpcenv
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/grpc/stats"
 
 	"chordconductor/node/env"
+	"chordconductor/node/env/exchange"
 	"chordconductor/node/nodepb"
 )
 
@@ -30,7 +32,7 @@ const (
 // (nil: none) handles each call before them. Serve does not block. It must be called only once.
 func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, intercept grpc.UnaryServerInterceptor, register func(grpc.ServiceRegistrar)) {
 	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(maxStreams), grpc.NumStreamWorkers(streamWorkers),
+		grpc.MaxRecvMsgSize(exchange.MaxFrame), grpc.MaxConcurrentStreams(maxStreams), grpc.NumStreamWorkers(streamWorkers),
 		grpc.ReadBufferSize(bufferSize), grpc.WriteBufferSize(bufferSize),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveAfter, Timeout: keepaliveTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveAfter / 2}),
@@ -39,16 +41,18 @@ func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, intercept gr
 	if creds := e.opts.Access.ServerCredentials(); creds != nil {
 		options = append(options, grpc.Creds(creds))
 	}
+	options = append(options, grpc.ChainUnaryInterceptor(e.instrumented))
 	options = append(options, e.guard.ServerOptions()...)
 	if intercept != nil {
 		options = append(options, grpc.ChainUnaryInterceptor(intercept))
 	}
 	if e.opts.Tracer != nil {
-		options = append(options, instrument(e.opts, otelgrpc.NewServerHandler(instrumentation(e.opts)...), grpc.StatsHandler)...)
+		options = append(options, grpc.StatsHandler(otelgrpc.NewServerHandler(clientCalls(e.opts)...)))
 	}
 	s := grpc.NewServer(options...)
 	nodepb.RegisterRingServer(s, ring)
 	nodepb.RegisterKeysServer(s, keys)
+	nodepb.RegisterExchangeServer(s, exchange.NewServer(e.answer(env.NewServices(ring, keys, e.streamed(intercept))), e.stop))
 	if register != nil {
 		register(s)
 	}
@@ -94,14 +98,54 @@ func (e *Env) stopServing() {
 	s.GracefulStop()
 }
 
-// instrumentation returns otelgrpc's options. Health checks and reflection have no spans.
-func instrumentation(o Options) []otelgrpc.Option {
+// answer answers the calls of a stream.
+func (e *Env) answer(s *env.Services) exchange.Answer {
+	return func(ctx context.Context, method string, header []string, decode func(any) error) (any, error) {
+		return s.Serve(e.calls.Extract(ctx, header), method, decode)
+	}
+}
+
+// streamed are the interceptors of the calls of a stream: those of single calls between hosts.
+func (e *Env) streamed(intercept grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		return e.instrumented(ctx, request, info, func(ctx context.Context, request any) (any, error) {
+			if err := e.guard.CheckRequest(ctx, info.FullMethod, request); err != nil {
+				return nil, err
+			}
+			if intercept == nil {
+				return next(ctx, request)
+			}
+			return intercept(ctx, request, info, next)
+		})
+	}
+}
+
+// instrumented makes the span and the metric of a call between hosts.
+func (e *Env) instrumented(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if !betweenHosts(info.FullMethod) {
+		return next(ctx, request)
+	}
+	ctx, call := e.calls.Server(ctx, info.FullMethod, request)
+	answer, err := next(ctx, request)
+	call.End(err)
+	return answer, err
+}
+
+// betweenHosts reports whether a method is of a service that hosts call.
+func betweenHosts(method string) bool {
+	return strings.HasPrefix(method, ringMethods) || strings.HasPrefix(method, keysMethods)
+}
+
+// clientCalls are otelgrpc's options for the calls of clients. Those between hosts have package instrument's spans, those
+// of health checks and reflection none.
+func clientCalls(o Options) []otelgrpc.Option {
 	return []otelgrpc.Option{
 		otelgrpc.WithTracerProvider(o.Tracer),
 		otelgrpc.WithMeterProvider(o.Meter),
 		otelgrpc.WithPropagators(o.Propagator),
 		otelgrpc.WithFilter(func(info *stats.RPCTagInfo) bool {
-			return !strings.HasPrefix(info.FullMethodName, "/grpc.")
+			return !strings.HasPrefix(info.FullMethodName, "/grpc.") && !strings.HasPrefix(info.FullMethodName, exchangeMethods) &&
+				!betweenHosts(info.FullMethodName)
 		}),
 	}
 }

@@ -1,0 +1,149 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/node/nodepb"
+)
+
+// A Stream is the caller's end of a stream to another host.
+type Stream = grpc.BidiStreamingClient[nodepb.CallsRequest, nodepb.CallsResponse]
+
+// Open opens a stream, which ends with ctx. An error is of the connection.
+type Open func(ctx context.Context) (Stream, error)
+
+// Check verifies that an answer is of the host at the other end of the stream on which it came.
+type Check func(from *peer.Peer, method string, answer any) error
+
+var (
+	// ErrNoStreams: the peer serves single calls alone. The call has not happened.
+	ErrNoStreams = errors.New("the peer has no streams of calls")
+	// ErrBroken: the stream broke during a call that is not repeated: it may have been carried out.
+	ErrBroken = status.Error(codes.Unavailable, "the stream broke during the call")
+)
+
+var (
+	errClosed = status.Error(codes.Canceled, "the caller has ended")
+	errIdle   = status.Error(codes.Canceled, "the stream had no calls")
+)
+
+// idleTime is how long a stream stays open without a call.
+const idleTime = 2 * time.Minute
+
+// A Caller makes calls to one host. Its methods may be called from any goroutine.
+type Caller struct {
+	open  Open
+	check Check
+
+	mu      sync.Mutex
+	present *session // nil: none
+	closed  bool
+}
+
+// NewCaller makes a Caller. It opens streams when there are calls. check may be nil.
+func NewCaller(open Open, check Check) *Caller { return &Caller{open: open, check: check} }
+
+// Close ends all calls.
+func (c *Caller) Close() {
+	c.mu.Lock()
+	c.closed = true
+	s := c.present
+	c.mu.Unlock()
+	if s != nil {
+		s.end(errClosed)
+	}
+}
+
+// Call makes one call: of a method, by gRPC's full name, with a header of names and values in turn. It returns nil, and
+// answer is then what the peer has answered; or ctx's error, context.DeadlineExceeded after limit, ErrNoStreams,
+// ErrBroken, or the status of the connection or of the peer's answer.
+func (c *Caller) Call(ctx context.Context, limit time.Duration, method string, request, answer proto.Message, header []string) error {
+	number, ok := numbers[method]
+	if !ok {
+		return status.Errorf(codes.Unimplemented, "%s is not called over a stream", method)
+	}
+	message, err := proto.Marshal(request)
+	if err != nil {
+		return status.Errorf(codes.Internal, "cannot encode a request of %s: %v", method, err)
+	}
+	if len(message) > MaxMessage {
+		return status.Errorf(codes.ResourceExhausted, "cannot send a request of %s with %d bytes, %d at most", method, len(message), MaxMessage)
+	}
+	until := time.Now().Add(limit)
+	if at, ok := ctx.Deadline(); ok && at.Before(until) {
+		until = at
+	}
+	timer := timers.Get().(*time.Timer)
+	timer.Reset(time.Until(until))
+	defer func() {
+		timer.Stop()
+		timers.Put(timer)
+	}()
+	for tries := 0; ; {
+		s, err := c.session()
+		if err != nil {
+			return err
+		}
+		// A request is not used again: the stream may still be sending the one before.
+		q := &nodepb.Request{Method: number, Message: message, Header: header, LimitUs: uint64(max(time.Until(until).Microseconds(), 1))}
+		got, sent, err := s.call(ctx, timer.C, q)
+		if sent {
+			tries++
+		}
+		switch {
+		case err == ErrBroken && (tries == 0 || tries == 1 && !notRepeated(number)):
+			continue
+		case err == ErrBroken && !notRepeated(number):
+			return status.Errorf(codes.Unavailable, "the stream broke twice during the call")
+		case err != nil:
+			return err
+		case got.answer.Code != uint32(codes.OK):
+			return status.Error(codes.Code(got.answer.Code), got.answer.Error)
+		}
+		if err := proto.Unmarshal(got.answer.Message, answer); err != nil {
+			return status.Errorf(codes.Internal, "cannot decode an answer of %s: %v", method, err)
+		}
+		if c.check != nil {
+			return c.check(got.from, method, answer)
+		}
+		return nil
+	}
+}
+
+// timers are used again, as each call needs one. One that has been stopped or reset delivers nothing of before.
+var timers = sync.Pool{New: func() any {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}}
+
+// session returns the present one, or begins a new one.
+func (c *Caller) session() (*session, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, errClosed
+	}
+	if c.present == nil {
+		c.present = newSession(c)
+	}
+	return c.present, nil
+}
+
+// drop forgets a session that ends.
+func (c *Caller) drop(s *session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.present == s {
+		c.present = nil
+	}
+}

@@ -1,0 +1,371 @@
+package exchange_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/internal/cutproxy"
+	"chordconductor/internal/polltest"
+	"chordconductor/node/env/exchange"
+	"chordconductor/node/nodepb"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	ping  = nodepb.Ring_Ping_FullMethodName
+	fetch = nodepb.Keys_Fetch_FullMethodName
+	apply = nodepb.Keys_Apply_FullMethodName
+)
+
+// A peer serves streams behind a proxy.
+type peer struct {
+	proxy *cutproxy.Proxy
+	*exchange.Caller
+	opened atomic.Int32 // streams
+	stop   func()       // what a host does when it ends
+}
+
+// serve starts a peer whose calls answer answers, and a caller of it.
+func serve(t *testing.T, answer exchange.Answer) *peer {
+	t.Helper()
+	p := &peer{proxy: cutproxy.Listen(t)}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	s := grpc.NewServer(grpc.MaxRecvMsgSize(exchange.MaxFrame))
+	if answer != nil {
+		nodepb.RegisterExchangeServer(s, exchange.NewServer(answer, stop))
+	}
+	var served sync.WaitGroup
+	served.Go(func() { s.Serve(l) })
+	p.stop = sync.OnceFunc(func() {
+		close(stop)
+		s.GracefulStop()
+		served.Wait()
+	})
+	t.Cleanup(p.stop)
+	p.proxy.To(l.Addr().String())
+	cc, err := grpc.NewClient("passthrough:///"+p.proxy.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(exchange.MaxFrame)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := nodepb.NewExchangeClient(cc)
+	p.Caller = exchange.NewCaller(func(ctx context.Context) (exchange.Stream, error) {
+		p.opened.Add(1)
+		return client.Calls(ctx)
+	}, nil)
+	t.Cleanup(func() {
+		p.Caller.Close()
+		cc.Close()
+	})
+	return p
+}
+
+// echo answers a fetch with the records' keys that it asks for, which may be large, and a ping with nothing.
+func echo(_ context.Context, method string, _ []string, decode func(any) error) (any, error) {
+	if method != fetch {
+		q := &nodepb.PingRequest{}
+		return &nodepb.PingResponse{}, decode(q)
+	}
+	q := &nodepb.FetchRequest{}
+	if err := decode(q); err != nil {
+		return nil, err
+	}
+	return &nodepb.FetchResponse{Records: []*nodepb.Record{{Value: q.Keys[0]}}}, nil
+}
+
+func (p *peer) fetch(ctx context.Context, key []byte) error {
+	a := &nodepb.FetchResponse{}
+	if err := p.Call(ctx, time.Minute, fetch, &nodepb.FetchRequest{Keys: [][]byte{key}}, a, nil); err != nil {
+		return err
+	}
+	if len(a.Records) != 1 || !bytes.Equal(a.Records[0].Value, key) {
+		return errors.New("an answer of another call")
+	}
+	return nil
+}
+
+func (p *peer) ping(ctx context.Context, limit time.Duration) error {
+	return p.Call(ctx, limit, ping, &nodepb.PingRequest{}, &nodepb.PingResponse{}, nil)
+}
+
+// Each call has its own answer, whatever their sizes, while others are given up and connections break: and two streams
+// carry all of them.
+func TestEachCallHasItsAnswer(t *testing.T) {
+	for _, breaking := range []bool{false, true} {
+		p := serve(t, echo)
+		var calls, again sync.WaitGroup
+		var failed atomic.Int32
+		for range 16 {
+			calls.Go(func() {
+				for range 60 {
+					size := rand.IntN(200)
+					if rand.IntN(8) == 0 {
+						size = 60<<10 + rand.IntN(300<<10)
+					}
+					key := make([]byte, size)
+					for i := range min(size, 8) {
+						key[i] = byte(rand.Uint32())
+					}
+					ctx, cancel := context.WithCancel(t.Context())
+					if rand.IntN(8) == 0 {
+						time.AfterFunc(time.Duration(rand.IntN(2000))*time.Microsecond, cancel)
+					}
+					if err := p.fetch(ctx, key); err != nil && ctx.Err() == nil {
+						if !breaking || status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "twice") {
+							t.Error(err)
+						}
+						failed.Add(1)
+					}
+					cancel()
+				}
+			})
+		}
+		done := make(chan struct{})
+		if breaking {
+			again.Go(func() {
+				for n := 0; ; {
+					select {
+					case <-done:
+						if n == 0 {
+							t.Error("no connection was cut")
+						}
+						return
+					case <-time.After(20 * time.Millisecond):
+						n += p.proxy.Cut()
+					}
+				}
+			})
+		}
+		calls.Wait()
+		close(done)
+		again.Wait()
+		if opened := p.opened.Load(); !breaking && opened != 2 {
+			t.Errorf("%d streams were opened, want 2", opened)
+		}
+		t.Logf("breaking %v: %d streams, %d calls were cut twice", breaking, p.opened.Load(), failed.Load())
+	}
+}
+
+// A slow call holds up no other, and ends at its limit; one that is given up ends at the other end, too.
+func TestSlowCalls(t *testing.T) {
+	var ended atomic.Int32
+	p := serve(t, func(ctx context.Context, method string, header []string, decode func(any) error) (any, error) {
+		if len(header) == 0 {
+			return echo(ctx, method, header, decode)
+		}
+		<-ctx.Done()
+		ended.Add(1)
+		return nil, ctx.Err()
+	})
+	slow := func(ctx context.Context, limit time.Duration) error {
+		return p.Call(ctx, limit, ping, &nodepb.PingRequest{}, &nodepb.PingResponse{}, []string{"slow", "yes"})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var calls sync.WaitGroup
+	for range 500 {
+		calls.Go(func() {
+			if err := slow(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+				t.Errorf("given up: %v", err)
+			}
+		})
+	}
+	for range 100 {
+		if err := p.fetch(t.Context(), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := slow(t.Context(), 20*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) && status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("past its limit: %v", err)
+	}
+	cancel()
+	calls.Wait()
+	if err := p.fetch(t.Context(), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	polltest.Until(t, "all have ended at the other end", func() bool { return ended.Load() == 501 })
+}
+
+// What waits is bounded: of 3,000 calls to a host that answers none, 1,024 are served; each ends at its own limit.
+func TestBound(t *testing.T) {
+	var serving, most atomic.Int32
+	release := make(chan struct{})
+	p := serve(t, func(context.Context, string, []string, func(any) error) (any, error) {
+		if n := serving.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		<-release
+		serving.Add(-1)
+		return &nodepb.PingResponse{}, nil
+	})
+	var calls sync.WaitGroup
+	for range 3000 {
+		calls.Go(func() {
+			if err := p.ping(t.Context(), time.Second); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	calls.Wait()
+	close(release)
+	if n := most.Load(); n > 1024 {
+		t.Errorf("%d calls were served at the same time", n)
+	}
+	if err := p.ping(t.Context(), time.Minute); err != nil {
+		t.Error(err)
+	}
+}
+
+// A break is not a try of a call: it is made once more. A write is not, since only its caller can say that it is a
+// repetition.
+func TestBreaks(t *testing.T) {
+	var tries atomic.Int32
+	var p *peer
+	p = serve(t, func(ctx context.Context, method string, _ []string, _ func(any) error) (any, error) {
+		if tries.Add(1) == 1 {
+			p.proxy.Cut()
+			<-ctx.Done()
+		}
+		if method == apply {
+			return &nodepb.ApplyResponse{}, nil
+		}
+		return &nodepb.PingResponse{}, nil
+	})
+	if err := p.ping(t.Context(), time.Minute); err != nil || tries.Load() != 2 {
+		t.Errorf("%v after %d tries, want an answer after 2", err, tries.Load())
+	}
+	tries.Store(0)
+	if err := p.Call(t.Context(), time.Minute, apply, &nodepb.ApplyRequest{}, &nodepb.ApplyResponse{}, nil); !errors.Is(err, exchange.ErrBroken) || tries.Load() != 1 {
+		t.Errorf("%v after %d tries of a write, want %v after 1", err, tries.Load(), exchange.ErrBroken)
+	}
+}
+
+// A host that ends answers the calls that it serves, and begins no others: they fail as with a host that is gone.
+func TestDrain(t *testing.T) {
+	begun, release := make(chan struct{}, 300), make(chan struct{})
+	p := serve(t, func(ctx context.Context, method string, header []string, decode func(any) error) (any, error) {
+		begun <- struct{}{}
+		<-release
+		return echo(ctx, method, header, decode)
+	})
+	var calls sync.WaitGroup
+	for i := range 300 {
+		calls.Go(func() {
+			if err := p.fetch(t.Context(), make([]byte, i%2*(70<<10))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 150 + 16 { // the small ones, and the large ones that are served at once
+		<-begun
+	}
+	time.AfterFunc(50*time.Millisecond, func() { close(release) })
+	for range 300 - 150 - 16 {
+		<-begun
+	}
+	calls.Wait()
+	p.stop()
+	if err := p.ping(t.Context(), time.Minute); status.Code(err) != codes.Unavailable {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// A host without streams, as of an earlier version, and a host that is not there.
+func TestNoStreams(t *testing.T) {
+	if err := serve(t, nil).ping(t.Context(), time.Minute); !errors.Is(err, exchange.ErrNoStreams) {
+		t.Errorf("a host without streams: %v", err)
+	}
+	p := serve(t, echo)
+	p.proxy.To("127.0.0.1:1")
+	if err := p.ping(t.Context(), time.Minute); status.Code(err) != codes.Unavailable {
+		t.Errorf("no host: %v", err)
+	}
+	p.Close()
+	if err := p.ping(t.Context(), time.Minute); status.Code(err) != codes.Canceled {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+// What is too large is refused, and no frame of another kind is believed.
+func TestRefusals(t *testing.T) {
+	p := serve(t, func(ctx context.Context, method string, header []string, decode func(any) error) (any, error) {
+		if len(header) > 0 {
+			return &nodepb.FetchResponse{Records: []*nodepb.Record{{Value: make([]byte, exchange.MaxMessage)}}}, nil
+		}
+		return echo(ctx, method, header, decode)
+	})
+	if err := p.fetch(t.Context(), make([]byte, exchange.MaxMessage)); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("a request that is too large: %v", err)
+	}
+	if err := p.fetch(t.Context(), make([]byte, exchange.MaxMessage-100)); err != nil {
+		t.Errorf("the largest request: %v", err)
+	}
+	err := p.Call(t.Context(), time.Minute, fetch, &nodepb.FetchRequest{}, &nodepb.FetchResponse{}, []string{"large", "yes"})
+	if status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("an answer that is too large: %v", err)
+	}
+	if err := p.Call(t.Context(), time.Minute, "/chord.v1.KV/Get", &nodepb.GetRequest{}, &nodepb.GetResponse{}, nil); status.Code(err) != codes.Unimplemented {
+		t.Errorf("a method that is not of hosts: %v", err)
+	}
+	cc, err := grpc.NewClient("passthrough:///"+p.proxy.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cc.Close()
+	small := &nodepb.Opening{Version: exchange.Version, Session: 1}
+	for name, test := range map[string]struct {
+		first *nodepb.CallsRequest
+		want  codes.Code
+	}{
+		"another version":    {&nodepb.CallsRequest{Opening: &nodepb.Opening{Version: exchange.Version + 1}}, codes.FailedPrecondition},
+		"no opening":         {&nodepb.CallsRequest{}, codes.FailedPrecondition},
+		"large on the first": {&nodepb.CallsRequest{Opening: small, Requests: []*nodepb.Request{{Number: 1, Method: 1, Message: make([]byte, 65<<10)}}}, codes.InvalidArgument},
+	} {
+		stream, err := nodepb.NewExchangeClient(cc).Calls(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream.Send(test.first)
+		if _, err := stream.Recv(); status.Code(err) != test.want {
+			t.Errorf("%s: %v, want %v", name, err, test.want)
+		}
+	}
+	unknown, err := nodepb.NewExchangeClient(cc).Calls(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown.Send(&nodepb.CallsRequest{Opening: small, Requests: []*nodepb.Request{
+		{Number: 1, Method: 99}, {Number: 2, Method: nodepb.Method_METHOD_PING, Message: []byte{0xff}},
+	}})
+	codesOf := map[uint64]codes.Code{}
+	for len(codesOf) < 2 {
+		m, err := unknown.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range m.Answers {
+			codesOf[a.Number] = codes.Code(a.Code)
+		}
+	}
+	if codesOf[1] != codes.Unimplemented || codesOf[2] != codes.InvalidArgument {
+		t.Errorf("an unknown method and a damaged request are answered with %v", codesOf)
+	}
+}

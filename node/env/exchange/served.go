@@ -1,0 +1,158 @@
+package exchange
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"chordconductor/node/nodepb"
+)
+
+const (
+	servedSmall = 1024 // calls of the first stream that are served at the same time
+	servedLarge = 16   // of the second
+)
+
+// served is a session at the end that serves it.
+type served struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	last   chan struct{} // closed when no answer will follow
+
+	mu           sync.Mutex
+	small, large *incoming                     // nil: it has no such stream yet
+	streams      int                           // that have not ended
+	calls        map[uint64]context.CancelFunc // that are being served
+	serving      int                           // calls whose answers are not queued yet
+	draining     bool                          // no further call begins
+}
+
+// incoming is a stream at the end that serves it.
+type incoming struct {
+	session *served
+	large   bool
+	slots   chan struct{} // taken by the calls that are served
+	answers chan *nodepb.Answer
+}
+
+func newServed() *served {
+	c := &served{last: make(chan struct{}), calls: map[uint64]context.CancelFunc{}}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
+}
+
+// add adds a stream. Nil: there is one.
+func (c *served) add(large bool) *incoming {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, slots, answers := &c.small, servedSmall, queueSmall
+	if large {
+		at, slots, answers = &c.large, servedLarge, queueLarge
+	}
+	if *at != nil {
+		return nil
+	}
+	*at = &incoming{c, large, make(chan struct{}, slots), make(chan *nodepb.Answer, answers)}
+	c.streams++
+	return *at
+}
+
+// remove counts a stream that ends, and reports whether it was the last one.
+func (c *served) remove() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.streams--
+	return c.streams == 0
+}
+
+// begin counts a call that is to be served. False: none begins any more, or the number is taken.
+func (c *served) begin(number uint64, cancel context.CancelFunc) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, taken := c.calls[number]; taken || c.draining {
+		return false
+	}
+	c.calls[number] = cancel
+	c.serving++
+	return true
+}
+
+// cancelCall ends the context of a call.
+func (c *served) cancelCall(number uint64) {
+	c.mu.Lock()
+	cancel := c.calls[number]
+	delete(c.calls, number)
+	c.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+}
+
+// reply queues an answer for the stream of its size.
+func (c *served) reply(a *nodepb.Answer) {
+	c.mu.Lock()
+	to := c.small
+	if c.large != nil && (to == nil || len(a.Message) > largeMessage) {
+		to = c.large
+	}
+	c.mu.Unlock()
+	select {
+	case to.answers <- a:
+	case <-c.ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.serving--
+	c.finish()
+}
+
+// drain begins no further call; when those that are served have been answered, the session's streams end.
+func (c *served) drain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.draining {
+		c.draining = true
+		c.finish()
+	}
+}
+
+// finish announces the last answer. mu is held.
+func (c *served) finish() {
+	if c.draining && c.serving == 0 {
+		close(c.last)
+	}
+}
+
+// write sends answers, all that wait at once, until the session ends or has sent its last one.
+func (in *incoming) write(stream nodepb.Exchange_CallsServer) {
+	for {
+		m := &nodepb.CallsResponse{}
+		size := 0
+		select {
+		case a := <-in.answers:
+			m.Answers = append(m.Answers, a)
+			size = len(a.Message)
+		case <-in.session.ctx.Done():
+			return
+		case <-in.session.last:
+			if len(in.answers) == 0 {
+				return
+			}
+		}
+		if len(in.answers) == 0 {
+			runtime.Gosched() // as for requests
+		}
+		for more := true; more && size < largeMessage; {
+			select {
+			case a := <-in.answers:
+				m.Answers = append(m.Answers, a)
+				size += len(a.Message)
+			default:
+				more = false
+			}
+		}
+		if len(m.Answers) > 0 && stream.Send(m) != nil {
+			return // read returns the reason
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package exchange
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"chordconductor/node/nodepb"
+)
+
+// workers are goroutines whose stacks have grown; when all are busy, a call gets one of its own.
+const workers = 32
+
+// Answer answers a call: of a method, by gRPC's full name. decode reads the request into a message, and its error is
+// the answer's. ctx is that of the stream, with the call's limit; it ends when the caller waits no longer.
+type Answer func(ctx context.Context, method string, header []string, decode func(request any) error) (any, error)
+
+// A Server serves the streams of all callers. It implements nodepb.ExchangeServer.
+type Server struct {
+	nodepb.UnimplementedExchangeServer
+	answer Answer
+	stop   <-chan struct{}
+	jobs   chan func()
+
+	mu       sync.Mutex
+	sessions map[sessionKey]*served
+}
+
+// A sessionKey contains the caller's end of the connection, so that no caller can join another one's session.
+type sessionKey struct {
+	caller string
+	id     uint64
+}
+
+// NewServer makes a Server. When stop is closed, it begins no further calls, and its streams end when those that it
+// serves have been answered.
+func NewServer(answer Answer, stop <-chan struct{}) *Server {
+	s := &Server{answer: answer, stop: stop, jobs: make(chan func()), sessions: map[sessionKey]*served{}}
+	for range workers {
+		go func() {
+			for {
+				select {
+				case job := <-s.jobs:
+					job()
+				case <-stop:
+					return
+				}
+			}
+		}()
+	}
+	return s
+}
+
+// Calls serves one stream.
+func (s *Server) Calls(stream nodepb.Exchange_CallsServer) error {
+	first, err := stream.Recv()
+	if err != nil {
+		return err
+	}
+	opening := first.GetOpening()
+	if opening.GetVersion() != Version {
+		return status.Errorf(codes.FailedPrecondition, "streams of version %d are called, this host serves version %d", opening.GetVersion(), Version)
+	}
+	key := sessionKey{id: opening.GetSession()}
+	if p, ok := peer.FromContext(stream.Context()); ok {
+		key.caller = p.Addr.String()
+	}
+	in := s.join(key, opening.GetLarge())
+	if in == nil {
+		return status.Error(codes.InvalidArgument, "the session has this stream already")
+	}
+	defer s.leave(key, in.session)
+
+	written := make(chan struct{})
+	failed := make(chan error, 1)
+	go func() {
+		defer close(written)
+		in.write(stream)
+	}()
+	go func() { failed <- s.read(stream, in, first) }()
+	select {
+	case err = <-failed:
+	case <-in.session.ctx.Done(): // the other stream broke
+	case <-s.stop:
+		in.session.drain()
+		select {
+		case <-written: // with all answers
+		case <-stream.Context().Done():
+		}
+	}
+	return err
+}
+
+// join adds a stream to its session. Nil: the session has it.
+func (s *Server) join(key sessionKey, large bool) *incoming {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.sessions[key]
+	if c == nil {
+		c = newServed()
+		s.sessions[key] = c
+	}
+	return c.add(large)
+}
+
+// leave ends the session with the first of its streams that ends: the caller then begins another one.
+func (s *Server) leave(key sessionKey, c *served) {
+	c.cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.remove() {
+		delete(s.sessions, key)
+	}
+}
+
+// read begins the calls of a stream until it breaks, the session ends, or the caller sends what it must not.
+func (s *Server) read(stream nodepb.Exchange_CallsServer, in *incoming, m *nodepb.CallsRequest) error {
+	for {
+		for _, n := range m.GetEnded() {
+			in.session.cancelCall(n) // before the requests, which may have to wait for a place
+		}
+		for _, q := range m.GetRequests() {
+			if size := len(q.GetMessage()); size > MaxMessage || size > largeMessage && !in.large {
+				return status.Errorf(codes.InvalidArgument, "a request of %d bytes on a stream for less", size)
+			}
+			if !s.begin(stream.Context(), in, q) {
+				return nil
+			}
+		}
+		for _, n := range m.GetEnded() {
+			in.session.cancelCall(n) // a call that ended before it was sent
+		}
+		var err error
+		if m, err = stream.Recv(); err != nil {
+			return err
+		}
+	}
+}
+
+// begin starts to serve a call. It returns false when the session or the host ends.
+func (s *Server) begin(ctx context.Context, in *incoming, q *nodepb.Request) bool {
+	select {
+	case in.slots <- struct{}{}:
+	case <-in.session.ctx.Done():
+		return false
+	case <-s.stop:
+		return false
+	}
+	limit := maxLimit
+	if us := q.GetLimitUs(); us > 0 && us < uint64(maxLimit/time.Microsecond) {
+		limit = time.Duration(us) * time.Microsecond
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	if !in.session.begin(q.GetNumber(), cancel) {
+		cancel()
+		return false
+	}
+	job := func() {
+		a := s.serve(ctx, q)
+		in.session.cancelCall(q.GetNumber())
+		in.session.reply(a)
+		<-in.slots
+	}
+	select {
+	case s.jobs <- job:
+	default:
+		go job()
+	}
+	return true
+}
+
+// maxLimit bounds how long a call is served whose limit is longer or missing.
+const maxLimit = time.Hour
+
+// serve answers one call.
+func (s *Server) serve(ctx context.Context, q *nodepb.Request) *nodepb.Answer {
+	out := &nodepb.Answer{Number: q.GetNumber()}
+	method, ok := names[q.GetMethod()]
+	if !ok {
+		out.Code, out.Error = uint32(codes.Unimplemented), "unknown method "+q.GetMethod().String()
+		return out
+	}
+	a, err := s.answer(ctx, method, q.GetHeader(), func(request any) error {
+		if err := proto.Unmarshal(q.GetMessage(), request.(proto.Message)); err != nil {
+			return status.Errorf(codes.InvalidArgument, "cannot decode a request of %s: %v", method, err)
+		}
+		return nil
+	})
+	if err == nil {
+		out.Message, err = proto.Marshal(a.(proto.Message))
+	}
+	if err == nil && len(out.Message) > MaxMessage {
+		err = status.Errorf(codes.ResourceExhausted, "cannot send an answer of %s with %d bytes, %d at most", method, len(out.Message), MaxMessage)
+		out.Message = nil
+	}
+	if err != nil {
+		st, ok := status.FromError(err)
+		if !ok {
+			st = status.FromContextError(err)
+		}
+		out.Code, out.Error = uint32(st.Code()), st.Message()
+	}
+	return out
+}

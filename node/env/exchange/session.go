@@ -1,0 +1,250 @@
+package exchange
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"chordconductor/node/nodepb"
+)
+
+const (
+	queueSmall = 256 // requests that wait for the first stream
+	queueLarge = 8   // for the second
+)
+
+// A session is the streams to a host, from when they are opened until one of them breaks, and the calls on them.
+type session struct {
+	c      *Caller
+	id     uint64
+	ctx    context.Context // of its streams
+	cancel context.CancelFunc
+	small  *outgoing
+
+	mu      sync.Mutex
+	large   *outgoing                // nil until it is needed
+	last    uint64                   // number of a call
+	waiting map[uint64]chan received // by number; nil when the session has ended
+	opened  bool                     // a stream was, so that there is a peer
+	err     error                    // for the calls of a session that has ended; set before ctx ends
+}
+
+// received is an answer, and the other end of the stream on which it came.
+type received struct {
+	answer *nodepb.Answer
+	from   *peer.Peer
+}
+
+// outgoing is what waits to be sent on a stream.
+type outgoing struct {
+	requests chan *nodepb.Request
+
+	mu      sync.Mutex
+	ended   []uint64      // calls that were sent, and given up since: not more than the other end serves and this one queues
+	givenUp chan struct{} // holds one while there are such
+}
+
+func newSession(c *Caller) *session {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &session{c: c, id: rand.Uint64(), ctx: ctx, cancel: cancel, waiting: map[uint64]chan received{}}
+	s.small = s.stream(queueSmall, false)
+	return s
+}
+
+// stream opens a stream with a queue of some length.
+func (s *session) stream(length int, large bool) *outgoing {
+	out := &outgoing{requests: make(chan *nodepb.Request, length), givenUp: make(chan struct{}, 1)}
+	go func() {
+		stream, err := s.c.open(s.ctx)
+		if err != nil {
+			s.end(err)
+			return
+		}
+		s.mu.Lock()
+		s.opened = true
+		s.mu.Unlock()
+		go s.receive(stream)
+		s.send(stream, out, &nodepb.Opening{Version: Version, Session: s.id, Large: large})
+	}()
+	return out
+}
+
+// end ends the session. Only the first error counts: it is that of the session's calls.
+func (s *session) end(err error) {
+	s.c.drop(s)
+	s.mu.Lock()
+	if s.waiting != nil {
+		s.err, s.waiting = s.reason(err), nil
+	}
+	s.mu.Unlock()
+	s.cancel()
+}
+
+// reason is what the end of a stream means for the calls on it. mu is held.
+func (s *session) reason(err error) error {
+	switch code := status.Code(err); {
+	case err == errClosed:
+		return err
+	case code == codes.Unimplemented, code == codes.FailedPrecondition:
+		return ErrNoStreams
+	case code == codes.Unauthenticated, code == codes.PermissionDenied:
+		return err
+	case s.opened:
+		return ErrBroken
+	}
+	return err // there is no connection
+}
+
+// call makes one call in this session, until limit. sent reports whether the peer may have received it.
+func (s *session) call(ctx context.Context, limit <-chan time.Time, q *nodepb.Request) (got received, sent bool, err error) {
+	answered := make(chan received, 1)
+	s.mu.Lock()
+	if s.waiting == nil {
+		defer s.mu.Unlock()
+		return received{}, false, s.err
+	}
+	s.last++
+	q.Number = s.last
+	s.waiting[q.Number] = answered
+	isLarge := len(q.Message) > largeMessage
+	if s.large == nil && (isLarge || largeAnswers(q.Method)) {
+		s.large = s.stream(queueLarge, true)
+	}
+	out := s.small
+	if isLarge {
+		out = s.large
+	}
+	s.mu.Unlock()
+	defer s.forget(q.Number)
+	select {
+	case out.requests <- q:
+	case <-ctx.Done():
+		return received{}, false, ctx.Err()
+	case <-limit:
+		return received{}, false, context.DeadlineExceeded
+	case <-s.ctx.Done():
+		return received{}, false, s.ended()
+	}
+	select {
+	case got := <-answered:
+		return got, true, nil
+	case <-ctx.Done():
+		out.giveUp(q.Number)
+		return received{}, true, ctx.Err()
+	case <-limit:
+		out.giveUp(q.Number)
+		return received{}, true, context.DeadlineExceeded
+	case <-s.ctx.Done():
+		select {
+		case got := <-answered: // the stream broke after the answer
+			return got, true, nil
+		default:
+			return received{}, true, s.ended()
+		}
+	}
+}
+
+// giveUp informs the other end that it need not go on with a call.
+func (o *outgoing) giveUp(number uint64) {
+	o.mu.Lock()
+	o.ended = append(o.ended, number)
+	o.mu.Unlock()
+	select {
+	case o.givenUp <- struct{}{}:
+	default:
+	}
+}
+
+func (o *outgoing) takeEnded() []uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	ended := o.ended
+	o.ended = nil
+	return ended
+}
+
+func (s *session) forget(number uint64) {
+	s.mu.Lock()
+	delete(s.waiting, number)
+	s.mu.Unlock()
+}
+
+func (s *session) ended() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// send writes what waits, all of it at once, until the session ends.
+func (s *session) send(stream Stream, out *outgoing, opening *nodepb.Opening) {
+	idle := time.NewTimer(idleTime)
+	defer idle.Stop()
+	batch := &nodepb.CallsRequest{Opening: opening}
+	for {
+		if err := stream.Send(batch); err != nil {
+			return // Recv returns the reason
+		}
+		batch = &nodepb.CallsRequest{}
+		size := 0
+		idle.Reset(idleTime)
+		select {
+		case q := <-out.requests:
+			batch.Requests = append(batch.Requests, q)
+			size = len(q.Message)
+		case <-out.givenUp:
+		case <-idle.C:
+			if s.quiet() {
+				s.end(errIdle)
+				return
+			}
+		case <-s.ctx.Done():
+			return
+		}
+		if len(out.requests) == 0 {
+			runtime.Gosched() // callers that are ready to add theirs do so: a write for many calls costs as much as for one
+		}
+		for more := true; more && size < largeMessage; {
+			select {
+			case q := <-out.requests:
+				batch.Requests = append(batch.Requests, q)
+				size += len(q.Message)
+			default:
+				more = false
+			}
+		}
+		batch.Ended = out.takeEnded()
+	}
+}
+
+// quiet reports whether no call waits. A session with one stays open, however long that takes.
+func (s *session) quiet() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.waiting) == 0
+}
+
+// receive delivers answers until the stream breaks, which ends the session.
+func (s *session) receive(stream Stream) {
+	from, _ := peer.FromContext(stream.Context())
+	for {
+		m, err := stream.Recv()
+		if err != nil {
+			s.end(err)
+			return
+		}
+		s.mu.Lock()
+		for _, a := range m.GetAnswers() {
+			if answered := s.waiting[a.GetNumber()]; answered != nil {
+				delete(s.waiting, a.GetNumber())
+				answered <- received{a, from} // it has room for one
+			}
+		}
+		s.mu.Unlock()
+	}
+}

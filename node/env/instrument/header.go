@@ -1,0 +1,50 @@
+package instrument
+
+import (
+	"context"
+	"strings"
+)
+
+// Inject returns the header that carries a call's span to the other end: names and values in turn. It is empty if no
+// span is under way.
+func (c *Calls) Inject(ctx context.Context) []string {
+	if c == nil {
+		return nil
+	}
+	var h header
+	c.propagator.Inject(ctx, &h)
+	return h
+}
+
+// Extract adds to a context the caller's span of a header.
+func (c *Calls) Extract(ctx context.Context, received []string) context.Context {
+	if c == nil || len(received) == 0 {
+		return ctx
+	}
+	h := header(received)
+	return c.propagator.Extract(ctx, &h)
+}
+
+// header is a carrier, of names and values in turn.
+type header []string
+
+// Get returns a value, or nothing.
+func (h *header) Get(name string) string {
+	for i := 0; i+1 < len(*h); i += 2 {
+		if strings.EqualFold((*h)[i], name) {
+			return (*h)[i+1]
+		}
+	}
+	return ""
+}
+
+// Set adds a value.
+func (h *header) Set(name, value string) { *h = append(*h, name, value) }
+
+// Keys are the names.
+func (h *header) Keys() (names []string) {
+	for i := 0; i+1 < len(*h); i += 2 {
+		names = append(names, (*h)[i])
+	}
+	return names
+}
