@@ -4,6 +4,7 @@ import { startSession } from "./app/session";
 // The styles in the order in which they override each other.
 import "./shared/tokens.css";
 import "./shared/base.css";
+import "./shared/controls.css";
 import "./app/shell.css";
 import "./ring/stage.css";
 import "./members/member.css";
