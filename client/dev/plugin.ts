@@ -185,7 +185,7 @@ class FakeConductor {
       res.end(JSON.stringify(body));
     };
     if (this.token && req.method !== "GET" && req.headers.authorization !== `Bearer ${this.token}`)
-      return answer(401, { error: "this conductor wants its token" });
+      return answer(401, { error: "this request needs the token that the conductor was started with" });
     const body = await read(req);
     const { ring } = this.hub;
     const [, , what, id, verb] = url.pathname.split("/");
@@ -311,8 +311,8 @@ function check(source: string): unknown[] {
   const problems: unknown[] = [];
   for (const [i, line] of source.split("\n").entries()) {
     const where = { file: "scenario", line: i + 1 };
-    if (line.startsWith("bogus")) problems.push({ ...where, field: "bogus", problem: "no such field" });
-    if (/^seed: *[^\d ]/.test(line)) problems.push({ ...where, field: "seed", problem: "want a whole number" });
+    if (line.startsWith("bogus")) problems.push({ ...where, field: "bogus", problem: "unknown field" });
+    if (/^seed: *[^\d ]/.test(line)) problems.push({ ...where, field: "seed", problem: "expected a whole number" });
   }
   return problems;
 }

@@ -141,9 +141,9 @@ function Trust() {
   return (
     <ul className="trust" aria-label="How far this picture can be trusted">
       {ring.stalenessP99Ms < 0 ? (
-        <li title="Telemetry delay is measured on receipt and not recorded.">delay not recorded</li>
+        <li title="Telemetry delay is measured on receipt; it is not part of the history.">delay not recorded</li>
       ) : ring.stalenessP99Ms === 0 ? (
-        <li title="Telemetry delay over the last ten seconds: no event was applied in them, or all have timestamps ahead of the clock here.">
+        <li title="No event was applied in the last ten seconds, or all have timestamps ahead of the conductor's clock.">
           delay not known
         </li>
       ) : (
@@ -153,14 +153,14 @@ function Trust() {
           live, {duration(ring.stalenessP99Ms)} behind
         </li>
       )}
-      <li data-alarm={lost > 0n || undefined} title="Telemetry records that nodes report lost.">
+      <li data-alarm={lost > 0n || undefined} title="Telemetry records that nodes report as lost.">
         {lost === 0n ? "no records lost" : `${plural(lost, "record")} lost`}
       </li>
       {(ring.recordsRejected > 0n || ring.rejections.length > 0) && (
         <li data-alarm data-testid="rejected" title={ring.rejections.join("\n")}>
           {ring.recordsRejected > 0n
             ? `${plural(ring.recordsRejected, "record")} rejected`
-            : "events of other rings or parameters"}
+            : "events of other rings rejected"}
         </li>
       )}
       {ring.spansDropped > 0n && (

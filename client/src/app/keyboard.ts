@@ -19,7 +19,7 @@ export const KEYS: [string, string][] = [
   ["L", "Back to live"],
   ["1 to 5", "Choose a tab"],
   ["Esc", "Close the tour; deselect the arc, the lookup or the member"],
-  ["?", "This map"],
+  ["?", "Show this map"],
 ];
 
 /** listenKeys handles keys that no control has handled; it returns a function that stops it. */

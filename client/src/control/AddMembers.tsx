@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { addMembers } from "../shared/commands";
-import { useBusy } from "./useBusy";
+import { useBusy } from "../shared/useBusy";
 
 export function AddMembers() {
   const [count, setCount] = useState(1);

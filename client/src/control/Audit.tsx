@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useState } from "react";
 import { clock } from "../model/words";
+import { useBusy } from "../shared/useBusy";
 import { callJson, messageOf } from "../transport/api";
-import { useBusy } from "./useBusy";
 
 interface Command {
   time: string;

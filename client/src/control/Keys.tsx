@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { plural, size } from "../model/words";
+import { useBusy } from "../shared/useBusy";
 import { call, messageOf } from "../transport/api";
-import { useBusy } from "./useBusy";
 
 type Result = { kind: "value" | "done" | "error"; text: string } | null;
 
@@ -23,8 +23,8 @@ export function Keys() {
   const put = () =>
     attempt(async () => {
       const response = await call(path, { method: "PUT", body: value, type: "application/octet-stream" });
-      const { copies } = (await response.json()) as { copies?: number };
-      return { kind: "done", text: `Stored${copies ? ` on ${plural(copies, "replica")}` : ""}.` };
+      const { copies: replicas } = (await response.json()) as { copies?: number };
+      return { kind: "done", text: `Stored${replicas ? ` on ${plural(replicas, "replica")}` : ""}.` };
     });
   const get = () =>
     attempt(async () => {

@@ -79,7 +79,7 @@ export function Load() {
           </label>
           {load.distribution !== undefined && (
             <label>
-              Keys chosen
+              Key distribution
               <select value={load.distribution} onChange={(e) => change({ distribution: e.target.value })}>
                 {[...new Set([load.distribution, ...DISTRIBUTIONS])].map((name) => (
                   <option key={name}>{name}</option>

@@ -5,7 +5,7 @@ import { percent, plural } from "../model/words";
 import { heal, partition } from "../shared/commands";
 import { useShown } from "../shared/ring";
 import { useUi } from "../shared/ui";
-import { useBusy } from "./useBusy";
+import { useBusy } from "../shared/useBusy";
 
 /** Partition separates an arc of members from the rest: drawn on the picture, or given as a share of the circle. */
 export function Partition({ members }: { members: number }) {

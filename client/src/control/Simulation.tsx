@@ -2,10 +2,10 @@ import { useEffect, useState } from "react";
 import { plural, progress, rate } from "../model/words";
 import { attempt } from "../shared/commands";
 import { useRing, useShown } from "../shared/ring";
+import { useBusy } from "../shared/useBusy";
 import { call, callJson, messageOf } from "../transport/api";
 import { LostKeys } from "./LostKeys";
 import { type Problem, ScenarioForm } from "./ScenarioForm";
-import { useBusy } from "./useBusy";
 
 interface Scenario {
   name: string;
@@ -82,9 +82,9 @@ export function Simulation() {
             onChange={(e) => setSource(scenarios.find((s) => s.name === e.target.value)?.source ?? BLANK)}
           >
             <option value="" disabled>
-              {source && !chosen ? "edited" : "choose one"}
+              {source && !chosen ? "Edited" : "Choose one"}
             </option>
-            <option value="new">a new one</option>
+            <option value="new">New scenario</option>
             {scenarios.map((s) => (
               <option key={s.name}>{s.name}</option>
             ))}
@@ -95,7 +95,7 @@ export function Simulation() {
       {source && <ScenarioForm source={source} problems={problems ?? []} onChange={setSource} />}
       {(scenarios.length > 0 || source) && (
         <label>
-          The same as text (YAML)
+          The scenario as text (YAML)
           <textarea
             value={source}
             rows={source ? 12 : 3}
@@ -110,7 +110,12 @@ export function Simulation() {
         {problems?.map((p) => (
           <li key={`${p.line}:${p.problem}`} className="form-error">
             {p.line > 0 && `Line ${p.line}: `}
-            {p.field && <code>{p.field}</code>} {p.problem}
+            {p.field && (
+              <>
+                <code>{p.field}</code>:{" "}
+              </>
+            )}
+            {p.problem}
           </li>
         ))}
       </ul>

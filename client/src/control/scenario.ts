@@ -68,7 +68,7 @@ export const SECTIONS: Section[] = [
       field("workload", "reads", "Reads", "0.8"),
       field("workload", "lookups", "Lookups", "0.1"),
       field("workload", "keys", "Keys", "1000"),
-      field("workload", "distribution", "Keys chosen", "uniform", ["uniform", "zipf", "hotspot", "sequential"]),
+      field("workload", "distribution", "Key distribution", "uniform", ["uniform", "zipf", "hotspot", "sequential"]),
       field("workload", "value_bytes", "Bytes per value", "128"),
       field("workload", "data", "Values", "quotes", ["quotes", "synthetic"]),
       field("workload", "poisson", "Poisson arrivals", "false", ["false", "true"]),

@@ -1,4 +1,3 @@
-import { useState } from "react";
 import { apiId, clockwise, hexOf, shortId } from "../model/id";
 import { present, Status } from "../model/members";
 import { clock, count, degrees, percent, plural, size, statusMeaning, statusWord } from "../model/words";
@@ -8,6 +7,7 @@ import { MemberLink } from "../shared/MemberLink";
 import { useRing, useShown } from "../shared/ring";
 import { StatusMark } from "../shared/StatusMark";
 import { select, useUi } from "../shared/ui";
+import { useBusy } from "../shared/useBusy";
 
 /** MemberPanel shows the selected member's state, pointers and commands. */
 export function MemberPanel() {
@@ -31,8 +31,7 @@ export function MemberPanel() {
 }
 
 function Known({ slot, hex }: { slot: number; hex: string }) {
-  const { table, ring } = useShown();
-  const bits = ring.bits;
+  const { table } = useShown();
   const status = table.status[slot];
   const from = table.rangeFrom[slot];
   const predecessor = table.slotOf(table.predecessor[slot]);
@@ -77,7 +76,7 @@ function Known({ slot, hex }: { slot: number; hex: string }) {
         <dd>{table.lastEvent[slot] ? clock(table.lastEvent[slot]) : "–"}</dd>
       </dl>
       <Details hex={hex} />
-      {present(status) && status !== Status.LEAVING && <Orders hex={hex} bits={bits} />}
+      {present(status) && status !== Status.LEAVING && <Commands hex={hex} />}
     </>
   );
 }
@@ -133,22 +132,17 @@ function Details({ hex }: { hex: string }) {
   );
 }
 
-function Orders({ hex }: { hex: string; bits: number }) {
+function Commands({ hex }: { hex: string }) {
   const { canControl } = useRing((s) => s.settings);
   const live = useRing((s) => s.view.mode === "live");
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   if (!canControl) return null;
-  const order = (work: () => Promise<unknown>) => async () => {
-    setBusy(true);
-    await work();
-    setBusy(false);
-  };
   return (
-    <div className="orders" role="group" aria-label="Commands for this member">
+    <div className="commands" role="group" aria-label="Commands for this member">
       <button
         type="button"
         disabled={busy || !live}
-        onClick={order(() => leave(hex))}
+        onClick={() => run(() => leave(hex))}
         title="Hands off its keys, then leaves."
       >
         Leave
@@ -157,7 +151,7 @@ function Orders({ hex }: { hex: string; bits: number }) {
         type="button"
         className="danger"
         disabled={busy || !live}
-        onClick={order(() => crash(hex))}
+        onClick={() => run(() => crash(hex))}
         title="Stops without notice. Its neighbours detect the failure."
       >
         Crash
@@ -165,7 +159,7 @@ function Orders({ hex }: { hex: string; bits: number }) {
       <button
         type="button"
         disabled={busy || !live}
-        onClick={order(() => pauseMember(hex, "10s"))}
+        onClick={() => run(() => pauseMember(hex, "10s"))}
         title="Drops all traffic for ten seconds, then resumes."
       >
         Pause 10 s
@@ -173,7 +167,7 @@ function Orders({ hex }: { hex: string; bits: number }) {
       <button
         type="button"
         disabled={busy || !live}
-        onClick={order(() => partition([hex]))}
+        onClick={() => run(() => partition([hex]))}
         title="Drops all messages between it and the other members until the ring is healed."
       >
         Partition

@@ -15,7 +15,7 @@ export const GROUP_NAMES: Record<Group, string> = {
   membership: "Membership",
   pointers: "Pointers",
   keys: "Keys",
-  chatter: "Chatter",
+  chatter: "Other",
 };
 
 const GROUP_OF = new Map<string, Group>(

@@ -15,9 +15,9 @@ describe("verdict", () => {
   it("states the ring's status, and no more than is known", () => {
     expect(verdict(ring({ status: RingState_Status.UNSPECIFIED }))).toMatch(/^No event of a member/);
     expect(verdict(ring({ status: RingState_Status.UNSPECIFIED, rejections: ["x"] }))).toMatch(
-      /not part of the picture/,
+      /All telemetry received so far was rejected/,
     );
-    expect(verdict(ring({ status: RingState_Status.UNSPECIFIED, active: 1 }))).toMatch(/^No certain member's pointers/);
+    expect(verdict(ring({ status: RingState_Status.UNSPECIFIED, active: 1 }))).toMatch(/^No member is certain/);
     expect(verdict(ring({ status: RingState_Status.IDEAL, active: 32 }))).toBe("Every pointer is right.");
     expect(
       verdict(ring({ status: RingState_Status.IDEAL, active: 5, tolerance: { pointers: 4, keys: 2, hosts: 2 } })),
@@ -63,7 +63,7 @@ describe("verdict", () => {
     );
   });
 
-  it("finds the news among the chatter", () => {
+  it("finds the news among other events", () => {
     const events = [
       ["chord.node.joined", 10],
       ["chord.node.load", 20],

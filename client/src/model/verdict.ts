@@ -32,9 +32,9 @@ export function verdict(ring: RingState): string {
         ? `${conditionWords[open[0].condition] ?? open[0].condition}: ${full(open[0].detail)}${open.length > 1 ? ` And ${open.length - 1} more.` : ""}`
         : "The invariant does not hold.";
     default:
-      if (received(ring)) return "No certain member's pointers have been received.";
+      if (received(ring)) return "No member is certain, so the ring's pointers cannot be checked.";
       return ring.rejections.length > 0
-        ? "Telemetry is received that is not part of the picture."
+        ? "All telemetry received so far was rejected, for the reasons below."
         : "No event of a member has been received yet.";
   }
 }

@@ -25,8 +25,8 @@ export function Tooltip({ hover, layout }: { hover: Hover; layout: Layout | unde
       <div className="tooltip" style={style} role="tooltip">
         <b>{run.first === run.last ? `Finger ${run.first}` : `Fingers ${run.first} to ${run.last}`}</b>
         <p>
-          lead to <code>{shortId(target, ring.bits)}</code>, the first member at or after{" "}
-          <code>{shortId(fingerStart(hexOf(detail.id), run.last, ring.bits), ring.bits)}</code>
+          {run.first === run.last ? "leads" : "lead"} to <code>{shortId(target, ring.bits)}</code>, the first member at
+          or after <code>{shortId(fingerStart(hexOf(detail.id), run.last, ring.bits), ring.bits)}</code>
           {`, which is ${shortId(hexOf(detail.id), ring.bits)} + 2`}
           <sup>{run.last}</sup>
         </p>

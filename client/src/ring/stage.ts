@@ -200,13 +200,13 @@ export class Stage {
   /** describe writes on the element what is drawn, for tests and for debugging. */
   private describe(members: number): void {
     const { dataset } = this.elements.root;
-    const say = (name: string, value: string) => {
+    const set = (name: string, value: string) => {
       if (dataset[name] !== value) dataset[name] = value;
     };
-    say("members", String(members));
-    say("drawn", this.layout?.bins ? "bins" : "members");
-    say("movers", String(movers.count));
-    say("selected", useUi.getState().selected);
+    set("members", String(members));
+    set("drawn", this.layout?.bins ? "bins" : "members");
+    set("movers", String(movers.count));
+    set("selected", useUi.getState().selected);
   }
 
   private point(x: number, y: number, coarse: boolean): void {

@@ -6,7 +6,7 @@ export function Rejections() {
   if (ring.rejections.length === 0) return null;
   return (
     <div className="rejections" data-testid="rejections">
-      <p>Telemetry was received that is not part of the picture:</p>
+      <p>Telemetry that was received and rejected, with the reasons:</p>
       <ul>
         {ring.rejections.map((line) => (
           <li key={line}>{line}</li>

@@ -60,7 +60,7 @@ describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
     await page.getByRole("combobox", { name: "Scenario" }).selectOption("first-ring");
     await page.getByLabel("Add a phase").selectOption("partition");
     await page.getByRole("textbox", { name: "Seed" }).fill("none");
-    await page.getByText(/seed want a whole number/).waitFor();
+    await page.getByText(/seed: expected a whole number/).waitFor();
     await page.locator(".track:not([aria-disabled=true])").waitFor();
     await page.locator("h1").click(); // out of the text field, where arrows move the caret
     await page.locator("body").press("ArrowRight");

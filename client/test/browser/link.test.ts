@@ -54,7 +54,10 @@ describe("token", () => {
     await ready(page);
     await page.getByTestId("add-members").click();
     await page.getByRole("dialog").getByRole("button", { name: "Not now" }).click();
-    await page.getByRole("alert").getByText("this conductor wants its token").waitFor();
+    await page
+      .getByRole("alert")
+      .getByText(/needs the token that the conductor was started with/)
+      .waitFor();
     expect(await members(page)).toBe(9);
   });
 
@@ -66,7 +69,10 @@ describe("token", () => {
       await page.getByTestId("add-members").click();
       await page.getByRole("dialog", { name: "Token required" }).waitFor();
       await page.keyboard.press("Escape");
-      await page.getByRole("alert").getByText("this conductor wants its token").waitFor();
+      await page
+        .getByRole("alert")
+        .getByText(/needs the token that the conductor was started with/)
+        .waitFor();
       await page.getByRole("button", { name: "Dismiss" }).click();
     }
     expect(await members(page)).toBe(9);
@@ -279,9 +285,9 @@ describe("control", () => {
     await page.getByRole("button", { name: "Remove phase 1" }).click();
     expect(await yaml.inputValue()).not.toContain("phases");
     await yaml.fill(`${await yaml.inputValue()}bogus: 1\n`);
-    await page.getByText(/Line 8: bogus no such field/).waitFor();
+    await page.getByText(/Line 8: bogus: unknown field/).waitFor();
     await page.getByRole("textbox", { name: "Seed" }).fill("none");
-    await page.getByText(/Line 2: seed want a whole number/).waitFor();
+    await page.getByText(/Line 2: seed: expected a whole number/).waitFor();
     expect(await page.getByRole("textbox", { name: "Seed" }).getAttribute("aria-invalid")).toBe("true");
     expect(await page.getByRole("button", { name: "Start" }).isDisabled()).toBe(true);
     await yaml.fill("seed: 1\n");
