@@ -59,3 +59,42 @@ func TestHandoffWithoutRoomIsNotRepeatedAtOnce(t *testing.T) {
 		t.Logf("seed %d: %d members more, %d without a range: %d handoffs begun, %d records sent", seed, members, without, begun, records)
 	}
 }
+
+// TestAHostThatCannotLeaveForItsClockTriesAtIntervals: a host whose clock is wrong, and whose keys have no room
+// elsewhere or no other host, tries to leave again every few seconds. It once did so in the same instant, for ever.
+func TestAHostThatCannotLeaveForItsClockTriesAtIntervals(t *testing.T) {
+	for _, alone := range []bool{false, true} {
+		r := newRing(1, plan{bits: 32, successors: 6, replicas: 1, virtual: 2})
+		t.Cleanup(r.w.Close)
+		r.addAt("large:7000", 0)
+		for i := range 3 {
+			r.addAt(fmt.Sprintf("small%d:7000", i), 4<<10)
+		}
+		r.settle(t)
+		r.on(t, r.hosts[0], func(ctx context.Context, k *kv.Keeper) {
+			for n := range 100 {
+				_, _ = k.Put(ctx, keyName(n), make([]byte, 1<<10), 0) // what is the large host's succeeds
+			}
+		})
+		wrong := r.hosts[0]
+		r.skew[wrong.addr] = 3 * time.Minute
+		if !r.w.RunUntil(time.Minute, 10*time.Millisecond, func() bool { return len(wrong.notices) > 0 }) {
+			t.Fatal("the host has not noticed that its clock is wrong")
+		}
+		if alone {
+			for len(r.hosts) > 1 {
+				r.crash(r.hosts[1])
+			}
+		}
+		before := r.log.events
+		r.w.Run(time.Minute)
+		if n := r.log.events - before; n > 300 {
+			t.Errorf("alone %v: %d events in a minute", alone, n)
+		} else {
+			t.Logf("alone %v: %d events in a minute", alone, n)
+		}
+		if len(wrong.Members()) != 2 {
+			t.Errorf("alone %v: %d members are left", alone, len(wrong.Members()))
+		}
+	}
+}

@@ -94,7 +94,7 @@ func eventful(seed uint64) plan {
 			p.steps = append(p.steps, s)
 		}
 	}
-	if seed < 3 {
+	if d.IntN(3) == 0 {
 		p.steps = append(p.steps, step{at: 61 * time.Second, kind: clock, host: d.IntN(100), dur: 3 * time.Minute}, step{at: 80 * time.Second, kind: get})
 	}
 	return p
