@@ -3,6 +3,7 @@ package kv
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"chordconductor/node/chord"
@@ -65,6 +66,9 @@ func (k *Keeper) admit(own *terms.Ownership, arcs []terms.Arc) ownership.Verdict
 		v := k.meet(*own)
 		if !v.Refused && len(arcs) > 0 { // else it is an announcement only
 			k.own.Table.Hold(own.Owner, k.env.Now())
+		}
+		if !v.Refused && k.own.GaveUp(*own, k.env.Now()) && k.store.Summary(own.From, own.Owner.ID).Count > 0 {
+			v.Overlapped = true
 		}
 		return v
 	}
@@ -163,7 +167,7 @@ func (k *Keeper) applyVerdict(p chord.Peer, a interface {
 		if now := k.reg.Load(); own != nil && now != nil && *now == *own && p.Addr != k.self.Addr && sent.After(k.confirmed) {
 			k.confirmed = sent
 		}
-		if a.GetOverlapped() {
+		if a.GetOverlapped() && !(k.needsRecovery && slices.Contains(k.sources, p)) { // else it will be asked
 			k.requireRecovery(p)
 		}
 		return nil

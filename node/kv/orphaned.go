@@ -129,6 +129,9 @@ func (k *Keeper) returnOrphanedReplicas(ctx context.Context, own terms.Ownership
 			return false, fmt.Errorf("%w: %s still lacks records", terms.ErrRefused, own.Owner.Addr)
 		}
 	}
+	k.mu.Lock()
+	k.own.Returned(own.Owner)
+	k.mu.Unlock()
 	if k.reg.Load() == nil {
 		return false, nil // this member may be about to claim the range itself
 	}

@@ -13,7 +13,7 @@ type Verdict struct {
 	Refused     bool
 	Implausible bool             // it is refused because of its epoch
 	Conflict    *terms.Ownership // because of which it is refused; nil: not because of another
-	Overlapped  bool
+	Overlapped  bool             // this member has served a part of it until now, or a short while ago
 }
 
 // Check refuses an ownership, received from its owner, that no owner in this ring can have sent, before anything else is

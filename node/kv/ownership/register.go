@@ -25,6 +25,7 @@ type Register struct {
 
 	disputes   []terms.Ownership // because of which this member's own was refused; at most maxDisputes
 	unverified []terms.Ownership // table entries to be verified; at most maxUnverified
+	given      []givenUp         // ranges given up a short while ago; at most maxGivenUp
 	reclaims   []time.Time       // when this member, wrongly taken for dead, last took its range back; at most maxReclaims
 
 	claimed   chord.Peer // the owner from which this member last claimed its range
@@ -120,6 +121,7 @@ func (r *Register) Yield(to terms.Ownership, now time.Time) (stands bool, e Effe
 	next.Epoch = max(r.own.Epoch, to.Epoch) + 1
 	if r.own.Covers(to.Owner.ID) {
 		next.From = to.Owner.ID
+		r.giveUp(terms.Arc{From: r.own.From, To: next.From}, now)
 	}
 	if !to.Covers(r.self.ID) {
 		return true, e.and(r.Set(&next))
@@ -128,6 +130,7 @@ func (r *Register) Yield(to terms.Ownership, now time.Time) (stands bool, e Effe
 	r.reclaims = slices.DeleteFunc(r.reclaims, func(at time.Time) bool { return at.Before(since) })
 	if len(r.reclaims) == maxReclaims {
 		r.reclaims = nil
+		r.giveUp(r.own.Arc(), now)
 		return true, e.and(r.Set(nil))
 	}
 	r.reclaims = append(r.reclaims, now)
