@@ -64,7 +64,9 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 func (k *Keeper) admit(own *terms.Ownership, arcs []terms.Arc) ownership.Verdict {
 	if own != nil {
 		v := k.meet(*own)
-		if !v.Refused && len(arcs) > 0 { // else it is an announcement only
+		// Without arcs it is an announcement only. The source of a handoff compares before it sends what differs: that makes
+		// this member no replica.
+		if !v.Refused && len(arcs) > 0 && k.in.From(own.Owner) == nil {
 			k.own.Table.Hold(own.Owner, k.env.Now())
 		}
 		if !v.Refused && k.own.GaveUp(*own, k.env.Now()) && k.store.Summary(own.From, own.Owner.ID).Count > 0 {
@@ -169,6 +171,7 @@ func (k *Keeper) applyVerdict(p chord.Peer, a interface {
 		}
 		if a.GetOverlapped() && !(k.needsRecovery && slices.Contains(k.sources, p)) { // else it will be asked
 			k.requireRecovery(p)
+			k.apply(k.own.Doubt()) // it may have given up ranges below as well, for which there is no owner then
 		}
 		return nil
 	case a.GetImplausible():

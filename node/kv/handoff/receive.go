@@ -16,8 +16,11 @@ import (
 // owns the range again.
 
 const (
-	// MaxIncoming bounds the concurrent incoming handoffs. Beyond it a leaver is refused, and retries.
+	// MaxIncoming bounds the concurrent incoming handoffs that wait for their turn. Beyond it a leaver is refused, and
+	// retries, unless it has the turn: the others wait for it.
 	MaxIncoming = 64
+	// maxPromises bounds the leavers for which room is reserved: those of sixteen large hosts. Beyond it a leave is refused.
+	maxPromises = 16 * MaxIncoming
 	// maxTaken bounds the IDs of completed handoffs that are kept for their late messages.
 	maxTaken = 2 * MaxIncoming
 )
@@ -63,9 +66,9 @@ func (m *Incoming) UseRoom(bytes int64) int64 {
 // source.
 type Receiving struct {
 	self     chord.ID
-	list     []*Incoming // several from leavers below, or one; at most MaxIncoming
+	list     []*Incoming // several from leavers below, or one; at most MaxIncoming + 1
 	taken    []string    // IDs of the latest that made this member responsible; at most maxTaken
-	promises []promise   // room reserved for leavers whose handoff has not begun; at most MaxIncoming
+	promises []promise   // room reserved for leavers whose handoff has not begun; at most maxPromises
 }
 
 // NewReceiving makes the receiver's side of a member.
@@ -128,7 +131,7 @@ func (r *Receiving) MayBegin(m *Incoming, own *terms.Ownership, stance chord.Sta
 
 // mayTakeOver reports whether a leaver's handoff may begin at an owner that takes part in so many others.
 func (r *Receiving) mayTakeOver(m *Incoming, own *terms.Ownership, stance chord.Stance, others int) bool {
-	if !stance.Receives() || others >= MaxIncoming || m.To != m.Source.ID || m.Overlaps(own.Arc()) {
+	if !stance.Receives() || others >= MaxIncoming && !r.HasTurn(m, own) || m.To != m.Source.ID || m.Overlaps(own.Arc()) {
 		return false
 	}
 	return r.first(func(other *Incoming) bool { return other.Source != m.Source && other.Overlaps(m.Arc) }) == nil
@@ -261,7 +264,7 @@ func (r *Receiving) Promise(leaver chord.Peer, bytes int64, until time.Time) {
 }
 
 // MayPromise reports whether there is a place for another promise.
-func (r *Receiving) MayPromise() bool { return len(r.promises) < MaxIncoming }
+func (r *Receiving) MayPromise() bool { return len(r.promises) < maxPromises }
 
 // Break drops what was promised to a leaver, and what has lapsed, and returns the bytes to give back.
 func (r *Receiving) Break(leaver chord.Peer, now time.Time) (bytes int64) {

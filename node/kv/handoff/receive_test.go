@@ -184,3 +184,49 @@ func TestRoom(t *testing.T) {
 		}
 	})
 }
+
+// TestTurnIsNeverRefused: more leavers than may wait hand off to one member, in whatever order they begin, and retry
+// when they are refused. All are taken over: the one that the others wait for is admitted beyond the bound.
+func TestTurnIsNeverRefused(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		space, err := chord.NewSpace(10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		self, top := chord.Peer{ID: space.FromUint64(1000), Addr: "self"}, uint64(900)
+		own := &terms.Ownership{Owner: self, From: space.FromUint64(top), Epoch: 1}
+		r := NewReceiving(self.ID)
+		waiting := map[int]*Incoming{}
+		n := MaxIncoming + rapid.IntRange(-5, 20).Draw(t, "leavers")
+		for i := range n {
+			to := top - uint64(i)
+			waiting[i] = &Incoming{
+				Arc: terms.Arc{From: space.FromUint64(to - 1), To: space.FromUint64(to)}, ID: fmt.Sprint(i), Source: chord.Peer{ID: space.FromUint64(to), Addr: fmt.Sprint("host", i)},
+				Grant: terms.Ownership{Owner: self, From: space.FromUint64(to - 1), Epoch: 1}, Reason: chordevent.MoveLeave,
+			}
+		}
+		order := rapid.Permutation(indexes(n)).Draw(t, "order")
+		for range n {
+			for _, i := range order {
+				m := waiting[i]
+				if m == nil || !r.MayBegin(m, own, chord.Stays) {
+					continue
+				}
+				delete(waiting, i)
+				r.Begin(m)
+				if len(r.All()) > MaxIncoming+1 {
+					t.Fatalf("%d handoffs are under way", len(r.All()))
+				}
+				r.Prepare(m, own)
+				m.Released = true
+				for next := r.Next(own); next != nil; next = r.Next(own) {
+					r.End(next)
+					own = r.Take(next, own)
+				}
+			}
+		}
+		if len(waiting) > 0 || r.Some() || own.From != space.FromUint64(top-uint64(n)) {
+			t.Fatalf("%d of %d leavers are refused for good, %d wait for their turn", len(waiting), n, len(r.All()))
+		}
+	})
+}
