@@ -169,9 +169,11 @@ func (k *Keeper) applyVerdict(p chord.Peer, a interface {
 		if now := k.reg.Load(); own != nil && now != nil && *now == *own && p.Addr != k.self.Addr && sent.After(k.confirmed) {
 			k.confirmed = sent
 		}
-		if a.GetOverlapped() && !(k.needsRecovery && slices.Contains(k.sources, p)) { // else it will be asked
-			k.requireRecovery(p)
-			k.apply(k.own.Doubt()) // it may have given up ranges below as well, for which there is no owner then
+		if a.GetOverlapped() {
+			k.apply(k.own.Doubt())                                  // it may have given up ranges below as well, for which there is no owner then
+			if !k.needsRecovery || !slices.Contains(k.sources, p) { // else it will be asked
+				k.requireRecovery(p)
+			}
 		}
 		return nil
 	case a.GetImplausible():

@@ -134,6 +134,7 @@ func (r *Register) Yield(to terms.Ownership, now time.Time) (stands bool, e Effe
 		return true, e.and(r.Set(nil))
 	}
 	r.reclaims = append(r.reclaims, now)
+	r.doubt = true // the other one gives up the ranges below as well, for which there may be no owner then
 	return false, e.and(r.Set(&next)).and(r.recovery(to.Owner))
 }
 
