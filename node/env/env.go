@@ -19,7 +19,10 @@ var (
 )
 
 // Unanswered is an ErrTimeout with a known cause.
-type Unanswered struct{ Why string }
+type Unanswered struct {
+	Why     string
+	Refused bool // the machine has refused the connection: no host listens at the address
+}
 
 func (u *Unanswered) Error() string        { return ErrTimeout.Error() + ": " + u.Why }
 func (u *Unanswered) Is(target error) bool { return target == ErrTimeout }

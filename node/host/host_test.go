@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -259,4 +260,56 @@ func TestEndings(t *testing.T) {
 			t.Errorf("%q", log.all)
 		}
 	})
+}
+
+// Hosts that have left do not delay the end of the last one, however long a call may take: nothing listens at their
+// addresses, so no member stays there.
+func TestTheLastHostWaitsForNoneThatHasLeft(t *testing.T) {
+	const limit = 5 * time.Second
+	for _, size := range []int{1, 2, 5} {
+		var hosts []*Host
+		for n := range 4 {
+			c := Local()
+			c.VirtualNodes, c.CallLimit = size, limit
+			if n > 0 {
+				c.Join = []string{hosts[0].Address()}
+			}
+			hosts = append(hosts, open(t, c))
+			joined(t, hosts[n])
+		}
+		if _, err := hosts[0].Put(t.Context(), []byte("tide"), []byte("high"), 0); err != nil {
+			t.Fatal(err)
+		}
+		for n, h := range slices.Backward(hosts) {
+			polltest.Until(t, "each member knows those that are there", func() bool { return acquainted(hosts[:n+1], size) })
+			began := time.Now()
+			if err := h.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); n == 0 && took > 3*limit { // a silent host could delay it by four
+				t.Errorf("%d members: the last host took %v to end", size, took)
+			}
+		}
+	}
+}
+
+// acquainted reports whether the members of some hosts have each other as successors, and no others.
+func acquainted(hosts []*Host, size int) bool {
+	for _, h := range hosts {
+		for _, m := range h.Status().Members {
+			known := 0
+			for _, p := range m.Successors {
+				if p.Address == "" {
+					continue
+				}
+				if known++; !slices.ContainsFunc(hosts, func(h *Host) bool { return h.Address() == p.Address }) {
+					return false
+				}
+			}
+			if known < min(len(hosts)*size-1, 8) {
+				return false
+			}
+		}
+	}
+	return true
 }

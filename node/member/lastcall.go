@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -126,8 +127,9 @@ func (c *call) askOne(ctx context.Context, to *called) (missing []string) {
 	}
 	a, err := env.Ring(c.h.env, to.addr, c.h.cfg.CallLimit).LastCall(ctx, &nodepb.LastCallRequest{Call: m.callTo(nil)})
 	if err != nil {
-		if c.h.wasAskedBy(to.addr) {
-			to.stance = chord.Bound // and may have ended since
+		why := (*env.Unanswered)(nil)
+		if c.h.wasAskedBy(to.addr) || errors.As(err, &why) && why.Refused {
+			to.stance = chord.Bound // and may have ended since: where no host listens, no member stays
 		}
 		return nil
 	}

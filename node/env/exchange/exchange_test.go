@@ -258,34 +258,54 @@ func TestBreaks(t *testing.T) {
 	}
 }
 
-// A host that ends answers the calls that it serves, and begins no others: they fail as with a host that is gone.
+// A host that ends answers the calls that it serves, while others keep arriving. It begins none of those: they fail as
+// with a host that is gone.
 func TestDrain(t *testing.T) {
-	begun, release := make(chan struct{}, 300), make(chan struct{})
+	begun, release := make(chan struct{}, 200), make(chan struct{})
 	p := serve(t, func(ctx context.Context, method string, header []string, decode func(any) error) (any, error) {
+		if len(header) == 0 {
+			return nil, status.Error(codes.Aborted, "one of those that keep arriving")
+		}
 		begun <- struct{}{}
 		<-release
 		return echo(ctx, method, header, decode)
 	})
 	var calls sync.WaitGroup
-	for i := range 300 {
+	for i := range 100 {
 		calls.Go(func() {
-			if err := p.fetch(t.Context(), make([]byte, i%2*(70<<10))); err != nil {
-				t.Error(err)
+			key, a := make([]byte, i%8/7*(70<<10)), &nodepb.FetchResponse{}
+			if err := p.Call(t.Context(), time.Minute, fetch, &nodepb.FetchRequest{Keys: [][]byte{key}}, a, []string{"hold", "yes"}); err != nil || len(a.Records[0].Value) != len(key) {
+				t.Errorf("%d bytes: %v", len(key), err)
 			}
 		})
 	}
-	for range 150 + 16 { // the small ones, and the large ones that are served at once
+	for range 100 {
 		<-begun
 	}
-	time.AfterFunc(50*time.Millisecond, func() { close(release) })
-	for range 300 - 150 - 16 {
-		<-begun
+	stopped := make(chan struct{})
+	for range 4 {
+		calls.Go(func() {
+			for {
+				switch err := p.ping(t.Context(), time.Minute); status.Code(err) {
+				case codes.Aborted:
+				case codes.Unavailable:
+					return // the host is gone
+				default:
+					t.Errorf("while the host ends: %v", err)
+					return
+				}
+			}
+		})
 	}
+	time.AfterFunc(20*time.Millisecond, func() {
+		go func() {
+			p.stop()
+			close(stopped)
+		}()
+		time.AfterFunc(100*time.Millisecond, func() { close(release) })
+	})
 	calls.Wait()
-	p.stop()
-	if err := p.ping(t.Context(), time.Minute); status.Code(err) != codes.Unavailable {
-		t.Errorf("after the end: %v", err)
-	}
+	<-stopped
 }
 
 // A host without streams, as of an earlier version, and a host that is not there.

@@ -74,7 +74,8 @@ func (s *Server) Calls(stream nodepb.Exchange_CallsServer) error {
 	if in == nil {
 		return status.Error(codes.InvalidArgument, "the session has this stream already")
 	}
-	defer s.leave(key, in.session)
+	drained := false
+	defer func() { s.leave(key, in.session, drained) }()
 
 	written := make(chan struct{})
 	failed := make(chan error, 1)
@@ -84,16 +85,20 @@ func (s *Server) Calls(stream nodepb.Exchange_CallsServer) error {
 	}()
 	go func() { failed <- s.read(stream, in, first) }()
 	select {
-	case err = <-failed:
+	case err := <-failed:
+		if err != nil {
+			return err
+		}
 	case <-in.session.ctx.Done(): // the other stream broke
 	case <-s.stop:
-		in.session.drain()
-		select {
-		case <-written: // with all answers
-		case <-stream.Context().Done():
-		}
 	}
-	return err
+	in.session.drain() // a request that arrives now is not answered: its caller sees the stream end
+	select {
+	case <-written: // with all answers, unless the session has ended
+		drained = true
+	case <-stream.Context().Done():
+	}
+	return nil
 }
 
 // join adds a stream to its session. Nil: the session has it.
@@ -108,13 +113,17 @@ func (s *Server) join(key sessionKey, large bool) *incoming {
 	return c.add(large)
 }
 
-// leave ends the session with the first of its streams that ends: the caller then begins another one.
-func (s *Server) leave(key sessionKey, c *served) {
-	c.cancel()
+// leave ends the session with the first of its streams that breaks: the caller then begins another one. A stream that
+// has sent all its answers leaves the other one to do so.
+func (s *Server) leave(key sessionKey, c *served, drained bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.remove() {
+	last := c.remove()
+	if last {
 		delete(s.sessions, key)
+	}
+	if last || !drained {
+		c.cancel()
 	}
 }
 

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"io"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -29,6 +30,7 @@ type session struct {
 
 	mu      sync.Mutex
 	large   *outgoing                // nil until it is needed
+	streams int                      // that have not ended
 	last    uint64                   // number of a call
 	waiting map[uint64]chan received // by number; nil when the session has ended
 	opened  bool                     // a stream was, so that there is a peer
@@ -57,11 +59,15 @@ func newSession(c *Caller) *session {
 	return s
 }
 
-// stream opens a stream with a queue of some length.
+// stream opens a stream with a queue of some length. mu is held, or the session is not used yet.
 func (s *session) stream(length int, large bool) *outgoing {
+	s.streams++
 	out := &outgoing{requests: make(chan *nodepb.Request, length), givenUp: make(chan struct{}, 1)}
 	go func() {
 		stream, err := s.c.open(s.ctx)
+		if status.Code(err) == codes.Unavailable {
+			stream, err = s.c.open(s.ctx) // a connection that was there may have broken; one that cannot be made fails at once
+		}
 		if err != nil {
 			s.end(err)
 			return
@@ -73,6 +79,19 @@ func (s *session) stream(length int, large bool) *outgoing {
 		s.send(stream, out, &nodepb.Opening{Version: Version, Session: s.id, Large: large})
 	}()
 	return out
+}
+
+// drained notes that the peer, which ends, has sent all answers on one stream. No further call begins; those on the other
+// stream may still be answered.
+func (s *session) drained() {
+	s.c.drop(s)
+	s.mu.Lock()
+	s.streams--
+	last := s.streams == 0
+	s.mu.Unlock()
+	if last {
+		s.end(io.EOF)
+	}
 }
 
 // end ends the session. Only the first error counts: it is that of the session's calls.
@@ -234,6 +253,10 @@ func (s *session) receive(stream Stream) {
 	from, _ := peer.FromContext(stream.Context())
 	for {
 		m, err := stream.Recv()
+		if err == io.EOF {
+			s.drained()
+			return
+		}
 		if err != nil {
 			s.end(err)
 			return

@@ -3,6 +3,7 @@ package grpcenv
 import (
 	"context"
 	"strings"
+	"syscall"
 	"time"
 
 	"google.golang.org/grpc"
@@ -52,7 +53,7 @@ func (r remote) call(ctx context.Context, method string, request, answer any) er
 	case codes.DeadlineExceeded, codes.Unavailable, codes.Canceled:
 		r.e.guard.Unverified(r.addr, method, err)
 		if why := unconnected(st.Message()); why != "" {
-			return &env.Unanswered{Why: why}
+			return &env.Unanswered{Why: why, Refused: strings.HasSuffix(why, syscall.ECONNREFUSED.Error())}
 		}
 		return env.ErrTimeout
 	}

@@ -95,7 +95,7 @@ func TestBreaksAreNoFailures(t *testing.T) {
 	opts, spans := traced()
 	e := serving(t, opts, &answerer{})
 	err := ping(e, "127.0.0.1:1", time.Minute)
-	if why := (*env.Unanswered)(nil); !errors.As(err, &why) || !strings.Contains(why.Why, "refused") {
+	if why := (*env.Unanswered)(nil); !errors.As(err, &why) || !strings.Contains(why.Why, "refused") || !why.Refused {
 		t.Errorf("no host: %v", err)
 	}
 	got := spans.GetSpans()
