@@ -57,8 +57,9 @@ test-go: build ## the Go tests
 promises-slice: ## the part of `make promises` that every run has: each pair of settings and faults once; some five minutes
 	$(GO) test -timeout 60m ./node/simtest -seeds 289
 
-promises: ## docs/promises.md: 5,000 random plans, some 60 minutes on two cores
-	$(GO) test -count=1 -timeout 4h -run TestRandomPlans ./node/simtest -seeds 5000 -limit 60m -shrink 0 -promises $(CURDIR)/docs/promises.md
+promises: ## docs/promises.md: 5,000 random plans, some 60 minutes on two cores; after an interruption it continues with the plans that are left (promises.outcomes)
+	$(GO) test -count=1 -timeout 4h -run TestRandomPlans ./node/simtest -seeds 5000 -shrink 0 -ungated -outcomes $(CURDIR)/promises.outcomes -promises $(CURDIR)/docs/promises.md
+	rm promises.outcomes
 
 mutants: ## the mutants in docs/promises.md: which changes of the node's code no test notices; some hours
 	cd test && $(GO) run ./mutants -out ../docs/promises.md
