@@ -19,7 +19,7 @@ const (
 	controlToken = "a-control-token-of-some-length"
 )
 
-// noSecrets unsets the variables that the machine's environment may set.
+// noSecrets unsets the secrets that the environment of the test run may contain.
 func noSecrets(t *testing.T) {
 	t.Helper()
 	t.Setenv("OTEL_SDK_DISABLED", "true")
@@ -36,14 +36,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Off loopback a host without peer authentication ends at once with exit code 2 and one line, which names the flags to
-// give.
+// Off loopback a host without peer authentication ends at once with exit code 2 and one line, which
+// names the flags that are missing.
 func TestOffLoopback(t *testing.T) {
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	taken, err := net.Listen("tcp", "127.0.0.1:0") // so that a host that passes the check ends as well
+	taken, err := net.Listen("tcp", "127.0.0.1:0") // in use, so that a host that passes the check ends, too
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,8 +100,9 @@ func TestHelpHidesSecrets(t *testing.T) {
 	}
 }
 
-// In a ring with a secret in the middle of its rotation, and in one with certificates, every client command works with
-// each credential that may call KV and with no other, and health needs only a verified host.
+// In a ring whose secret is being rotated, and in one with certificates, every client command works
+// with each credential that may call the key service and with no other. The command health needs
+// only a verified host.
 func TestClientsProveThemselves(t *testing.T) {
 	noSecrets(t)
 	pin := func(secret string) string {

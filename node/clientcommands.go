@@ -148,7 +148,7 @@ func (c *caller) command(use, short string, args int, do func(context.Context, *
 	return cmd
 }
 
-// wanted describes the arguments of a command's use line in words.
+// wanted returns a description of the arguments in a command's use line.
 func wanted(use string) string {
 	_, args, some := strings.Cut(use, " ")
 	if !some {
@@ -168,7 +168,7 @@ func (c *caller) dial() (*client.Client, error) {
 	})
 }
 
-// explain is a host's error as the command's.
+// explain returns a host's error as the error of the command.
 func (c *caller) explain(err error) error {
 	failed := &client.Error{}
 	if !errors.As(err, &failed) {

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A lifetime is the value of --die-after: the host crashes at a random time between the two, for experiments. The
-// supervisor that started it restarts it, so a container platform becomes a source of churn without any access to its
-// container API.
+// A lifetime is the value of --die-after: the host crashes after a random time between least and
+// most, for experiments. The supervisor that started it restarts it, so a container platform
+// becomes a source of churn without access to its container API.
 type lifetime struct{ least, most time.Duration }
 
 // parseLifetime reads MIN-MAX, such as 30s-90s.
@@ -30,7 +30,8 @@ func parseLifetime(flag, text string) (lifetime, error) {
 	return lifetime{}, fmt.Errorf("%s %q: expected MIN-MAX, two positive durations, such as 30s-90s", flag, text)
 }
 
-// begin starts the countdown, which ctx stops, so that a leaving host finishes its leave. A zero lifetime never ends.
+// begin starts the countdown. The end of ctx stops it, so that a leaving host finishes its leave. A
+// zero lifetime never ends.
 func (l lifetime) begin(ctx context.Context, die func()) {
 	if l.most == 0 {
 		return
@@ -39,7 +40,7 @@ func (l lifetime) begin(ctx context.Context, die func()) {
 	context.AfterFunc(ctx, func() { timer.Stop() })
 }
 
-// die ends the process as a crash does: no leave, no flush of telemetry.
+// die ends the process without a leave and without a flush of telemetry, as a crash does.
 func die() {
 	printf("crashing now, because of --die-after")
 	os.Exit(137)

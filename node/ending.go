@@ -8,12 +8,14 @@ import (
 	"chordconductor/node/host"
 )
 
-// sameSignal is the time after the first signal within which another one counts as the same: supervisors forward a
-// signal that the terminal has already sent to the whole process group, so it arrives twice.
+// sameSignal is the time after the first signal within which another one counts as the same signal:
+// the terminal sends it to the whole process group, and a supervisor forwards it, so it arrives
+// twice.
 const sameSignal = time.Second
 
-// ending handles SIGTERM and Ctrl-C. The first signal ends the context, upon which the host leaves its ring. One that
-// arrives later than sameSignal ends the program at once, and a log line names what is lost.
+// ending handles SIGTERM and Ctrl-C. The first signal ends the context, whereupon the host leaves
+// its ring. A signal later than sameSignal ends the program at once, and a log line names what is
+// lost.
 type ending struct {
 	begin func()         // ends the context
 	exit  func(code int) // ends the program
@@ -27,7 +29,7 @@ func (e *ending) follow(signals <-chan os.Signal) {
 	e.begin()
 	for range signals {
 		if time.Since(first) >= sameSignal {
-			cost := "" // nothing: the program is a client, or not yet started
+			cost := "" // empty for a client, or before the host has started
 			if h := e.host.Load(); h != nil {
 				cost = ": " + h.Cost()
 			}

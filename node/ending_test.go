@@ -12,7 +12,7 @@ func TestSignals(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		at   []time.Duration // of the signals, after the start
-		ends time.Duration   // 0: no end by a signal
+		ends time.Duration   // 0: no signal ends the program
 	}{
 		{"one", []time.Duration{0}, 0},
 		{"the same again", []time.Duration{0, time.Millisecond, 900 * time.Millisecond}, 0},

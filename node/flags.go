@@ -86,27 +86,27 @@ Events, traces and metrics are exported over OTLP to http://localhost:4317, or a
 	f, lan := root.Flags(), host.LAN()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:7001", "`address` to listen on, HOST:PORT; port 0 picks a free one")
 	f.StringVar(&o.advertise, "advertise", "", "`address` at which other hosts reach this one, HOST:PORT (default: the one listened on; on all interfaces the host's name)")
-	f.StringSliceVar(&o.join, "join", nil, "`addresses` of hosts to join through, HOST:PORT with commas between; one of them is enough; none, or only the own advertised address: found a ring")
+	f.StringSliceVar(&o.join, "join", nil, "`addresses` of hosts to join through, HOST:PORT, separated by commas; one that answers is enough; none, or only the own advertised address: found a ring")
 	f.DurationVar(&o.joinTimeout, "join-timeout", lan.JoinTimeout, "end if no host could be joined within this time")
 	f.Lookup("join-timeout").DefValue = duration.Text(o.joinTimeout) // DurationVar has set it to the default
-	f.IntVar(&o.virtualNodes, "virtual-nodes", lan.VirtualNodes, fmt.Sprintf("members on this host, up to %d, and a quarter of the identifiers", member.MaxVirtualNodes))
+	f.IntVar(&o.virtualNodes, "virtual-nodes", lan.VirtualNodes, fmt.Sprintf("members on this host: at most %d, and at most a quarter of the identifiers", member.MaxVirtualNodes))
 	f.IntVar(&o.bits, "bits", lan.Bits, fmt.Sprintf("bits of an identifier, %d to %d; the same on all hosts", chord.MinBits, chord.MaxBits))
 	f.IntVar(&o.successors, "successors", lan.Successors, fmt.Sprintf("length of successor lists, up to %d; at least 2 with more than 1 replica; the same on all hosts", member.MaxSuccessors))
 	f.IntVar(&o.replicas, "replicas", lan.Replicas, fmt.Sprintf("hosts that hold each key, up to %d; the same on all hosts", member.MaxReplicas))
 	f.DurationVar(&o.stabilize, "stabilize", lan.Stabilize, "base interval of ring maintenance")
-	f.DurationVar(&o.callLimit, "call-limit", lan.CallLimit, "a peer that has not answered by then, twice, is treated as dead")
-	f.StringVar(&o.lookup, "lookup", lan.Lookup, "how lookups travel: recursive or iterative")
+	f.DurationVar(&o.callLimit, "call-limit", lan.CallLimit, "time limit of a call to a peer; one that has twice not answered in time is treated as dead")
+	f.StringVar(&o.lookup, "lookup", lan.Lookup, "routing mode of lookups: recursive or iterative")
 	f.Int64Var(&o.memory, "memory", 0, "limit for stored keys and values, in `MiB`; 0: none")
 	f.StringVar(&o.hostID, "host-id", "", "name of the failure domain (default: the advertised address)")
 	f.StringVar(&o.ring, "ring", lan.Ring, "name of the ring; hosts of another ring are refused")
 	secretVar(f, &o.access.ControlToken, "control-token", "CHORD_CONTROL_TOKEN", "token of controllers, which sign their commands with it and never send it; without one only loopback may command")
 	f.BoolVar(&o.demoToken, "insecure-demo-token", false, "off loopback, accept a --control-token that can be guessed, for demos")
-	f.BoolVar(&o.access.Insecure, "insecure", false, "let peers and clients be unauthenticated on an address that other machines reach")
-	f.StringVar(&o.dieAfter, "die-after", "", "`range` of random times after which the host crashes, for experiments: 30s-90s")
+	f.BoolVar(&o.access.Insecure, "insecure", false, "allow unauthenticated peers and clients on an address that other machines reach")
+	f.StringVar(&o.dieAfter, "die-after", "", "crash the host after a random time in this `range`, such as 30s-90s, for experiments")
 	p := root.PersistentFlags()
 	p.StringVar(&o.access.CertFile, "tls-cert", "", "`file` with this program's certificate (PEM; turns mutual TLS on, with the two below; the three files are read again when they change, a pipe once)")
 	p.StringVar(&o.access.KeyFile, "tls-key", "", "`file` with its key (PEM)")
-	p.StringVar(&o.access.CAFile, "tls-ca", "", "`file` with the authorities whose certificates are accepted (PEM)")
+	p.StringVar(&o.access.CAFile, "tls-ca", "", "`file` with the CA certificates by which certificates of peers and clients are verified (PEM)")
 	secretVar(p, &o.access.RingSecret, "ring-secret", "CHORD_RING_SECRET", "secret of all hosts of the ring, 128 bits or more, in place of certificates; or NEW,OLD: the first is used, both are accepted")
 	secretVar(p, &o.access.ClientToken, "client-token", "CHORD_CLIENT_TOKEN", "token of clients of the key service that have no certificate, sent only over TLS")
 	root.AddCommand(clientCommands(&o.access)...)
@@ -114,8 +114,8 @@ Events, traces and metrics are exported over OTLP to http://localhost:4317, or a
 	return root
 }
 
-// secretVar defines a string flag with an environment variable as its default, which no help shows. The variable is the
-// safer place: other users of a machine see a program's arguments.
+// secretVar defines a string flag. Its default is an environment variable, whose value no help
+// shows. The variable is the safer place: other users of a machine see a program's arguments.
 func secretVar(f *pflag.FlagSet, value *string, name, variable, usage string) {
 	f.StringVar(value, name, os.Getenv(variable), usage+" ($"+variable+", which other users do not see)")
 	f.Lookup(name).DefValue = ""
@@ -152,18 +152,18 @@ func noArguments(cmd *cobra.Command, given []string) error {
 
 // check validates the options before anything is started.
 func (o *options) check() error {
-	if o.joinGiven && len(o.join) == 0 { // more likely an empty variable in a script than a wish for another ring
+	if o.joinGiven && len(o.join) == 0 { // probably an unset variable in a script; to found another ring is hardly what the user wants
 		return fmt.Errorf("--join: names no host; to found a ring leave the flag out")
 	}
 	for _, n := range []struct {
 		flag  string
 		value int
 	}{{"bits", o.bits}, {"successors", o.successors}, {"replicas", o.replicas}, {"stabilize", int(o.stabilize)}, {"call-limit", int(o.callLimit)}, {"virtual-nodes", o.virtualNodes}} {
-		if n.value == 0 { // 0 would stand for the default
+		if n.value == 0 { // package host would replace 0 by its default
 			return fmt.Errorf("--%s 0: must be positive", n.flag)
 		}
 	}
-	if o.listen == "" { // so would an empty text
+	if o.listen == "" { // the same for an empty text
 		return fmt.Errorf("--listen %q: expected HOST:PORT", o.listen)
 	}
 	if o.ring == "" {
@@ -181,7 +181,7 @@ func (o *options) check() error {
 	return o.config().Validate()
 }
 
-// config is the host's configuration.
+// config returns the host's configuration.
 func (o *options) config() host.Config {
 	return host.Config{
 		Listen: o.listen, Advertise: o.advertise, Join: o.join, JoinTimeout: o.joinTimeout,

@@ -9,8 +9,8 @@ import (
 	"chordconductor/node/member"
 )
 
-// TestFlagsAcceptWhatIsValid: the command line accepts a setting exactly if member.Config.Validate does, by which
-// node/simtest draws its random schedules.
+// The command line accepts a setting exactly if member.Config.Validate does. node/simtest draws its
+// random settings by the same function.
 func TestFlagsAcceptWhatIsValid(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	around := func(edges ...int) int { return edges[r.IntN(len(edges))] + r.IntN(3) - 1 }
@@ -23,7 +23,7 @@ func TestFlagsAcceptWhatIsValid(t *testing.T) {
 			fmt.Sprintf("--replicas=%d", replicas), fmt.Sprintf("--virtual-nodes=%d", virtual)}); err != nil {
 			t.Fatal(err)
 		}
-		given := bits != 0 && successors != 0 && replicas != 0 // the zero value of a Config stands for the default
+		given := bits != 0 && successors != 0 && replicas != 0 // the zero value of a field of Config stands for its default
 		want := given && member.Config{Bits: bits, Successors: successors, Replicas: replicas}.Validate("127.0.0.1:7001", virtual) == nil
 		if got := o.check() == nil; got != want {
 			t.Fatalf("bits %d, successors %d, replicas %d, virtual nodes %d: flags accept %v (%v), members %v",
@@ -48,7 +48,7 @@ func TestControlTokenStrength(t *testing.T) {
 		{"0.0.0.0:7001", weak, false, true},
 		{"0.0.0.0:7001", weak, true, false},
 		{"0.0.0.0:7001", strong, false, false},
-		{"0.0.0.0:7001", "", false, false}, // commanded from loopback only
+		{"0.0.0.0:7001", "", false, false}, // only callers on loopback may send commands
 		{"[::]:7001", weak, false, true},
 		{":7001", weak, false, true},
 		{"10.0.0.1:7001", weak, false, true},

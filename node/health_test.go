@@ -12,8 +12,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// TestHealthFollowsTheMembers: a host whose only member was crashed by command is not healthy, accepts commands, and is
-// healthy again once another member was started.
+// A host whose only member was crashed by command is not healthy but accepts commands, and is
+// healthy again once another member has started.
 func TestHealthFollowsTheMembers(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	a, b := freeport.Address(t), freeport.Address(t)

@@ -10,7 +10,7 @@ import (
 	"chordconductor/internal/freeport"
 )
 
-// stderr captures what is printed to standard error until the test calls printed.
+// stderr captures standard error until the test calls printed, which returns the captured text.
 func stderr(t *testing.T) (printed func() string) {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -40,8 +40,8 @@ func stderr(t *testing.T) (printed func() string) {
 	return printed
 }
 
-// A host whose flags differ from the ring's parameters ends at once and prints in one line what differs, however many
-// members it has: waiting cannot resolve it.
+// A host whose flags differ from the ring's parameters ends at once and prints in one line what
+// differs, however many members it has: waiting would not help.
 func TestRefusedJoin(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	a := freeport.Address(t)
@@ -62,8 +62,8 @@ func TestRefusedJoin(t *testing.T) {
 	}
 }
 
-// A host that one of its join addresses refuses and the others do not answer keeps trying, and prints for each address
-// why it failed.
+// A host that one join address refuses and the others do not answer keeps trying, and prints for
+// each address why the try failed.
 func TestEachJoinAddressHasItsReason(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	printed := stderr(t)

@@ -15,7 +15,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// leaveCommand makes all members of a host leave the ring, or one of them. The host runs on without members.
+// leaveCommand returns the command that makes all members of a host, or one of them, leave the
+// ring. The host keeps running without members.
 func (c *caller) leaveCommand() *cobra.Command {
 	q := &nodepb.StopMemberRequest{}
 	var member, token string
@@ -45,7 +46,8 @@ func (c *caller) leaveCommand() *cobra.Command {
 	return cmd
 }
 
-// stopMember sends the command: with a token signed, once the host has proven that it holds the token, too.
+// stopMember sends the command. With a token it signs the command, once the host has proven that it
+// holds the same token.
 func stopMember(ctx context.Context, to *client.Client, addr, token string, q *nodepb.StopMemberRequest) (*nodepb.StopMemberResponse, error) {
 	host := nodepb.NewHostClient(to.Conn())
 	if token == "" {

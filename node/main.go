@@ -32,8 +32,8 @@ func main() {
 	os.Exit(run(ctx, end, os.Args[1:]))
 }
 
-// run runs the program and returns the exit code: 1 if the command failed, 2 if it could not be started as the user
-// gave it.
+// run runs the program and returns the exit code: 1 if the command failed, 2 if the command line or
+// a setting is wrong.
 func run(ctx context.Context, end *ending, args []string) int {
 	o := new(options)
 	cmd := newRoot(end, o)
@@ -62,7 +62,7 @@ func printf(format string, args ...any) {
 	fmt.Fprint(os.Stderr, secrets.Text(fmt.Sprintf("node: "+format+"\n", args...)))
 }
 
-// A usageError is one that a different command line would avoid.
+// A usageError is an error that a different command line would avoid.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }

@@ -26,7 +26,7 @@ func execute(ctx context.Context, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// start runs a host until the test ends or stop is called; stop returns how it ended.
+// start runs a host until the test ends or stop is called; stop returns the host's error.
 func start(t *testing.T, args ...string) (stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -48,7 +48,8 @@ func start(t *testing.T, args ...string) (stop func() error) {
 	return stop
 }
 
-// untilActive waits until that many members of a host are on the ring; the host is healthy from the first on.
+// untilActive waits until the given number of members of a host are on the ring. The host is
+// healthy as soon as the first one is.
 func untilActive(t *testing.T, addr string, members int) {
 	t.Helper()
 	polltest.Passes(t, fmt.Sprintf("%d members of %s are active", members, addr), func() error {
@@ -60,7 +61,8 @@ func untilActive(t *testing.T, addr string, members int) {
 	})
 }
 
-// Two hosts: a key put through one is read through the other, and is still there after the first has left.
+// Two hosts: a key that is put through one is read through the other, and is still there after the
+// first has left.
 func TestProgram(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	a, b := freeport.Address(t), freeport.Address(t)
@@ -101,7 +103,7 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// Every command's help has an example that begins with the command.
+// Every command's help has an example that shows the command.
 func TestHelpHasExamples(t *testing.T) {
 	root := newRoot(new(ending), new(options))
 	for _, cmd := range append(root.Commands(), root) {

@@ -8,8 +8,8 @@ import (
 	"chordconductor/internal/freeport"
 )
 
-// Whichever port is in use, and however telemetry is exported to a receiver that is not there: the reason is all that is
-// printed, in the wording of all ports.
+// Whichever port is in use, and however telemetry is exported to an absent receiver, the program
+// prints only the reason, in the same wording for all ports.
 func TestAPortInUseIsAllThatIsPrinted(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

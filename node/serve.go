@@ -19,7 +19,7 @@ func serve(ctx context.Context, end *ending, o *options) error {
 	lifetime, _ := parseLifetime("--die-after", o.dieAfter) // checked above
 	lifetime.begin(ctx, die)
 	if err := h.Joined(ctx); err != nil && ctx.Err() == nil {
-		_ = h.Close(context.Background()) // no member has joined, so none can fail to leave
+		_ = h.Close(context.Background()) // no member has joined, so none has to leave
 		return err
 	}
 	<-ctx.Done()

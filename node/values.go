@@ -21,7 +21,8 @@ type putOptions struct {
 	ttl  time.Duration
 }
 
-// putCommand stores a value of any bytes: the argument, a file's content, or standard input.
+// putCommand returns the command that stores a value of any bytes: the argument, a file's content,
+// or standard input.
 func (c *caller) putCommand() *cobra.Command {
 	var o putOptions
 	var value []byte
@@ -62,7 +63,7 @@ func (o *putOptions) arguments(cmd *cobra.Command, given []string) error {
 	return nil
 }
 
-// value reads the value to store, to its end but no further than one byte past the limit.
+// value reads the value to store, but at most one byte more than the limit.
 func (o *putOptions) value(ctx context.Context, stdin io.Reader, args []string) ([]byte, error) {
 	from, name := stdin, "standard input"
 	switch {
@@ -103,8 +104,8 @@ func fitting(name string, value []byte) ([]byte, error) {
 	return value, nil
 }
 
-// getCommand prints a value. To a file or another program it writes the value and nothing else; on a terminal the
-// prompt that follows starts on its own line.
+// getCommand returns the command that prints a value. To a file or another program it writes only
+// the value; on a terminal it adds a newline if needed, so that the prompt starts on its own line.
 func (c *caller) getCommand() *cobra.Command {
 	var raw bool
 	cmd := c.command("get KEY", "Print a value", 1, func(ctx context.Context, host *client.Client, out io.Writer, args []string) error {
@@ -133,7 +134,8 @@ func printValue(out io.Writer, value []byte, terminal bool) error {
 	return nil
 }
 
-// isTerminal treats every character device as a terminal: for /dev/null, the other one in use, a newline does no harm.
+// isTerminal takes every character device for a terminal: to /dev/null, the other one in common
+// use, a newline does no harm.
 func isTerminal(out io.Writer) bool {
 	f, ok := out.(*os.File)
 	if !ok {

@@ -25,7 +25,8 @@ func with(stdin io.Reader, args ...string) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// Any bytes are stored from a file or standard input, and the same bytes are returned.
+// Values of any bytes are stored from a file or from standard input, and get returns the same
+// bytes.
 func TestValuesAreBytes(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	addr := freeport.Address(t)

@@ -9,14 +9,15 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// A Client is a client of one host, with one connection, which is made with the first call and again after it was lost.
+// A Client is a client of one host. It has one connection, which the first call opens, and the next
+// call after a loss opens again.
 type Client struct {
 	Keys
 	cc *grpc.ClientConn
 }
 
-// New checks the configuration and reads its files. It does not connect: a host that cannot be reached, or is not the
-// one that it should be, is an error of the first call (ErrUnavailable).
+// New checks the configuration and reads its files. It does not connect: that a host cannot be
+// reached, or is not the expected one, is the error of the first call (ErrUnavailable).
 func New(cfg Config) (*Client, error) {
 	if cfg.Names == (Names{}) {
 		cfg.Names = fieldNames
@@ -39,11 +40,12 @@ func New(cfg Config) (*Client, error) {
 	return &Client{Keys{remote{nodepb.NewKVClient(cc)}}, cc}, nil
 }
 
-// Conn is the connection, for the other services on a host's port: gRPC health, whose empty name is whether the host is
-// on the ring, and chord.v1.Host. Errors of its calls are *Error too.
+// Conn returns the connection, for the other services on a host's port: chord.v1.Host, and gRPC
+// health, where the empty service name asks whether the host is on the ring. Errors of its calls
+// are *Error, too.
 func (c *Client) Conn() grpc.ClientConnInterface { return c.cc }
 
-// Close ends the connection. Calls that have not been answered end with context.Canceled.
+// Close closes the connection. Calls that have not been answered end with context.Canceled.
 func (c *Client) Close() error { return c.cc.Close() }
 
 // remote is the key service of another process.

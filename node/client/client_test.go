@@ -27,7 +27,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A store is a key service that keeps the bytes that it is given, and fails every call while err is set.
+// A store is a key service that stores the bytes that it receives. While err is set every call
+// fails with it.
 type store struct {
 	nodepb.UnimplementedRingServer
 	nodepb.UnimplementedKeysServer
@@ -120,8 +121,9 @@ var kinds = map[codes.Code]error{
 	codes.DeadlineExceeded: context.DeadlineExceeded, codes.Canceled: context.Canceled,
 }
 
-// Whatever a host answers, every operation returns it as an *Error of one line, of the code's kind and of no other; over
-// a connection it begins with the host's address.
+// Whatever error a host answers with, every operation returns it as an *Error of one line, which
+// errors.Is matches with the kind of its code and no other. Over a connection the line begins with
+// the host's address.
 func TestErrors(t *testing.T) {
 	s := &store{}
 	addr := serve(t, s, access.Settings{})
@@ -173,7 +175,8 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-// What a caller does with its bytes after an operation does not reach the store, and the reverse.
+// The caller and the store share no bytes: what one of them changes after an operation does not
+// change for the other.
 func TestBytesAreTheCallers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := &store{}
@@ -206,7 +209,8 @@ func TestBytesAreTheCallers(t *testing.T) {
 
 const secret, token = "3f9c1d7e5b8a2046c7d1e09f5a6b8c43", "a-client-token-of-some-length"
 
-// Each way in which a client may prove itself works with the hosts that accept it, and no other does.
+// Each kind of credential of a client works with the hosts that accept this kind, and with no
+// others.
 func TestCredentials(t *testing.T) {
 	authority := certtest.New(t)
 	host, person := authority.Issue("host", "127.0.0.1"), authority.Issue("alice")
@@ -284,8 +288,8 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
-// Of a host that cannot be reached, that is silent, or whose answer the caller does not wait for, the error is the
-// system's text, the deadline, or the cancellation.
+// For a host that cannot be reached the error contains the system's text; for a silent host it is
+// the deadline; for a caller that no longer waits, the cancellation.
 func TestUnreachable(t *testing.T) {
 	unused := freeport.Address(t)
 	_, err := connect(t, client.Config{Address: unused}).Get(t.Context(), []byte("tide"))

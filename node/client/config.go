@@ -5,38 +5,42 @@ import (
 	"chordconductor/node/env/access"
 )
 
-// Config is how a client reaches a host, verifies it and proves itself. Only Address is required: the rest is for rings
-// whose hosts use TLS. A host is verified by CAFile, ServerPin or RingSecret, and without one of them the connection is
-// plain.
+// Config configures how a client reaches a host, verifies it and authenticates itself. Only Address
+// is required; the other fields are for rings whose hosts use TLS. The client verifies the host by
+// CAFile, ServerPin or RingSecret; without one of them the connection is not encrypted.
 type Config struct {
 	// Address of any host of the ring, HOST:PORT.
 	Address string
 
-	// CAFile names a file with the authorities whose certificates are accepted of the host (PEM). CertFile and KeyFile,
-	// both or none, name those with the client's own certificate and key; they need CAFile or ServerPin. Files that change
-	// are read again; connections that are open stay.
+	// CAFile names a PEM file with the CA certificates by which the host's certificate is verified.
+	// CertFile and KeyFile, both or none, name the PEM files of the client's own certificate and
+	// key; they need CAFile or ServerPin. Changed files are read again; open connections stay open.
 	CAFile, CertFile, KeyFile string
-	// ServerPin is the fingerprint of the host's public key, "sha256:" and 64 hexadecimal digits, as a host with a ring
-	// secret prints it and `node pin` computes it. Up to 16, with commas between: one of them must be the host's.
+	// ServerPin is the fingerprint of the host's public key: "sha256:" and 64 hexadecimal digits. A
+	// host with a ring secret prints it, and `node pin` computes it. Up to 16 pins may be given,
+	// separated by commas; one of them must be the host's.
 	ServerPin string
-	// RingSecret is the ring's own secret, 128 bits or more, or two with a comma between: for a client that is a host of the
-	// ring itself. It excludes CAFile and CertFile. Other clients have a pin and a token.
+	// RingSecret is the secret that all hosts of the ring share, of at least 128 bits; while it is
+	// being replaced, "NEW,OLD". It is only for a client that is itself a host of the ring; other
+	// clients set ServerPin and Token. It cannot be combined with CAFile or CertFile.
 	RingSecret string
-	// Token is the client token of the ring's hosts, for a client without a certificate. It is sent over TLS, to a verified
-	// host and with calls of the key service only.
+	// Token is the client token of the ring's hosts, for a client without a certificate. It is sent
+	// only over TLS, only to a verified host, and only with calls of the key service.
 	Token string
 
-	// ReloadFailed is called when a changed file cannot be used, so that the one before stays in use. It must not block.
-	// Nil: not reported.
+	// ReloadFailed is called when a changed file cannot be used, so that its previous content stays
+	// in use. It must not block. If it is nil, failures are not reported.
 	ReloadFailed func(error)
-	// Names are what errors call the settings. Zero: the fields of Config.
+	// Names are the names of the settings in errors. An empty one is the name of the field of
+	// Config.
 	Names Names
 }
 
-// Names are what errors call the settings, since a program's user knows flags or variables.
+// Names are the names of the settings in errors: the user of a program knows its flags or
+// variables, not these fields.
 type Names = access.FlagNames
 
-// access checks and loads the settings. An error is one line without any secret.
+// access checks the settings and loads the files. An error has one line and contains no secret.
 func (c Config) access() (*access.Client, error) {
 	if _, err := netname.HostPort("Address", c.Address, false); err != nil {
 		return nil, err

@@ -7,10 +7,10 @@
 //	written, err := c.Put(ctx, []byte("tide"), []byte("high"), 0)
 //	value, err := c.Get(ctx, []byte("tide"))
 //
-// A Client may be used by any number of goroutines. It retries nothing and follows no host to another address: the host
-// itself retries for as long as it takes to find a key's owner (some ten seconds at most), and where it cannot be
-// reached the caller chooses another one. What a ring guarantees for keys is on the page docs/promises.md; this package
-// adds nothing to it.
+// A Client may be used by any number of goroutines. It does not retry, and does not move on to
+// another host: the host itself retries until it has found a key's owner (for some ten seconds at
+// most), and if the host cannot be reached, the caller chooses another one. The page
+// docs/promises.md has what a ring guarantees for keys; this package adds nothing to it.
 //
 // It links no member: an application that is to be part of the ring embeds a host (package node/host), which has the
 // same operations with the same errors.

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// What an *Error is of; test with errors.Is. An operation that did not end in time is context.DeadlineExceeded, and one
-// whose caller gave up context.Canceled.
+// The kinds of an *Error, for errors.Is. The error of an operation that did not end in time is
+// context.DeadlineExceeded, and of one that its caller cancelled, context.Canceled.
 var (
 	ErrNotFound        = errors.New("no such key")
 	ErrInvalid         = errors.New("invalid argument")
@@ -29,10 +29,10 @@ var kinds = map[codes.Code]error{
 	codes.Canceled:          context.Canceled,
 }
 
-// An Error is a call that a host did not carry out, or of which no answer came.
+// An Error is the error of a call that a host did not carry out, or did not answer.
 type Error struct {
-	Address string     // of the host; empty: it is embedded in this process
-	Code    codes.Code // of gRPC
+	Address string     // of the host; empty if the host is embedded in this process
+	Code    codes.Code // gRPC's status code
 	Text    string     // the reason, one line
 }
 
@@ -43,14 +43,14 @@ func (e *Error) Error() string {
 	return e.Address + ": " + e.Text
 }
 
-// Unwrap is the kind of the error, if it is one of those above.
+// Unwrap returns the kind of the error, or nil if it is none of those above.
 func (e *Error) Unwrap() error { return kinds[e.Code] }
 
-// GRPCStatus is the error as a gRPC status, for a server that passes it on.
+// GRPCStatus returns the error as a gRPC status, for a server that passes it on.
 func (e *Error) GRPCStatus() *status.Status { return status.New(e.Code, e.Error()) }
 
-// explain turns a call's error into an *Error of one line. The hint is for a connection that ended before HTTP/2 began, as
-// that of a host with TLS does for a client without.
+// explain returns a call's error as an *Error of one line. It adds hint if the connection ended
+// before HTTP/2 began, as it does if the host uses TLS and the client does not.
 func explain(address, hint string, err error) error {
 	if err == nil {
 		return nil

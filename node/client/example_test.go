@@ -12,7 +12,7 @@ import (
 	"chordconductor/node/host"
 )
 
-// A client of one host, which this example runs itself.
+// A client of a host, which the example runs, too.
 func Example() {
 	os.Setenv("OTEL_SDK_DISABLED", "true") // nothing receives telemetry here
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -46,11 +46,11 @@ func Example() {
 	// true
 }
 
-// A client of a ring with a secret, which the client does not know.
+// A client of a ring whose hosts share a secret that the client does not have.
 func ExampleConfig() {
 	c, err := client.New(client.Config{
 		Address:   "host-a.example:7001",
-		ServerPin: "sha256:35b5d5e6f2b6a1f0c1c1a3d8f6c1e0b7a9d2c4e6f8091a2b3c4d5e6f70819203", // as the host prints it
+		ServerPin: "sha256:35b5d5e6f2b6a1f0c1c1a3d8f6c1e0b7a9d2c4e6f8091a2b3c4d5e6f70819203", // a host prints it
 		Token:     "a-client-token-of-some-length",
 	})
 	if err != nil {

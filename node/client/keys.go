@@ -7,13 +7,14 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// Keys are the operations on a ring's keys, of a Client and of an embedded host alike. A key has 1 byte to 1 KiB, a value
-// at most 1 MiB; others are refused. Operations end with the context, or when the host gives up (twice its limit of a
-// lookup, 20 s by default). All errors are *Error.
+// Keys are the operations on a ring's keys, for a Client and for an embedded host. A key has 1 byte
+// to 1 KiB, a value at most 1 MiB; others are refused. An operation ends with its context, or when
+// the host gives up (after twice its time limit of a lookup, 20 s by default). All errors are
+// *Error.
 type Keys struct{ service Service }
 
-// InProcess are the operations of a host in this process. Keys and values are copied both ways, so that they remain the
-// caller's.
+// InProcess returns the operations of a host in this process. Keys and values are copied in both
+// directions, so that the caller may change its own.
 func InProcess(s Service) Keys { return Keys{local{s}} }
 
 // Service is the key service as calls reach it, in this process or another. nodepb.KVServer has these methods.
@@ -24,41 +25,42 @@ type Service interface {
 	Lookup(context.Context, *nodepb.LookupRequest) (*nodepb.LookupResponse, error)
 }
 
-// A Written is what is known of a write that was acknowledged.
+// Written is the result of an acknowledged write.
 type Written struct {
 	Owner    string // address of the host whose member owns the key
 	Replicas int    // distinct hosts that hold the write, the owner's among them; the ring's number of replicas, or fewer
 	Version  uint64 // of the record written
 }
 
-// Put stores a value under a key, in place of any other. After ttl it is deleted; 0 is never, and otherwise ttl counts in
-// whole milliseconds, at least one and at most 100 years.
+// Put stores a value under a key, and replaces any earlier one. The value is deleted after ttl,
+// which is rounded down to whole milliseconds, at least 1 ms, and is at most 100 years. If ttl is
+// 0, the value is never deleted.
 //
 // After an error other than ErrInvalid, ErrExhausted and ErrUnauthenticated the write may have been carried out.
 func (k Keys) Put(ctx context.Context, key, value []byte, ttl time.Duration) (Written, error) {
 	millis := ttl.Milliseconds()
-	if ttl > 0 && millis == 0 { // it would be never
+	if ttl > 0 && millis == 0 { // 0 would mean never
 		millis = 1
 	}
 	a, err := k.service.Put(ctx, &nodepb.PutRequest{Key: key, Value: value, TtlMillis: millis})
 	return Written{a.GetLookup().GetOwner().GetAddress(), int(a.GetCopies()), a.GetVersion()}, err
 }
 
-// Get returns the value of a key. A key without a value is ErrNotFound.
+// Get returns the value of a key. If the key has no value, the error is ErrNotFound.
 func (k Keys) Get(ctx context.Context, key []byte) ([]byte, error) {
 	a, err := k.service.Get(ctx, &nodepb.GetRequest{Key: key})
 	return a.GetValue(), err
 }
 
-// Delete removes the value of a key. A key without a value is no error. As after Put, an error may leave open whether the
-// write was carried out.
+// Delete removes the value of a key. It is no error if the key has none. As after Put, an error may
+// leave open whether the write was carried out.
 func (k Keys) Delete(ctx context.Context, key []byte) (Written, error) {
 	a, err := k.service.Delete(ctx, &nodepb.DeleteRequest{Key: key})
 	return Written{a.GetLookup().GetOwner().GetAddress(), int(a.GetCopies()), a.GetVersion()}, err
 }
 
-// Lookup finds the owner of a key, and returns the path to it and, where the host sends traces, the trace's identifier.
-// It takes no account of whether the key has a value.
+// Lookup finds the owner of a key, whether or not the key has a value. It returns the owner, the
+// path to it and, if the host sends traces, the trace ID.
 func (k Keys) Lookup(ctx context.Context, key []byte) (*nodepb.Lookup, error) {
 	a, err := k.service.Lookup(ctx, &nodepb.LookupRequest{Key: key})
 	return a.GetLookup(), err

@@ -1,6 +1,6 @@
-// Package env is all that a member may touch outside its own memory: time, tasks, signals, randomness, and calls to
-// peers. Package grpcenv is the real environment, simenv a deterministic world with virtual time, and faults a layer
-// over either.
+// Package env defines all that a member may use outside its own memory: time, tasks, signals,
+// randomness, and calls to peers. Package grpcenv is the real environment, simenv a deterministic
+// world with virtual time, and faults a layer over either.
 //
-// Members and their key side call it. It contains nothing about members, keys or rings.
+// Members and their key side use it. It contains nothing about members, keys or rings.
 package env

@@ -13,18 +13,18 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// Ring gives access to the ring service of the host at an address.
+// Ring returns a client of the ring service of the host at an address.
 func Ring(e Env, addr string, limit time.Duration) nodepb.RingClient {
 	return nodepb.NewRingClient(e.Conn(addr, limit))
 }
 
-// Keys gives access to the key service of the host at an address.
+// Keys returns a client of the key service of the host at an address.
 func Keys(e Env, addr string, limit time.Duration) nodepb.KeysClient {
 	return nodepb.NewKeysClient(e.Conn(addr, limit))
 }
 
-// A Call makes one call: of a method, by its full name, with a request and a message to fill with the answer. It is a
-// connection of gRPC's generated clients, without streams and call options.
+// Call makes one call of a method, by its full name, with a request and a message to fill with the
+// answer. It serves gRPC's generated clients as a connection without streams and call options.
 type Call func(ctx context.Context, method string, request, answer any) error
 
 // Invoke makes the call.
@@ -32,7 +32,7 @@ func (c Call) Invoke(ctx context.Context, method string, request, answer any, _ 
 	return c(ctx, method, request, answer)
 }
 
-// NewStream returns an error: hosts call each other without streams.
+// NewStream returns an error: the services Ring and Keys have no streaming methods.
 func (c Call) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
 	return nil, errors.ErrUnsupported
 }
@@ -48,7 +48,7 @@ type served struct {
 	handle  grpc.MethodHandler
 }
 
-// NewServices makes the services; intercept, if it is not nil, handles each call before they do.
+// NewServices returns the services. If intercept is not nil, it handles each call before them.
 func NewServices(ring nodepb.RingServer, keys nodepb.KeysServer, intercept grpc.UnaryServerInterceptor) *Services {
 	s := &Services{map[string]served{}, intercept}
 	nodepb.RegisterRingServer(s, ring)
@@ -68,7 +68,7 @@ func (s *Services) Answer(ctx context.Context, method string, request any) (any,
 	return s.Serve(ctx, method, func(received any) error { Share(received, request); return nil })
 }
 
-// Serve answers a call whose request decode reads into a message.
+// Serve answers a call. decode reads the request into a message.
 func (s *Services) Serve(ctx context.Context, method string, decode func(request any) error) (any, error) {
 	m, ok := s.methods[method]
 	if !ok {
@@ -77,7 +77,7 @@ func (s *Services) Serve(ctx context.Context, method string, decode func(request
 	return m.handle(m.service, ctx, decode, s.intercept)
 }
 
-// Share makes a message the same as another one of its type, with which it then shares all that this points to.
+// Share makes message a shallow copy of same: both then point to the same data.
 func Share(message, same any) {
 	reflect.ValueOf(message).Elem().Set(reflect.ValueOf(same).Elem())
 }

@@ -19,8 +19,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Once a second all connections to one of four hosts break, for a minute, under load: no host is taken for dead, no
-// operation fails, and no call between hosts does, but a write, which its caller repeats.
+// Once a second all connections to one of four hosts break, for a minute, under load: no host is
+// taken for dead, no operation fails, and no call between hosts fails except writes, which their
+// caller repeats.
 func TestBrokenConnectionsUnderLoad(t *testing.T) {
 	failed := make(chan string, 100)
 	calls := make(chan string, 100)

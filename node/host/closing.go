@@ -13,25 +13,27 @@ import (
 // LeaveLimit bounds the time in which the members leave the ring when the host is closed.
 const LeaveLimit = 25 * time.Second
 
-// ending is the close of a host.
+// ending is the state of Close.
 type ending struct {
 	once sync.Once
 	err  error // guarded by once
 }
 
-// Close makes the members hand their keys off and leave the ring, then ends everything that Open has started. While the
-// hosts that stay have no room for the keys it tries again each second, and the host serves meanwhile. If the members
-// have not left when ctx ends, or after LeaveLimit, they end as in a crash, and Close returns an error: keys with
-// replicas on other hosts are not lost. Without other hosts the ring ends, and its keys with it, which is no error.
+// Close makes the members hand off their keys and leave the ring, then ends everything that Open
+// has started. While the other hosts have no memory for the keys, Close tries again each second,
+// and the host keeps serving. If the members have not left when ctx ends, or after LeaveLimit, they
+// end as in a crash, and Close returns an error: keys with replicas on other hosts are not lost. If
+// no other host stays, the ring ends with its keys, which is no error.
 //
-// The end of ctx bounds the leave alone: calls being served have up to two more seconds, and the last export of the
-// host's own telemetry up to four. Close may be called again, and then waits for the first call and returns its error.
+// The end of ctx ends only the leave: after it, calls being served have up to two more seconds, and
+// the last export of the host's own telemetry up to four. Close may be called more than once: a
+// later call waits for the first one and returns its error.
 func (h *Host) Close(ctx context.Context) error {
 	h.ending.once.Do(func() {
 		h.joining.leaving.Store(true)
 		close(h.joining.closed)
 		if h.joining.failed.Load() && !h.joining.isDone() {
-			h.members.Abandon(context.Background()) // no peer has them in its pointers
+			h.members.Abandon(context.Background()) // no peer has them in its pointers any more
 			h.members.EmitEnd()
 		} else {
 			h.ending.err = h.leave(ctx)
@@ -41,7 +43,8 @@ func (h *Host) Close(ctx context.Context) error {
 	return h.ending.err
 }
 
-// leave makes the members leave. If they cannot, they end all the same, as was ordered.
+// leave makes the members leave. If they cannot, they end without a leave, since the caller has
+// ordered the end.
 func (h *Host) leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, LeaveLimit)
 	defer cancel()
@@ -73,7 +76,8 @@ func (h *Host) leave(ctx context.Context) error {
 	return nil
 }
 
-// Cost describes what would be lost if the process ended now, for the last line of a program that has to.
+// Cost describes what would be lost if the process ended now, for the last line of a program that
+// is forced to end.
 func (h *Host) Cost() string {
 	members := h.members.Members() // members that have left are not among them
 	if len(members) == 0 {

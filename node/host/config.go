@@ -16,20 +16,23 @@ import (
 	"chordconductor/otel"
 )
 
-// Config is how a host runs. A zero field has the value of LAN, so an application sets those fields that differ from a
-// preset. All hosts of a ring must have the same Ring, Bits, Successors and Replicas: others are refused.
+// Config configures a host. A zero field stands for the value of LAN, so an application sets only
+// the fields that differ from a preset. All hosts of a ring must have the same Ring, Bits,
+// Successors and Replicas: others are refused.
 type Config struct {
-	// Listen is the address to listen on, HOST:PORT. Port 0 picks a free one; without a host it is all interfaces.
-	// Default 127.0.0.1:7001.
+	// Listen is the address to listen on, HOST:PORT. Port 0 picks a free port; without a host the
+	// address is on all interfaces. Default 127.0.0.1:7001.
 	Listen string
-	// Advertise is the address at which other hosts reach this one, HOST:PORT. Default: the one listened on; on all
-	// interfaces the machine's name. A host's identifiers follow from it, so a host that restarts should keep it.
+	// Advertise is the address at which other hosts reach this one, HOST:PORT. Default: the listen
+	// address; on all interfaces the machine's name. The identifiers of the members follow from it,
+	// so a host that restarts should have the same one.
 	Advertise string
 
-	// Join lists addresses of hosts to join through; one that answers is enough. None, or only the host's own: it founds a
-	// ring. So all hosts of a set may have one list, and the first of it founds.
+	// Join lists addresses of hosts to join through; one that answers is enough. If it is empty, or
+	// has only the host's own address, the host founds a ring. So all hosts of a set may have the
+	// same list, and its first host founds the ring.
 	Join []string
-	// JoinTimeout is how long Joined waits. Default 1 min.
+	// JoinTimeout is how long Joined waits for the host to join. Default 1 min.
 	JoinTimeout time.Duration
 
 	// Ring is the ring's name, at most 255 bytes. Default "chord".
@@ -50,35 +53,39 @@ type Config struct {
 
 	// Stabilize is the base interval of ring maintenance, from 1 ms to 1 h. Default 500 ms.
 	Stabilize time.Duration
-	// CallLimit is how long a peer may take to answer, from 10 ms to 1 min; one that has not answered by then, twice, is
-	// treated as dead. Default 1 s.
+	// CallLimit is how long a peer may take to answer, from 10 ms to 1 min. A peer that has twice
+	// not answered in time is treated as dead. Default 1 s.
 	CallLimit time.Duration
-	// Lookup is how lookups travel: "recursive" or "iterative". Default "recursive".
+	// Lookup is the routing mode of lookups: "recursive" or "iterative". Default "recursive".
 	Lookup string
 
-	// Access is how the host proves itself, and what it requires of callers. The zero value is for loopback: at an address
-	// that other machines reach, it must have a RingSecret, or certificates, or be Insecure.
+	// Access is how the host authenticates itself, and what it requires of callers. The zero value
+	// is for loopback: at an address that other machines reach, a host must have a RingSecret, or
+	// certificates, or be Insecure.
 	Access Access
-	// WeakControlToken accepts an Access.ControlToken that can be guessed where other machines reach the host: for demos.
+	// WeakControlToken accepts an Access.ControlToken that can be guessed although other machines
+	// reach the host: for demos.
 	WeakControlToken bool
 
 	// Version of the program, which telemetry and the key service's Status contain.
 	Version string
-	// Telemetry is where events, spans and metrics go. Hosts of one process may share one; Close leaves it open. Nil: Open
-	// sets one up by the OTEL_* variables (otel.Setup), to http://localhost:4317 by default, and Close ends it.
+	// Telemetry receives events, spans and metrics. Hosts of one process may share one; Close
+	// leaves it open. If it is nil, Open sets up one from the OTEL_* variables (otel.Setup), by
+	// default to http://localhost:4317, and Close ends it.
 	Telemetry *otel.Telemetry
-	// Log receives lines for the host's operator: where it listens, whether it is on the ring, why it cannot join, which
-	// calls it refused, whether telemetry cannot be exported. Errors of peers and receivers are quoted in them. It may be
-	// called from any goroutine, and must not block. Nil: they are dropped.
+	// Log receives lines for the host's operator: where it listens, whether it is on the ring, why
+	// it cannot join, which calls it refused, whether telemetry cannot be exported. The lines may
+	// quote errors of peers and receivers. Log may be called from any goroutine, and must not
+	// block. If it is nil, the lines are dropped.
 	Log func(line string)
 
-	// Names are what errors call the fields, by their names: a program's user knows flags. Errors of Access name the node
-	// program's flags.
+	// Names maps a field's name to its name in errors: the user of a program knows flags. Errors of
+	// Access name the node program's flags.
 	Names map[string]string
 }
 
-// Access is how a host authenticates to its peers, and what it requires of callers: the node program's flags about
-// access, with the same meaning and bounds.
+// Access is how a host authenticates itself to its peers, and what it requires of callers: the
+// settings of the node program's flags for access, with the same meaning and bounds.
 type Access = access.Settings
 
 func (c *Config) name(field string) string { return cmp.Or(c.Names[field], field) }
@@ -90,13 +97,14 @@ func setDefault[T comparable](value *T, byDefault T) {
 	}
 }
 
-// Validate reports what is wrong with a configuration, in one line, as Open does before it opens anything.
+// Validate returns what is wrong with a configuration, in one line: the error that Open returns
+// before it opens anything.
 func (c Config) Validate() error {
 	_, err := c.validated()
 	return err
 }
 
-// validated fills in the defaults and the address to advertise.
+// validated returns the configuration with the defaults and the address to advertise.
 func (c Config) validated() (Config, error) {
 	lan := LAN()
 	setDefault(&c.Listen, "127.0.0.1:7001")
@@ -155,8 +163,8 @@ func (c *Config) checkAddresses() error {
 	return nil
 }
 
-// reachable returns the address to advertise: Advertise, else none, which is the listen address, or on all interfaces
-// the machine's name.
+// reachable returns the address to advertise: Advertise if it is set; on all interfaces the
+// machine's name; otherwise the empty text, for which the listen address is advertised.
 func (c *Config) reachable() (string, error) {
 	host, port, _ := net.SplitHostPort(c.Listen)
 	if ip := net.ParseIP(host); c.Advertise != "" || host != "" && (ip == nil || !ip.IsUnspecified()) {
@@ -172,7 +180,7 @@ func (c *Config) reachable() (string, error) {
 	return net.JoinHostPort(name, port), nil
 }
 
-// bound is Listen as given, with the picked port in place of port 0.
+// bound returns Listen, with the port that the system has picked in place of port 0.
 func (c *Config) bound(listening string) string {
 	host, port, _ := net.SplitHostPort(c.Listen)
 	if _, picked, err := net.SplitHostPort(listening); err == nil && port == "0" {
@@ -181,8 +189,8 @@ func (c *Config) bound(listening string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// way describes how the host gets onto a ring. Its own address in Join does not count: all hosts of a set may be started
-// with one list, and the host that it names founds the ring.
+// way describes how the host gets onto a ring. Its own address in Join does not count: all hosts of
+// a set may be started with the same list, and the host that the list names first founds the ring.
 func (c *Config) way(own string) string {
 	for _, addr := range c.Join {
 		if addr != own {
@@ -192,7 +200,7 @@ func (c *Config) way(own string) string {
 	return "founding it"
 }
 
-// member is the members' configuration.
+// member returns the members' configuration.
 func (c *Config) member() member.Config {
 	return member.Config{
 		Ring: c.Ring, HostID: c.HostID, Join: c.Join, Bits: c.Bits, Successors: c.Successors, Replicas: c.Replicas,

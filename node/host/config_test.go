@@ -22,7 +22,7 @@ func TestWordsOfTheStart(t *testing.T) {
 	}
 }
 
-// The presets and the zero value are valid, and the zero value is LAN.
+// The presets and the zero value are valid, and the zero value stands for LAN.
 func TestPresets(t *testing.T) {
 	for name, c := range map[string]Config{"zero": {}, "Local": Local(), "LAN": LAN(), "WAN": WAN()} {
 		if err := c.Validate(); err != nil {
@@ -41,7 +41,8 @@ func TestPresets(t *testing.T) {
 	}
 }
 
-// Open refuses what is invalid in one line that names the field, or what Names has in its place.
+// Open refuses an invalid field with an error of one line that names the field, or its name in
+// Names.
 func TestInvalid(t *testing.T) {
 	for want, c := range map[string]Config{
 		`Listen "nonsense": expected HOST:PORT`:                    {Listen: "nonsense"},

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The code of docs/embedding.md is code of the examples, which are compiled and run.
+// Each block of Go code in docs/embedding.md is part of an example, which is compiled and run.
 func TestPageShowsExamples(t *testing.T) {
 	read := func(name string) string {
 		text, err := os.ReadFile(name)

@@ -10,7 +10,7 @@ import (
 	"chordconductor/node/host"
 )
 
-// Two hosts of one ring: what is put through the one is read through the other.
+// Two hosts of one ring: a value that is put through one is read through the other.
 func Example() {
 	os.Setenv("OTEL_SDK_DISABLED", "true") // nothing receives telemetry here
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -51,7 +51,7 @@ func ExampleLAN() {
 	cfg := host.LAN()
 	cfg.Listen, cfg.Advertise = ":7001", "host-b.example:7001"
 	cfg.Join = []string{"host-a.example:7001"}
-	cfg.Access.RingSecret = "3f9c1d7e5b8a2046c7d1e09f5a6b8c43" // of the ring's own: openssl rand -hex 16
+	cfg.Access.RingSecret = "3f9c1d7e5b8a2046c7d1e09f5a6b8c43" // the ring's own secret: openssl rand -hex 16
 	cfg.Log = func(line string) { log.Print("chord: ", line) }
 	fmt.Println(cfg.Validate())
 	// Output: <nil>

@@ -25,17 +25,18 @@ import (
 // Host is a running host. Until Joined has returned nil, operations on keys fail with client.ErrUnavailable.
 type Host struct {
 	client.Keys
-	cfg     Config // with all defaults
+	cfg     Config // with all defaults filled in
 	env     *grpcenv.Env
 	members *member.Host
 	kv      *service.KV
 	joining *joining
-	undo    []func() // what Close calls, the last first
+	undo    []func() // what Close calls, in reverse order
 	ending  ending
 }
 
-// Open opens the port and starts the members. It does not wait until they have joined: Joined does. An error is of the
-// configuration or the port, in one line without any secret, and then nothing is left open.
+// Open opens the port and starts the members. It does not wait until they have joined: Joined does.
+// An error concerns the configuration or the port; it has one line and contains no secret, and
+// nothing is left open.
 func Open(cfg Config) (*Host, error) {
 	cfg, err := cfg.validated()
 	if err != nil {
@@ -63,7 +64,7 @@ func (h *Host) open() error {
 	if err != nil {
 		return netname.ListenError("host", cfg.Listen, "node", cfg.name("Listen"), err)
 	}
-	h.undo = append(h.undo, func() { _ = listener.Close() }) // in case the environment does not get it
+	h.undo = append(h.undo, func() { _ = listener.Close() }) // closes the listener if the environment does not take it over
 	telemetry, err := h.telemetry()
 	if err != nil {
 		return err
@@ -111,14 +112,14 @@ func (h *Host) open() error {
 	if pin, ok := way.Pin(); ok {
 		h.printf("public key %v (clients give it to --server-pin)", pin)
 	}
-	_, err = h.members.Start(cfg.VirtualNodes) // after these lines, since the next is that it is on the ring
+	_, err = h.members.Start(cfg.VirtualNodes) // after these lines, since the next line may be that the host is on the ring
 	return err
 }
 
-// telemetryLimit bounds the last export.
+// telemetryLimit bounds the time of the last export.
 const telemetryLimit = 4 * time.Second
 
-// telemetry is the application's, or the host's own.
+// telemetry returns the application's telemetry, or the host's own.
 func (h *Host) telemetry() (*otel.Telemetry, error) {
 	if h.cfg.Telemetry != nil {
 		return h.cfg.Telemetry, nil
@@ -138,7 +139,7 @@ func (h *Host) telemetry() (*otel.Telemetry, error) {
 	return t, nil
 }
 
-// release closes what is open.
+// release closes what Open has opened.
 func (h *Host) release() {
 	for i := len(h.undo) - 1; i >= 0; i-- {
 		h.undo[i]()
@@ -148,10 +149,10 @@ func (h *Host) release() {
 
 func (h *Host) printf(format string, args ...any) { h.cfg.Log(fmt.Sprintf(format, args...)) }
 
-// Address is the address at which other hosts and clients reach this one.
+// Address returns the address at which other hosts and clients reach this one.
 func (h *Host) Address() string { return h.env.Address() }
 
-// Status is the state of the host and its members: the answer of the key service to Status.
+// Status returns the state of the host and its members, as the key service's Status answers it.
 func (h *Host) Status() *nodepb.StatusResponse {
 	a, _ := h.kv.Status(context.Background(), nil) // never fails
 	return a

@@ -34,7 +34,7 @@ func (l *lines) add(line string) {
 
 func (l *lines) have(text string) bool { return l.count(text) > 0 }
 
-// count counts how often a text was logged.
+// count returns how often a text was logged.
 func (l *lines) count(text string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -65,8 +65,8 @@ func joined(t *testing.T, h *Host) {
 	}
 }
 
-// Two hosts in one process: what is put through one is read through the other and through a client, and stays when the
-// host that owns it is closed.
+// Two hosts in one process: a value that is put through one is read through the other and through a
+// client, and is still there after the host that owns it has closed.
 func TestHosts(t *testing.T) {
 	a := open(t, Local())
 	joined(t, a)
@@ -125,8 +125,8 @@ func TestHosts(t *testing.T) {
 	}
 }
 
-// A host that does not get onto the ring is ended by Close at once, and leaves nothing behind: neither goroutines
-// (TestMain) nor the port.
+// Close ends a host that does not get onto the ring at once, and leaves nothing behind: no
+// goroutines (TestMain checks this) and no open port.
 func TestNotJoined(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections, and never answers
 	if err != nil {
@@ -181,7 +181,8 @@ func TestNotJoined(t *testing.T) {
 	}
 }
 
-// A close whose context has ended is a crash with an error that gives the cost; the cost is counted at that time.
+// Close with a context that has ended is a crash; its error contains the cost, which is counted at
+// that time.
 func TestCost(t *testing.T) {
 	c := Local()
 	c.Replicas = 1
@@ -210,8 +211,9 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// A host that ends with its ring logs one line with the number of the keys that end, which may be 0; of a leave
-// that is refused one line names the number of members and the reason, and so does the error in the end.
+// A host that ends with its ring logs one line with the number of the keys that end, which may be
+// 0. If a leave is refused, one line names the number of members and the reason, and so does the
+// final error.
 func TestEndings(t *testing.T) {
 	end := func(t *testing.T, h *Host, limit time.Duration) error {
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -246,7 +248,7 @@ func TestEndings(t *testing.T) {
 		small := open(t, other)
 		joined(t, small)
 		polltest.Until(t, "the small host owns a range", func() bool { return small.members.Any().Keys().Ownership().Owns })
-		for i := range 100_000 { // until the other host is full
+		for i := range 100_000 { // until the memory of the other host is full
 			if _, err := h.Put(t.Context(), fmt.Append(nil, i), make([]byte, 512), 0); err != nil {
 				break
 			}
@@ -262,8 +264,8 @@ func TestEndings(t *testing.T) {
 	})
 }
 
-// Hosts that have left do not delay the end of the last one, however long a call may take: nothing listens at their
-// addresses, so no member stays there.
+// Hosts that have left do not delay the end of the last one, however long a call may take: nothing
+// listens at their addresses, so the last host finds at once that no member is there.
 func TestTheLastHostWaitsForNoneThatHasLeft(t *testing.T) {
 	const limit = 5 * time.Second
 	for _, size := range []int{1, 2, 5} {
@@ -293,7 +295,7 @@ func TestTheLastHostWaitsForNoneThatHasLeft(t *testing.T) {
 	}
 }
 
-// acquainted reports whether the members of some hosts have each other as successors, and no others.
+// acquainted reports whether the members of the given hosts have exactly each other as successors.
 func acquainted(hosts []*Host, size int) bool {
 	for _, h := range hosts {
 		for _, m := range h.Status().Members {

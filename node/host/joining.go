@@ -15,16 +15,17 @@ import (
 	"chordconductor/node/member"
 )
 
-// Joined returns nil when a member of the host has joined the ring, or founded it. An error is that ctx has ended, that
-// no host could be joined within Config.JoinTimeout, which counts from the call, or that no further try can succeed,
-// since a host refuses this one's ring parameters: waiting does not help, and Close then ends the host without a leave.
+// Joined returns nil when a member of the host has joined the ring, or founded it. It returns an
+// error if ctx ends; if no host could be joined within Config.JoinTimeout, which counts from the
+// call; or if a host refuses this one's ring parameters, so that no further try can succeed.
+// Waiting does not help then, and Close ends the host without a leave.
 func (h *Host) Joined(ctx context.Context) error { return h.joining.wait(ctx) }
 
 // joining tracks the joins of the members, and whether the host is on the ring.
 type joining struct {
 	cfg      *Config
 	printf   func(format string, args ...any)
-	via      string                   // the hosts to join through; empty: the host's first member founds a ring
+	via      string                   // the hosts to join through; empty if the host's first member founds a ring
 	joined   chan struct{}            // closed when the first member has joined
 	first    sync.Once                // closes joined
 	last     atomic.Pointer[error]    // error of the latest try; nil: none yet
@@ -33,7 +34,7 @@ type joining struct {
 	refused  chan struct{}            // closed when no further try can succeed
 	lasting  sync.Once                // closes refused
 	reason   error                    // why; read once refused is closed
-	failed   atomic.Bool              // wait has returned an error that is not the caller's
+	failed   atomic.Bool              // wait has returned an error other than the end of the caller's context
 	closed   chan struct{}            // closed when Close is called
 }
 
@@ -41,7 +42,7 @@ func newJoining(cfg *Config, printf func(string, ...any)) *joining {
 	return &joining{cfg: cfg, printf: printf, via: strings.Join(cfg.Join, ","), joined: make(chan struct{}), refused: make(chan struct{}), closed: make(chan struct{})}
 }
 
-// ready passes on to the health service and to the operator whether the host has an active member.
+// ready reports to the health service and to the operator whether the host has an active member.
 func (j *joining) ready(e *grpcenv.Env, ready bool) {
 	e.SetReady(ready)
 	if ready {
@@ -68,8 +69,8 @@ func (j *joining) notice(text string) {
 	j.printf("%s", text)
 }
 
-// tryFailed records why a join is retried. It prints the failures of one member only, since all members of a host meet
-// the same, and not each of them, since tries are frequent.
+// tryFailed records why a join is retried. It prints only the failures of one member, since all
+// members of a host fail for the same reasons, and only some of them, since tries are frequent.
 func (j *joining) tryFailed(self chord.Peer, try int, err error) {
 	j.last.Store(&err)
 	j.reporter.CompareAndSwap(nil, &self.ID)
@@ -83,7 +84,7 @@ func (j *joining) tryFailed(self chord.Peer, try int, err error) {
 		})
 		return
 	}
-	founding := j.via == "" // then the other members wait for the first to found the ring, which takes too little time to print
+	founding := j.via == "" // the other members then wait for the first to found the ring, which takes too little time to print
 	if !founding && *j.reporter.Load() == self.ID && try&(try-1) == 0 {
 		j.printf("cannot join through %s yet (try %d): %s", j.via, try, oneLine(err))
 	}

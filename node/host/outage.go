@@ -2,8 +2,8 @@ package host
 
 import "sync/atomic"
 
-// outage is the state of the host's telemetry export: on while exports fail. The ring works without telemetry, and the
-// first line printed includes that.
+// outage is the state of the host's telemetry export: it begins when exports fail. The first line
+// printed adds that the ring works without telemetry.
 type outage struct {
 	printf func(format string, args ...any)
 
@@ -11,7 +11,7 @@ type outage struct {
 	hint atomic.Bool // whether it has been printed
 }
 
-// begins is called with failed exports, few enough to print each.
+// begins is called with errors of failed exports; they are few enough to print each.
 func (o *outage) begins(err error) {
 	o.on.Store(true)
 	hint := ""

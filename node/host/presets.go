@@ -7,8 +7,8 @@ import (
 	"chordconductor/node/member"
 )
 
-// LAN is for hosts in one data centre, and has the node program's defaults: a peer that is silent for some two seconds
-// counts as dead.
+// LAN returns the configuration for hosts in one data centre, which has the node program's
+// defaults: a peer that is silent for some two seconds counts as dead.
 func LAN() Config {
 	return Config{
 		JoinTimeout: time.Minute, Ring: "chord", VirtualNodes: 1, Bits: chord.MaxBits, Successors: 8, Replicas: 3,
@@ -16,8 +16,8 @@ func LAN() Config {
 	}
 }
 
-// Local is for hosts on one machine, such as those of a test: a free port of 127.0.0.1, and maintenance and time limits
-// that suit answers within milliseconds.
+// Local returns the configuration for hosts on one machine, such as those of a test: a free port of
+// 127.0.0.1, and maintenance and time limits that suit answers within milliseconds.
 func Local() Config {
 	c := LAN()
 	c.Listen = "127.0.0.1:0"
@@ -25,8 +25,8 @@ func Local() Config {
 	return c
 }
 
-// WAN is for hosts far from each other, whose answers may take a second: a silent peer counts as dead after some six
-// seconds, and the ring takes longer to repair.
+// WAN returns the configuration for hosts far from each other, whose answers may take a second: a
+// silent peer counts as dead after some six seconds, and the ring takes longer to repair.
 func WAN() Config {
 	c := LAN()
 	c.Stabilize, c.CallLimit = 2*time.Second, 3*time.Second

@@ -11,11 +11,11 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxSpeakers bounds the speakers with a count of their own; the others share one.
+// maxSpeakers bounds the speakers that are counted each on its own; the others share one count.
 const maxSpeakers = 64
 
-// refusals counts calls refused for credentials. It prints a line at a speaker's first refusal, the second, the fourth,
-// and so on, so that an attacker cannot fill the log.
+// refusals counts calls refused for their credentials. It prints a line for a speaker's first,
+// second, fourth, eighth refusal, and so on, so that an attacker cannot fill the log.
 type refusals struct {
 	counter metric.Int64Counter
 	print   func(format string, args ...any)
@@ -42,7 +42,7 @@ func reasonOf(reason access.Reason) metric.AddOption {
 	return metric.WithAttributeSet(attribute.NewSet(chordevent.RefusalReasonKey.String(string(reason))))
 }
 
-// add may be called from any goroutine.
+// add counts a refusal. It may be called from any goroutine.
 func (r *refusals) add(f *access.Refusal) {
 	r.counter.Add(context.Background(), 1, reasonOf(f.Reason))
 	if n := r.count(speaker{f.Reason, f.Speaker}); n == 1 {
@@ -52,7 +52,7 @@ func (r *refusals) add(f *access.Refusal) {
 	}
 }
 
-// implausible adds a refusal of a value that a peer sent and members do not accept.
+// implausible counts a value that a peer has sent and members do not accept.
 func (r *refusals) implausible(address, text string) {
 	r.add(&access.Refusal{Reason: access.Implausible, Speaker: address, Text: text, Method: "keys"})
 }

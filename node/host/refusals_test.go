@@ -9,7 +9,8 @@ import (
 	"chordconductor/node/env/access"
 )
 
-// Memory is bounded and lines grow with the logarithm, however many speakers there are and however often they call.
+// The memory is bounded, and the number of lines grows with the logarithm of the calls, however
+// many speakers there are.
 func TestRefusalsAreBounded(t *testing.T) {
 	r, err := newRefusals(noop.NewMeterProvider(), nil)
 	if err != nil {
@@ -32,7 +33,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 	}
 }
 
-// Each reason and each speaker has a first line.
+// Each pair of reason and speaker has a first line of its own.
 func TestRefusalsAreNamed(t *testing.T) {
 	r, err := newRefusals(noop.NewMeterProvider(), nil)
 	if err != nil {

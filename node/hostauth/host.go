@@ -12,14 +12,15 @@ import (
 const (
 	// NonceTTL is how long a host's nonce is valid.
 	NonceTTL = 10 * time.Minute
-	// maxSessions bounds the nonces in use that a host stores, some 100 bytes each. Only a caller with the token takes
-	// one; at the bound further sessions are refused until one has expired.
+	// maxSessions bounds the nonces in use that a host stores, some 100 bytes each. Only a caller
+	// with the token can begin a session; at the bound further ones are refused until one has
+	// expired.
 	maxSessions = 1024
 
 	issuedBytes, randomBytes, stampBytes = 8, 16, 16 // the parts of a host's nonce
 )
 
-// Errors with which a host refuses a challenge or a command. The command is not executed then.
+// Errors with which a host refuses a challenge or a command. It does not execute the command.
 var (
 	ErrNonce   = errors.New("the challenge has expired, or the host has restarted since: challenge it again")
 	ErrMAC     = errors.New("the signature does not fit the command: the token differs, or the command was altered")
@@ -31,22 +32,23 @@ var (
 type Host struct {
 	key               Key
 	address, instance string
-	now               func() time.Time // never goes back
+	now               func() time.Time // returns the time, which never goes back
 	random            func() uint64
 	began             time.Time
-	stamp             Key // of this process only: marks its nonces, so that none must be stored before its first use
+	stamp             Key // a key of this process, which marks its nonces, so that none must be stored before its first use
 
 	mu       sync.Mutex
-	sessions map[string]session // guarded by mu; by nonce
+	sessions map[string]session // by nonce; guarded by mu
 }
 
-// A session is a nonce with which commands were received.
+// A session is the use of a nonce: commands with it were received.
 type session struct {
-	counter uint64 // of the last command
+	counter uint64 // of the last command received
 	ends    time.Time
 }
 
-// NewHost returns the part of a host with the given advertised address; instance names this run of the host.
+// NewHost returns the protocol's side of a host with the given advertised address; instance names
+// this run of the host.
 func NewHost(token, address, instance string, now func() time.Time, random func() uint64) *Host {
 	h := &Host{
 		key: NewKey(token), address: address, instance: instance, now: now, random: random, began: now(),
@@ -56,7 +58,7 @@ func NewHost(token, address, instance string, now func() time.Time, random func(
 	return h
 }
 
-// fresh appends n random bytes, n a multiple of 8.
+// fresh appends n random bytes to a slice; n must be a multiple of 8.
 func (h *Host) fresh(to []byte, n int) []byte {
 	for range n / 8 {
 		to = binary.BigEndian.AppendUint64(to, h.random())
@@ -64,8 +66,8 @@ func (h *Host) fresh(to []byte, n int) []byte {
 	return to
 }
 
-// Challenge answers a controller that has dialled an address. A challenge takes no memory of the host, so any number
-// may be outstanding.
+// Challenge answers a controller that has dialled the given address. A challenge takes no memory of
+// the host, so any number of them may be open.
 func (h *Host) Challenge(controllerNonce []byte, address string) (nonce, mac []byte, err error) {
 	if len(controllerNonce) != NonceBytes {
 		return nil, nil, fmt.Errorf("nonce: expected %d bytes, got %d", NonceBytes, len(controllerNonce))
@@ -79,10 +81,10 @@ func (h *Host) Challenge(controllerNonce []byte, address string) (nonce, mac []b
 	return nonce, h.key.host(controllerNonce, nonce, h.address, h.instance), nil
 }
 
-// Instance names this run of the host.
+// Instance returns the name of this run of the host.
 func (h *Host) Instance() string { return h.instance }
 
-// Verify accepts a command, and each one only once.
+// Verify checks a command's signature. It accepts each command only once.
 func (h *Host) Verify(nonce []byte, counter uint64, method string, request, mac []byte) error {
 	ends, ok := h.end(nonce)
 	if !ok {

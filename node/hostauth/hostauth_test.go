@@ -14,7 +14,7 @@ import (
 
 const testToken = "0123456789abcdef0123456789abcdee"
 
-// clock is a host's time.
+// clock is the time of a host.
 type clock struct{ t time.Time }
 
 func (c *clock) now() time.Time { return c.t }
@@ -38,7 +38,8 @@ func challenged(t testing.TB, h *Host) *Session {
 	return s
 }
 
-// A proof holds for one nonce, dialled address, instance and token: any other is refused.
+// A proof is valid for one nonce, dialled address, instance and token: with any other it is
+// refused.
 func TestProof(t *testing.T) {
 	c := &clock{time.Unix(1, 0)}
 	h := newTestHost(c)
@@ -92,8 +93,9 @@ func sign(s *Session, method string, request []byte) envelope {
 
 func (e envelope) to(h *Host) error { return h.Verify(e.nonce, e.counter, e.method, e.request, e.mac) }
 
-// Commands of any methods and bytes, delivered in any order, any number of times, altered in any bit or truncated, to
-// the host or to another: a host accepts a subsequence of what was signed for it, each command once.
+// Commands of any methods and bytes are delivered in any order, any number of times, altered in any
+// bit or truncated, to the host or to another one. A host accepts a subsequence of what was signed
+// for it, each command once.
 func TestCommandsProperty(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		c := &clock{time.Unix(1, 0)}
@@ -171,8 +173,8 @@ func TestNonceTTL(t *testing.T) {
 	}
 }
 
-// A caller without the token makes a host keep nothing in memory, whatever it sends; a caller with the token takes a
-// bounded part, which is released again.
+// A caller without the token cannot make a host store anything, whatever it sends; what a caller
+// with the token takes of its memory is bounded, and is released again.
 func TestSessionsAreBounded(t *testing.T) {
 	c := &clock{time.Unix(1, 0)}
 	h := newTestHost(c)
@@ -210,7 +212,8 @@ func TestSessionsAreBounded(t *testing.T) {
 	}
 }
 
-// The encoding, computed by another program: a controller of another make or version must compute the same.
+// The encoding is as computed by another program: a controller of another implementation or version
+// must compute the same.
 func TestVector(t *testing.T) {
 	key := NewKey("token")
 	got := hex.EncodeToString(key.command([]byte("nonce"), 1, "/chord.v1.Host/SetFaults", []byte{1, 2}))

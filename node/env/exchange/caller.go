@@ -18,16 +18,17 @@ import (
 // A Stream is the caller's end of a stream to another host.
 type Stream = grpc.BidiStreamingClient[nodepb.CallsRequest, nodepb.CallsResponse]
 
-// Open opens a stream, which ends with ctx. An error is of the connection.
+// Open opens a stream, which ends with ctx. An error means that there is no connection.
 type Open func(ctx context.Context) (Stream, error)
 
-// Check verifies that an answer is of the host at the other end of the stream on which it came.
+// Check verifies that an answer was given by the host at the other end of its stream.
 type Check func(from *peer.Peer, method string, answer any) error
 
 var (
-	// ErrNoStreams: the peer serves single calls alone. The call has not happened.
+	// ErrNoStreams: the peer serves only unary calls. The call has not been sent.
 	ErrNoStreams = errors.New("the peer has no streams of calls")
-	// ErrBroken: the stream broke during a call that is not repeated: it may have been carried out.
+	// ErrBroken: the stream broke during a call that is not repeated; the call may have been
+	// carried out.
 	ErrBroken = status.Error(codes.Unavailable, "the stream broke during the call")
 )
 
@@ -45,14 +46,14 @@ type Caller struct {
 	check Check
 
 	mu      sync.Mutex
-	present *session // nil: none
+	present *session // nil if there is none
 	closed  bool
 }
 
-// NewCaller makes a Caller. It opens streams when there are calls. check may be nil.
+// NewCaller returns a Caller. It opens streams when there are calls. check may be nil.
 func NewCaller(open Open, check Check) *Caller { return &Caller{open: open, check: check} }
 
-// Close ends all calls.
+// Close ends all calls and streams.
 func (c *Caller) Close() {
 	c.mu.Lock()
 	c.closed = true
@@ -63,9 +64,10 @@ func (c *Caller) Close() {
 	}
 }
 
-// Call makes one call: of a method, by gRPC's full name, with a header of names and values in turn. It returns nil, and
-// answer is then what the peer has answered; or ctx's error, context.DeadlineExceeded after limit, ErrNoStreams,
-// ErrBroken, or the status of the connection or of the peer's answer.
+// Call makes one call of a method, by gRPC's full name. header alternates names and values. Call
+// returns nil when answer contains the peer's answer; otherwise ctx's error,
+// context.DeadlineExceeded after limit, ErrNoStreams, ErrBroken, or the status of the connection or
+// of the peer's answer.
 func (c *Caller) Call(ctx context.Context, limit time.Duration, method string, request, answer proto.Message, header []string) error {
 	number, ok := numbers[method]
 	if !ok {
@@ -76,7 +78,7 @@ func (c *Caller) Call(ctx context.Context, limit time.Duration, method string, r
 		return status.Errorf(codes.Internal, "cannot encode a request of %s: %v", method, err)
 	}
 	if len(message) > MaxMessage {
-		return status.Errorf(codes.ResourceExhausted, "cannot send a request of %s with %d bytes, %d at most", method, len(message), MaxMessage)
+		return status.Errorf(codes.ResourceExhausted, "cannot send a request of %s of %d bytes, at most %d are allowed", method, len(message), MaxMessage)
 	}
 	until := time.Now().Add(limit)
 	if at, ok := ctx.Deadline(); ok && at.Before(until) {
@@ -93,7 +95,8 @@ func (c *Caller) Call(ctx context.Context, limit time.Duration, method string, r
 		if err != nil {
 			return err
 		}
-		// A request is not used again: the stream may still be sending the one before.
+		// Each try has a request of its own: the broken stream may still be sending the previous
+		// one.
 		q := &nodepb.Request{Method: number, Message: message, Header: header, LimitUs: uint64(max(time.Until(until).Microseconds(), 1))}
 		got, sent, err := s.call(ctx, timer.C, q)
 		if sent {
@@ -119,14 +122,15 @@ func (c *Caller) Call(ctx context.Context, limit time.Duration, method string, r
 	}
 }
 
-// timers are used again, as each call needs one. One that has been stopped or reset delivers nothing of before.
+// Timers are reused, since each call needs one. One that has been stopped or reset delivers no
+// earlier expiry.
 var timers = sync.Pool{New: func() any {
 	t := time.NewTimer(time.Hour)
 	t.Stop()
 	return t
 }}
 
-// session returns the present one, or begins a new one.
+// session returns the present session, or begins a new one.
 func (c *Caller) session() (*session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -139,7 +143,7 @@ func (c *Caller) session() (*session, error) {
 	return c.present, nil
 }
 
-// drop forgets a session that ends.
+// drop removes a session that ends.
 func (c *Caller) drop(s *session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

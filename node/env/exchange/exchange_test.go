@@ -36,11 +36,11 @@ const (
 type peer struct {
 	proxy *cutproxy.Proxy
 	*exchange.Caller
-	opened atomic.Int32 // streams
-	stop   func()       // what a host does when it ends
+	opened atomic.Int32 // number of streams opened
+	stop   func()       // what a host calls when it ends
 }
 
-// serve starts a peer whose calls answer answers, and a caller of it.
+// serve starts a peer that answers calls with answer, and a caller of it.
 func serve(t *testing.T, answer exchange.Answer) *peer {
 	t.Helper()
 	p := &peer{proxy: cutproxy.Listen(t)}
@@ -79,7 +79,8 @@ func serve(t *testing.T, answer exchange.Answer) *peer {
 	return p
 }
 
-// echo answers a fetch with the records' keys that it asks for, which may be large, and a ping with nothing.
+// echo answers a fetch with the requested keys as records, which may be large, and a ping with an
+// empty answer.
 func echo(_ context.Context, method string, _ []string, decode func(any) error) (any, error) {
 	if method != fetch {
 		q := &nodepb.PingRequest{}
@@ -107,8 +108,8 @@ func (p *peer) ping(ctx context.Context, limit time.Duration) error {
 	return p.Call(ctx, limit, ping, &nodepb.PingRequest{}, &nodepb.PingResponse{}, nil)
 }
 
-// Each call has its own answer, whatever their sizes, while others are given up and connections break: and two streams
-// carry all of them.
+// Each call receives its own answer, whatever the sizes, while others are cancelled and connections
+// break; and two streams carry them all.
 func TestEachCallHasItsAnswer(t *testing.T) {
 	for _, breaking := range []bool{false, true} {
 		p := serve(t, echo)
@@ -165,7 +166,8 @@ func TestEachCallHasItsAnswer(t *testing.T) {
 	}
 }
 
-// A slow call holds up no other, and ends at its limit; one that is given up ends at the other end, too.
+// A slow call delays no other and ends at its limit. A call that its caller cancels ends at the
+// other end, too.
 func TestSlowCalls(t *testing.T) {
 	var ended atomic.Int32
 	p := serve(t, func(ctx context.Context, method string, header []string, decode func(any) error) (any, error) {
@@ -204,7 +206,8 @@ func TestSlowCalls(t *testing.T) {
 	polltest.Until(t, "all have ended at the other end", func() bool { return ended.Load() == 501 })
 }
 
-// What waits is bounded: of 3,000 calls to a host that answers none, 1,024 are served; each ends at its own limit.
+// The number of calls being served is bounded: of 3,000 calls to a host that answers none, it
+// serves 1,024; each ends at its own limit.
 func TestBound(t *testing.T) {
 	var serving, most atomic.Int32
 	release := make(chan struct{})
@@ -234,8 +237,8 @@ func TestBound(t *testing.T) {
 	}
 }
 
-// A break is not a try of a call: it is made once more. A write is not, since only its caller can say that it is a
-// repetition.
+// After a break a call is repeated, and this does not count as a failed try. A write is not
+// repeated, since only its caller can mark it as a repetition.
 func TestBreaks(t *testing.T) {
 	var tries atomic.Int32
 	var p *peer
@@ -258,8 +261,8 @@ func TestBreaks(t *testing.T) {
 	}
 }
 
-// A host that ends answers the calls that it serves, while others keep arriving. It begins none of those: they fail as
-// with a host that is gone.
+// A host that ends answers the calls that it serves, while further ones keep arriving. It begins
+// none of these: they fail as they do if the host does not exist.
 func TestDrain(t *testing.T) {
 	begun, release := make(chan struct{}, 200), make(chan struct{})
 	p := serve(t, func(ctx context.Context, method string, header []string, decode func(any) error) (any, error) {
@@ -308,7 +311,8 @@ func TestDrain(t *testing.T) {
 	<-stopped
 }
 
-// A host without streams, as of an earlier version, and a host that is not there.
+// Two errors differ: of a host without streams, as in earlier versions, and of an address without a
+// host.
 func TestNoStreams(t *testing.T) {
 	if err := serve(t, nil).ping(t.Context(), time.Minute); !errors.Is(err, exchange.ErrNoStreams) {
 		t.Errorf("a host without streams: %v", err)
@@ -324,7 +328,7 @@ func TestNoStreams(t *testing.T) {
 	}
 }
 
-// What is too large is refused, and no frame of another kind is believed.
+// Messages that are too large are refused, and so is a stream whose frames break the protocol.
 func TestRefusals(t *testing.T) {
 	p := serve(t, func(ctx context.Context, method string, header []string, decode func(any) error) (any, error) {
 		if len(header) > 0 {

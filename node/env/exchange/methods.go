@@ -8,19 +8,22 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// Version is the version of the protocol of streams. A host that does not have it serves single calls.
+// Version is the version of the protocol of streams. A host of another version serves only unary
+// calls.
 const Version = 1
 
 const (
-	// MaxMessage bounds a request or an answer: above the greatest value (1 MiB) and the greatest chunk of a handoff.
+	// MaxMessage bounds a request or an answer, in bytes: it is above the greatest value (1 MiB)
+	// and the greatest chunk of a handoff.
 	MaxMessage = 8 << 20
-	// MaxFrame bounds a gRPC message: one message, those that are sent with it, and what surrounds them.
+	// MaxFrame bounds a gRPC message, in bytes: one request or answer of MaxMessage, smaller ones
+	// that are sent with it, and their encoding.
 	MaxFrame = MaxMessage + 256<<10
 
-	largeMessage = 64 << 10 // above this a message goes over the second stream
+	largeMessage = 64 << 10 // bytes; a larger message goes over the second stream
 )
 
-// numbers are the methods that pass over a stream, by gRPC's full name; names is the reverse.
+// numbers has the methods that streams carry, by gRPC's full name; names is the inverse.
 var (
 	numbers = map[string]nodepb.Method{}
 	names   = map[nodepb.Method]string{}
@@ -39,7 +42,7 @@ func init() {
 	}
 }
 
-// upperSnake is FindNext as FIND_NEXT.
+// upperSnake returns FIND_NEXT for FindNext.
 func upperSnake(name string) string {
 	var b strings.Builder
 	for i, c := range name {
@@ -51,9 +54,10 @@ func upperSnake(name string) string {
 	return strings.ToUpper(b.String())
 }
 
-// largeAnswers reports whether a method's answer may need the second stream: it is one of Keys.
+// largeAnswers reports whether a method's answer may need the second stream: a method of the
+// service Keys.
 func largeAnswers(m nodepb.Method) bool { return m >= nodepb.Method_METHOD_APPLY }
 
-// notRepeated reports whether a call is not made once more over a new stream: a write states that it is a repetition,
-// which only its caller can.
+// notRepeated reports whether a call is not repeated after a break: a repeated write is marked as
+// such, and only its caller can do this.
 func notRepeated(m nodepb.Method) bool { return m == nodepb.Method_METHOD_APPLY }

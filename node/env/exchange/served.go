@@ -9,29 +9,29 @@ import (
 )
 
 const (
-	servedSmall = 1024 // calls of the first stream that are served at the same time
-	servedLarge = 16   // of the second
+	servedSmall = 1024 // bound of the calls of the first stream that are served at the same time
+	servedLarge = 16   // the same for the second
 )
 
-// served is a session at the end that serves it.
+// served is a session at the serving end.
 type served struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	last   chan struct{} // closed when no answer will follow
 
 	mu           sync.Mutex
-	small, large *incoming                     // nil: it has no such stream yet
-	streams      int                           // that have not ended
-	calls        map[uint64]context.CancelFunc // that are being served
+	small, large *incoming                     // nil until the caller opens it
+	streams      int                           // number of streams that have not ended
+	calls        map[uint64]context.CancelFunc // calls being served, by number
 	serving      int                           // calls whose answers are not queued yet
 	draining     bool                          // no further call begins
 }
 
-// incoming is a stream at the end that serves it.
+// incoming is a stream at the serving end.
 type incoming struct {
 	session *served
 	large   bool
-	slots   chan struct{} // taken by the calls that are served
+	slots   chan struct{} // taken by the calls being served
 	answers chan *nodepb.Answer
 }
 
@@ -41,7 +41,8 @@ func newServed() *served {
 	return c
 }
 
-// add adds a stream. Nil: there is one.
+// add adds the session's stream for small or large calls. It returns nil if the session already has
+// that one.
 func (c *served) add(large bool) *incoming {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,7 +58,7 @@ func (c *served) add(large bool) *incoming {
 	return *at
 }
 
-// remove counts a stream that ends, and reports whether it was the last one.
+// remove counts down by a stream that ends, and reports whether it was the last one.
 func (c *served) remove() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,7 +66,8 @@ func (c *served) remove() bool {
 	return c.streams == 0
 }
 
-// begin counts a call that is to be served. False: none begins any more, or the number is taken.
+// begin registers a call that is to be served. It returns false if no further call may begin, or
+// the number is in use.
 func (c *served) begin(number uint64, cancel context.CancelFunc) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,7 +108,8 @@ func (c *served) reply(a *nodepb.Answer) {
 	c.finish()
 }
 
-// drain begins no further call; when those that are served have been answered, the session's streams end.
+// drain lets no further call begin; when those being served have been answered, the session's
+// streams end.
 func (c *served) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,14 +119,15 @@ func (c *served) drain() {
 	}
 }
 
-// finish announces the last answer. mu is held.
+// finish closes last if no answer will follow. mu is held.
 func (c *served) finish() {
 	if c.draining && c.serving == 0 {
 		close(c.last)
 	}
 }
 
-// write sends answers, all that wait at once, until the session ends or has sent its last one.
+// write sends the answers, all that wait in one message, until the session ends or has sent its
+// last one.
 func (in *incoming) write(stream nodepb.Exchange_CallsServer) {
 	for {
 		m := &nodepb.CallsResponse{}
@@ -140,7 +144,7 @@ func (in *incoming) write(stream nodepb.Exchange_CallsServer) {
 			}
 		}
 		if len(in.answers) == 0 {
-			runtime.Gosched() // as for requests
+			runtime.Gosched() // lets other calls queue their answers, as for requests in session.send
 		}
 		for more := true; more && size < largeMessage; {
 			select {

@@ -13,11 +13,13 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// workers are goroutines whose stacks have grown; when all are busy, a call gets one of its own.
+// workers is the number of goroutines that serve calls one after the other, so that their stacks
+// grow only once; when all are busy, a call gets a goroutine of its own.
 const workers = 32
 
-// Answer answers a call: of a method, by gRPC's full name. decode reads the request into a message, and its error is
-// the answer's. ctx is that of the stream, with the call's limit; it ends when the caller waits no longer.
+// Answer answers a call of a method, by gRPC's full name. decode reads the request into a message;
+// an error of decode is to be returned. ctx is the stream's, with the call's limit; it ends when
+// the caller no longer waits.
 type Answer func(ctx context.Context, method string, header []string, decode func(request any) error) (any, error)
 
 // A Server serves the streams of all callers. It implements nodepb.ExchangeServer.
@@ -31,14 +33,15 @@ type Server struct {
 	sessions map[sessionKey]*served
 }
 
-// A sessionKey contains the caller's end of the connection, so that no caller can join another one's session.
+// A sessionKey contains the caller's end of the connection, so that no caller can join the session
+// of another.
 type sessionKey struct {
 	caller string
 	id     uint64
 }
 
-// NewServer makes a Server. When stop is closed, it begins no further calls, and its streams end when those that it
-// serves have been answered.
+// NewServer returns a Server. When stop is closed, it begins no further calls, and its streams end
+// when the calls being served have been answered.
 func NewServer(answer Answer, stop <-chan struct{}) *Server {
 	s := &Server{answer: answer, stop: stop, jobs: make(chan func()), sessions: map[sessionKey]*served{}}
 	for range workers {
@@ -64,7 +67,7 @@ func (s *Server) Calls(stream nodepb.Exchange_CallsServer) error {
 	}
 	opening := first.GetOpening()
 	if opening.GetVersion() != Version {
-		return status.Errorf(codes.FailedPrecondition, "streams of version %d are called, this host serves version %d", opening.GetVersion(), Version)
+		return status.Errorf(codes.FailedPrecondition, "expected streams of version %d, got version %d", Version, opening.GetVersion())
 	}
 	key := sessionKey{id: opening.GetSession()}
 	if p, ok := peer.FromContext(stream.Context()); ok {
@@ -92,16 +95,16 @@ func (s *Server) Calls(stream nodepb.Exchange_CallsServer) error {
 	case <-in.session.ctx.Done(): // the other stream broke
 	case <-s.stop:
 	}
-	in.session.drain() // a request that arrives now is not answered: its caller sees the stream end
+	in.session.drain() // a request that arrives now is not answered; its caller sees the end of the stream
 	select {
-	case <-written: // with all answers, unless the session has ended
+	case <-written: // all answers are written, unless the session has ended
 		drained = true
 	case <-stream.Context().Done():
 	}
 	return nil
 }
 
-// join adds a stream to its session. Nil: the session has it.
+// join adds a stream to its session. It returns nil if the session already has that stream.
 func (s *Server) join(key sessionKey, large bool) *incoming {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,8 +116,9 @@ func (s *Server) join(key sessionKey, large bool) *incoming {
 	return c.add(large)
 }
 
-// leave ends the session with the first of its streams that breaks: the caller then begins another one. A stream that
-// has sent all its answers leaves the other one to do so.
+// leave removes a stream from its session. A stream that breaks ends the session, and the caller
+// begins another one. A stream that has sent all its answers (drained) does not: the other stream
+// may have answers left.
 func (s *Server) leave(key sessionKey, c *served, drained bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,22 +131,23 @@ func (s *Server) leave(key sessionKey, c *served, drained bool) {
 	}
 }
 
-// read begins the calls of a stream until it breaks, the session ends, or the caller sends what it must not.
+// read begins the calls of a stream until the stream breaks, the session ends, or the caller breaks
+// the protocol.
 func (s *Server) read(stream nodepb.Exchange_CallsServer, in *incoming, m *nodepb.CallsRequest) error {
 	for {
 		for _, n := range m.GetEnded() {
-			in.session.cancelCall(n) // before the requests, which may have to wait for a place
+			in.session.cancelCall(n) // before the requests, which may have to wait for a free slot
 		}
 		for _, q := range m.GetRequests() {
 			if size := len(q.GetMessage()); size > MaxMessage || size > largeMessage && !in.large {
-				return status.Errorf(codes.InvalidArgument, "a request of %d bytes on a stream for less", size)
+				return status.Errorf(codes.InvalidArgument, "a request of %d bytes exceeds the bound of its stream", size)
 			}
 			if !s.begin(stream.Context(), in, q) {
 				return nil
 			}
 		}
 		for _, n := range m.GetEnded() {
-			in.session.cancelCall(n) // a call that ended before it was sent
+			in.session.cancelCall(n) // the caller gave up this call before it was sent
 		}
 		var err error
 		if m, err = stream.Recv(); err != nil {
@@ -151,7 +156,7 @@ func (s *Server) read(stream nodepb.Exchange_CallsServer, in *incoming, m *nodep
 	}
 }
 
-// begin starts to serve a call. It returns false when the session or the host ends.
+// begin starts to serve a call. It returns false if the session or the host ends.
 func (s *Server) begin(ctx context.Context, in *incoming, q *nodepb.Request) bool {
 	select {
 	case in.slots <- struct{}{}:
@@ -183,7 +188,7 @@ func (s *Server) begin(ctx context.Context, in *incoming, q *nodepb.Request) boo
 	return true
 }
 
-// maxLimit bounds how long a call is served whose limit is longer or missing.
+// maxLimit bounds the time limit of a call, and replaces a missing one.
 const maxLimit = time.Hour
 
 // serve answers one call.
@@ -204,7 +209,7 @@ func (s *Server) serve(ctx context.Context, q *nodepb.Request) *nodepb.Answer {
 		out.Message, err = proto.Marshal(a.(proto.Message))
 	}
 	if err == nil && len(out.Message) > MaxMessage {
-		err = status.Errorf(codes.ResourceExhausted, "cannot send an answer of %s with %d bytes, %d at most", method, len(out.Message), MaxMessage)
+		err = status.Errorf(codes.ResourceExhausted, "cannot send an answer of %s of %d bytes, at most %d are allowed", method, len(out.Message), MaxMessage)
 		out.Message = nil
 	}
 	if err != nil {

@@ -16,28 +16,29 @@ import (
 )
 
 const (
-	queueSmall = 256 // requests that wait for the first stream
-	queueLarge = 8   // for the second
+	queueSmall = 256 // bound of the requests that wait for the first stream
+	queueLarge = 8   // the same for the second
 )
 
-// A session is the streams to a host, from when they are opened until one of them breaks, and the calls on them.
+// A session consists of the streams to a host, from their opening until one of them breaks, and of
+// the calls on them.
 type session struct {
 	c      *Caller
 	id     uint64
-	ctx    context.Context // of its streams
+	ctx    context.Context // of the streams
 	cancel context.CancelFunc
 	small  *outgoing
 
 	mu      sync.Mutex
 	large   *outgoing                // nil until it is needed
-	streams int                      // that have not ended
-	last    uint64                   // number of a call
-	waiting map[uint64]chan received // by number; nil when the session has ended
-	opened  bool                     // a stream was, so that there is a peer
-	err     error                    // for the calls of a session that has ended; set before ctx ends
+	streams int                      // number of streams that have not ended
+	last    uint64                   // the latest number of a call
+	waiting map[uint64]chan received // calls that wait for an answer, by number; nil when the session has ended
+	opened  bool                     // a stream was opened, so the peer exists
+	err     error                    // the error of the session's calls once it has ended; set before ctx ends
 }
 
-// received is an answer, and the other end of the stream on which it came.
+// received is an answer, and the peer that sent it.
 type received struct {
 	answer *nodepb.Answer
 	from   *peer.Peer
@@ -48,8 +49,8 @@ type outgoing struct {
 	requests chan *nodepb.Request
 
 	mu      sync.Mutex
-	ended   []uint64      // calls that were sent, and given up since: not more than the other end serves and this one queues
-	givenUp chan struct{} // holds one while there are such
+	ended   []uint64      // numbers of calls given up after they were sent: at most those that the other end serves and this one queues
+	givenUp chan struct{} // holds one element while ended is not empty
 }
 
 func newSession(c *Caller) *session {
@@ -59,14 +60,15 @@ func newSession(c *Caller) *session {
 	return s
 }
 
-// stream opens a stream with a queue of some length. mu is held, or the session is not used yet.
+// stream opens a stream with a queue of the given length. mu is held, or no other goroutine has the
+// session yet.
 func (s *session) stream(length int, large bool) *outgoing {
 	s.streams++
 	out := &outgoing{requests: make(chan *nodepb.Request, length), givenUp: make(chan struct{}, 1)}
 	go func() {
 		stream, err := s.c.open(s.ctx)
 		if status.Code(err) == codes.Unavailable {
-			stream, err = s.c.open(s.ctx) // a connection that was there may have broken; one that cannot be made fails at once
+			stream, err = s.c.open(s.ctx) // an existing connection may have broken; if none can be made, this fails at once
 		}
 		if err != nil {
 			s.end(err)
@@ -81,8 +83,8 @@ func (s *session) stream(length int, large bool) *outgoing {
 	return out
 }
 
-// drained notes that the peer, which ends, has sent all answers on one stream. No further call begins; those on the other
-// stream may still be answered.
+// drained notes that the peer, which is ending, has sent all answers on one stream. No further call
+// begins; calls on the other stream may still be answered.
 func (s *session) drained() {
 	s.c.drop(s)
 	s.mu.Lock()
@@ -94,7 +96,7 @@ func (s *session) drained() {
 	}
 }
 
-// end ends the session. Only the first error counts: it is that of the session's calls.
+// end ends the session. Only the first call counts: its err is the error of the session's calls.
 func (s *session) end(err error) {
 	s.c.drop(s)
 	s.mu.Lock()
@@ -105,7 +107,7 @@ func (s *session) end(err error) {
 	s.cancel()
 }
 
-// reason is what the end of a stream means for the calls on it. mu is held.
+// reason returns the error that the end of a stream means for the calls on it. mu is held.
 func (s *session) reason(err error) error {
 	switch code := status.Code(err); {
 	case err == errClosed:
@@ -169,7 +171,7 @@ func (s *session) call(ctx context.Context, limit <-chan time.Time, q *nodepb.Re
 	}
 }
 
-// giveUp informs the other end that it need not go on with a call.
+// giveUp informs the other end that the caller no longer waits for a call.
 func (o *outgoing) giveUp(number uint64) {
 	o.mu.Lock()
 	o.ended = append(o.ended, number)
@@ -200,7 +202,7 @@ func (s *session) ended() error {
 	return s.err
 }
 
-// send writes what waits, all of it at once, until the session ends.
+// send sends what waits, all of it in one message, until the session ends.
 func (s *session) send(stream Stream, out *outgoing, opening *nodepb.Opening) {
 	idle := time.NewTimer(idleTime)
 	defer idle.Stop()
@@ -226,7 +228,7 @@ func (s *session) send(stream Stream, out *outgoing, opening *nodepb.Opening) {
 			return
 		}
 		if len(out.requests) == 0 {
-			runtime.Gosched() // callers that are ready to add theirs do so: a write for many calls costs as much as for one
+			runtime.Gosched() // lets callers that are ready queue their requests: one write for many calls costs as much as one for a single call
 		}
 		for more := true; more && size < largeMessage; {
 			select {
@@ -241,7 +243,8 @@ func (s *session) send(stream Stream, out *outgoing, opening *nodepb.Opening) {
 	}
 }
 
-// quiet reports whether no call waits. A session with one stays open, however long that takes.
+// quiet reports whether no call waits. A session with a waiting call stays open, however long that
+// takes.
 func (s *session) quiet() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -265,7 +268,7 @@ func (s *session) receive(stream Stream) {
 		for _, a := range m.GetAnswers() {
 			if answered := s.waiting[a.GetNumber()]; answered != nil {
 				delete(s.waiting, a.GetNumber())
-				answered <- received{a, from} // it has room for one
+				answered <- received{a, from} // never blocks: the channel has room for one
 			}
 		}
 		s.mu.Unlock()

@@ -6,7 +6,7 @@
 //	e.Serve(h, h, layer.Serve, nil)
 //	layer.Set(rules)
 //
-// A rule applies to what this host sends to one address: its calls, and its answers to calls from there. A rule with
-// Cut on both hosts is a partition, on one a one-way partition. A lost message shows as in production: no answer
-// arrives in time.
+// A rule applies to what this host sends to one address: its calls, and its answers to calls from
+// there. A rule with Cut on both hosts makes a partition, on one host a one-way partition. A lost
+// message looks as in production: no answer arrives in time.
 package faults

@@ -19,11 +19,12 @@ import (
 // All is the address that stands for every other host.
 const All = "*"
 
-// A Rule is the fault of messages to one address. The rule for an address takes precedence over the one for All.
+// A Rule describes the fault of messages to one address. The rule for an address takes precedence
+// over the one for All.
 type Rule struct {
 	Address string // or All
 	Cut     bool
-	Loss    float64 // 0 to 1
+	Loss    float64 // share of the messages that are lost, from 0 to 1
 
 	// Delays of each message, in addition to the network's own. They add up.
 	Latency     time.Duration
@@ -31,7 +32,7 @@ type Rule struct {
 	Exponential time.Duration // exponential with this mean
 }
 
-// delay draws the delay of one message.
+// delay returns a random delay for one message.
 func (l *Layer) delay(r Rule) time.Duration {
 	d := r.Latency
 	if r.Jitter > 0 {
@@ -43,7 +44,7 @@ func (l *Layer) delay(r Rule) time.Duration {
 	return d
 }
 
-// chance draws a number from 0 (included) to 1 (excluded).
+// chance returns a random number from 0 (included) to 1 (excluded).
 func (l *Layer) chance() float64 { return float64(l.Env.Uint64()>>11) / (1 << 53) }
 
 // A Layer is an environment with faults. Its methods may be called from any goroutine.
@@ -54,7 +55,7 @@ type Layer struct {
 	paused atomic.Bool
 }
 
-// New makes a layer without faults over the environment of the host with an address.
+// New returns a layer without faults over the environment of the host at the address self.
 func New(e env.Env, self string) *Layer {
 	l := &Layer{Env: e, self: self}
 	l.rules.Store(&map[string]Rule{})
@@ -66,7 +67,7 @@ const (
 	maxDelay = time.Hour // a host that answers later than this is partitioned, not slow
 )
 
-// Set replaces all rules; no rules clear all faults.
+// Set replaces all rules. An empty list clears all faults.
 func (l *Layer) Set(rules []Rule) error {
 	if len(rules) > maxRules {
 		return fmt.Errorf("expected at most %d fault rules, got %d", maxRules, len(rules))
@@ -82,8 +83,9 @@ func (l *Layer) Set(rules []Rule) error {
 	return nil
 }
 
-// Pause stops the host without ending it: its tasks do not run, its messages are not sent, and it answers no calls. To
-// other hosts it is dead meanwhile. Resume lets it continue where it was, with its outdated state.
+// Pause stops the host without ending it: its tasks do not run, its messages are not sent, and it
+// answers no calls. Other hosts take it for dead. Resume lets it continue where it was, with its
+// outdated state.
 func (l *Layer) Pause()  { l.paused.Store(true) }
 func (l *Layer) Resume() { l.paused.Store(false) }
 
@@ -110,7 +112,7 @@ func (l *Layer) rule(addr string) Rule {
 	return rules[All]
 }
 
-// lost draws whether a message is lost.
+// lost decides at random whether a message is lost.
 func (l *Layer) lost(r Rule) bool {
 	return r.Cut || r.Loss > 0 && l.chance() < r.Loss
 }
@@ -139,8 +141,8 @@ func (s signal) Wait(limit time.Duration) error {
 	return err
 }
 
-// errLost is sent in place of an answer that a fault at the answering side drops: the layer at the calling side turns
-// it into silence.
+// errLost is sent in place of an answer that a fault at the answering side drops; the layer at the
+// calling side then lets the call time out.
 var errLost = status.Error(codes.DataLoss, "answer lost: injected fault")
 
 // Conn implements env.Env: calls go through the layer.
@@ -186,8 +188,8 @@ func (l *Layer) call(ctx context.Context, addr string, left time.Duration, metho
 	return err
 }
 
-// Serve is the interceptor of the host's own services: members answer through the layer, under the rule for the caller's
-// address. Other services, which members do not call, are not affected.
+// Serve is the interceptor of the host's own services: members answer through the layer, under the
+// rule for the caller's address. Services that members do not call are not affected.
 func (l *Layer) Serve(ctx context.Context, request any, _ *grpc.UnaryServerInfo, service grpc.UnaryHandler) (any, error) {
 	members, ok := request.(interface{ GetCall() *nodepb.Call })
 	if !ok {

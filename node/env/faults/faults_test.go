@@ -28,7 +28,7 @@ func (s *answerer) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingRespo
 	return &nodepb.PingResponse{}, nil
 }
 
-// pair is two hosts with a layer each, on a network of 10 ms.
+// pair is two hosts with a layer each, on a network that delays each message by 10 ms.
 type pair struct {
 	t    *testing.T
 	w    *simenv.World
@@ -53,7 +53,7 @@ func newPair(t *testing.T) *pair {
 	return p
 }
 
-// ping calls from one host to the other, and returns the time it took and the error.
+// ping calls one host from the other, and returns the time that this took, and the error.
 func (p *pair) ping(from *faults.Layer, self, to string) (took time.Duration, err error) {
 	p.t.Helper()
 	done := false
@@ -77,7 +77,8 @@ func (p *pair) set(l *faults.Layer, rules ...faults.Rule) {
 	}
 }
 
-// A one-way partition: the host's calls and answers do not arrive, but it receives what is sent to it.
+// In a one-way partition the host's calls and answers do not arrive, but it receives what is sent
+// to it.
 func TestOneWayPartition(t *testing.T) {
 	p := newPair(t)
 	p.set(p.a, faults.Rule{Address: "b", Cut: true})
@@ -109,7 +110,7 @@ func TestLatencyAndLoss(t *testing.T) {
 	if took, err := p.ping(p.a, "a", "b"); !errors.Is(err, env.ErrTimeout) || took != time.Second {
 		t.Errorf("slower than the limit: %v after %v", err, took)
 	}
-	// The rule for an address goes before the one for all.
+	// The rule for an address takes precedence over the one for all.
 	p.set(p.a, faults.Rule{Address: faults.All, Cut: true}, faults.Rule{Address: "b", Loss: 0.25})
 	lost := 0
 	for range 400 {
@@ -122,12 +123,12 @@ func TestLatencyAndLoss(t *testing.T) {
 	}
 }
 
-// Random delays keep their bounds and means, request and answer drawn independently.
+// Random delays keep their bounds and means; the delays of request and answer are independent.
 func TestRandomDelays(t *testing.T) {
 	for name, test := range map[string]struct {
 		rule     faults.Rule
 		mean     time.Duration
-		low, top time.Duration // of the request's delay
+		low, top time.Duration // bounds of the request's delay
 	}{
 		"jitter":      {faults.Rule{Address: "b", Latency: 20 * time.Millisecond, Jitter: 40 * time.Millisecond}, 40 * time.Millisecond, 20 * time.Millisecond, 60 * time.Millisecond},
 		"exponential": {faults.Rule{Address: "b", Exponential: 40 * time.Millisecond}, 40 * time.Millisecond, 0, time.Second},
@@ -139,7 +140,7 @@ func TestRandomDelays(t *testing.T) {
 			const n = 1000
 			for range n {
 				took, err := p.ping(p.a, "a", "b")
-				took -= 20 * time.Millisecond // the network itself, both ways
+				took -= 20 * time.Millisecond // the network itself, in both directions
 				if err != nil || took < test.low || took > test.top {
 					t.Fatalf("delay %v, %v", took, err)
 				}
@@ -152,7 +153,8 @@ func TestRandomDelays(t *testing.T) {
 	}
 }
 
-// While a host is paused its tasks stop and it is silent to others. Then it continues where it was.
+// While a host is paused its tasks stop and it is silent to others. After Resume it continues where
+// it was.
 func TestPause(t *testing.T) {
 	p := newPair(t)
 	var woke time.Duration

@@ -19,8 +19,9 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// BenchmarkCall compares a call between hosts with a bare unary echo of gRPC of the same messages, by the number of
-// callers, plain and with the TLS of a ring secret. Look at the ratio of call to echo in one run.
+// BenchmarkCall compares a call between hosts with a bare unary gRPC echo of the same messages, for
+// several numbers of callers, without TLS and with the TLS of a ring secret. Only the ratio of call
+// to echo within one run is meaningful.
 func BenchmarkCall(b *testing.B) {
 	secret, err := access.NewHost(access.Settings{RingSecret: "benchmark-of-calls-between-two-hosts-0123456789"}, "127.0.0.1:7001")
 	if err != nil {
@@ -76,7 +77,7 @@ func benchHost(b *testing.B, a *access.Host) *grpcenv.Env {
 	return e
 }
 
-// echo is a connection to a bare server.
+// echo returns a connection to a bare server.
 func echo(b *testing.B, a *access.Host) *grpc.ClientConn {
 	var options []grpc.ServerOption
 	var creds credentials.TransportCredentials = insecure.NewCredentials()

@@ -18,7 +18,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// Conn gives access to the host at an address.
+// Conn returns the connection to the host at an address.
 func (e *Env) Conn(addr string, limit time.Duration) grpc.ClientConnInterface {
 	r := remote{e, addr, limit}
 	if addr == e.addr {
@@ -34,7 +34,7 @@ type remote struct {
 	limit time.Duration
 }
 
-// call runs one call over the network and returns its outcome in the terms of env.
+// call makes one call over the network and returns its outcome as an error of package env.
 func (r remote) call(ctx context.Context, method string, request, answer any) error {
 	ctx, call := r.e.calls.Client(ctx, r.addr, method, request)
 	err := r.send(ctx, method, request, answer)
@@ -45,7 +45,7 @@ func (r remote) call(ctx context.Context, method string, request, answer any) er
 	case r.e.err() != nil:
 		return env.ErrStopped
 	case ctx.Err() != nil:
-		return ctx.Err() // the caller gave up, which is no information about the peer
+		return ctx.Err() // the caller gave up, which is no evidence about the peer
 	case err == exchange.ErrBroken:
 		return env.ErrBroken
 	}
@@ -60,7 +60,7 @@ func (r remote) call(ctx context.Context, method string, request, answer any) er
 	return err
 }
 
-// statusOf is the status of an error of gRPC or of a context.
+// statusOf returns the status of an error of gRPC or of a context.
 func statusOf(err error) *status.Status {
 	if st, ok := status.FromError(err); ok {
 		return st
@@ -68,8 +68,8 @@ func statusOf(err error) *status.Status {
 	return status.FromContextError(err)
 }
 
-// send makes the call over the stream to the host, or as a single call if it has no streams. It refuses an answer that
-// the host gives in another one's name.
+// send makes the call over the stream to the host, or as a unary call if the host has no streams.
+// It refuses an answer that names another host as its sender.
 func (r remote) send(ctx context.Context, method string, request, answer any) error {
 	c, err := r.e.pool.get(r.addr)
 	if err != nil {
@@ -97,8 +97,8 @@ func (r remote) send(ctx context.Context, method string, request, answer any) er
 	return r.e.guard.CheckAnswer(&from, method, answer)
 }
 
-// unconnected returns why there is no connection: the system's error text without gRPC's around it, or empty if there
-// is none.
+// unconnected returns why there is no connection: the system's error text without gRPC's text
+// around it. It returns the empty text if message is of another kind.
 func unconnected(message string) string {
 	_, why, found := strings.Cut(message, "transport: ")
 	if !found {
@@ -111,8 +111,9 @@ func unconnected(message string) string {
 	return why
 }
 
-// local runs a call of the host to itself. Calls of the ring service are always answered immediately, so the time limit
-// is not watched. A call of the key service may take long: past the limit the caller continues without the answer.
+// local carries out a call of the host to itself. Calls of the ring service are always answered
+// immediately, so their time limit is not watched. A call of the key service may take long: after
+// the limit the caller continues without the answer.
 func (r remote) local(ctx context.Context, method string, request, answer any) error {
 	if strings.HasPrefix(method, ringMethods) {
 		received, err := r.e.own.Answer(ctx, method, request)
@@ -132,7 +133,7 @@ func (r remote) local(ctx context.Context, method string, request, answer any) e
 	}); err != nil {
 		return err
 	}
-	timer := time.NewTimer(r.e.late.grant(r.limit)) // the call may wait for one of its own, which is granted as much
+	timer := time.NewTimer(r.e.late.grant(r.limit)) // the call may in turn wait for a call to another host, which is granted as much
 	defer timer.Stop()
 	select {
 	case got := <-done:
@@ -149,7 +150,7 @@ func (r remote) local(ctx context.Context, method string, request, answer any) e
 	}
 }
 
-// How the full names of the methods of a service begin.
+// The prefixes of the full names of each service's methods.
 var (
 	ringMethods     = "/" + nodepb.Ring_ServiceDesc.ServiceName + "/"
 	keysMethods     = "/" + nodepb.Keys_ServiceDesc.ServiceName + "/"

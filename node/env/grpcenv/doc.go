@@ -7,8 +7,10 @@
 //	…
 //	e.Close()
 //
-// It serves gRPC health ("" and each service) and reflection in addition to the given services. Calls to the host's own
-// address do not leave the process.
+// It serves gRPC health ("" and each service) and reflection in addition to the given services.
+// Calls to the host's own address do not leave the process. On a machine that is short of processor
+// time it grants calls more time (patience.go).
 //
-// It makes no decision about the ring, and only passes messages on. Package node/env/faults injects faults.
+// It makes no decision about the ring, and only transmits messages. Package node/env/faults injects
+// faults.
 package grpcenv

@@ -24,27 +24,29 @@ import (
 type Options struct {
 	// Listen is the address to listen on, "host:port". Port 0 picks a free one.
 	Listen string
-	// Listener is the port, if the caller has opened it. The Env closes it, as Listen does after an error.
+	// Listener is the port, if the caller has opened it. The Env closes it; so does the function
+	// Listen if it fails.
 	Listener net.Listener
-	// Advertise is the address at which other hosts reach this one. Empty: the listen address, which must then name a
-	// host.
+	// Advertise is the address at which other hosts reach this one. If it is empty, the listen
+	// address is advertised, which must then name a host.
 	Advertise string
-	// Access is how this host proves its identity and what it requires of callers. Nil: plain, all callers may call
-	// everything.
+	// Access is how this host proves its identity and what it requires of callers. If it is nil,
+	// connections are not encrypted, and every caller may call every method.
 	Access *access.Host
-	// Refused is called with each refusal of a caller's credentials, from any goroutine. It must not block. Nil: not
-	// called.
+	// Refused is called with each refusal of a caller's credentials, from any goroutine. It must
+	// not block. If it is nil, refusals are not reported.
 	Refused func(*access.Refusal)
-	// MaxConnections bounds the client connections, 1024 if zero. At the bound the least recently used one is closed,
-	// once its calls have ended.
+	// MaxConnections bounds the client connections; the default is 1024. At the bound the least
+	// recently used one is closed, once its calls have ended.
 	MaxConnections int
-	// Tracer, Meter and Propagator instrument the calls; all three or none. Nil: not instrumented.
+	// Tracer, Meter and Propagator instrument the calls; set all three or none. Without them calls
+	// are not instrumented.
 	Tracer     trace.TracerProvider
 	Meter      metric.MeterProvider
 	Propagator propagation.TextMapPropagator
-	// NameSpan, if not nil, adds to the span of a call between hosts the member concerned: the one that serves the call
-	// (serving), or the one that makes it. The gRPC instrumentation knows only the hosts' addresses, and a host carries
-	// many members.
+	// NameSpan, if not nil, adds the member concerned to the span of a call between hosts: the
+	// member that serves the call if serving is true, otherwise the one that makes it. The gRPC
+	// instrumentation knows only the hosts' addresses, and a host has many members.
 	NameSpan func(span trace.Span, call *nodepb.Call, serving bool)
 }
 
@@ -56,11 +58,11 @@ type Env struct {
 	health   *health.Server
 	server   *grpc.Server // set once by Serve, under mu
 	guard    *access.Guard
-	calls    *instrument.Calls // nil: not instrumented
+	calls    *instrument.Calls // nil if calls are not instrumented
 	pool     pool
 	late     lateness
 
-	own *env.Services // this host's, for calls to itself; set once by Serve
+	own *env.Services // of this host, for calls to itself; set once by Serve
 
 	stop chan struct{} // closed when the environment ends
 
@@ -71,7 +73,7 @@ type Env struct {
 
 var _ env.Env = (*Env)(nil)
 
-// Listen opens the port, unless it is open. Serve must be called before calls are served.
+// Listen opens the port, unless Options has an open one. Calls are served from Serve on.
 func Listen(opts Options) (*Env, error) {
 	listener := opts.Listener
 	if listener == nil {
@@ -108,19 +110,22 @@ func Listen(opts Options) (*Env, error) {
 	return e, nil
 }
 
-// Address is the address at which other hosts reach this one.
+// Address returns the address at which other hosts reach this one.
 func (e *Env) Address() string { return e.addr }
 
-// Listening is the listen address, with the picked port in place of port 0.
+// Listening returns the listen address, with the port that the system has picked in place of port
+// 0.
 func (e *Env) Listening() string { return e.listener.Addr().String() }
 
-// Now is the system's time, with Go's monotonic reading, which steps of the clock do not change.
+// Now returns the system's time with Go's monotonic reading, which steps of the clock do not
+// change.
 func (e *Env) Now() time.Time { return time.Now() }
 
-// Wall returns the system clock's time without Go's monotonic reading: durations between two of them include its steps.
+// Wall returns the system clock's time without Go's monotonic reading: a duration between two such
+// times includes steps of the clock.
 func (e *Env) Wall() time.Time { return time.Now().Round(0) }
 
-// Uint64 returns an unpredictable random number, since lookups and requests are matched by such numbers.
+// Uint64 returns an unpredictable random number: lookups and requests are matched by such numbers.
 func (e *Env) Uint64() uint64 { return rand.Uint64() }
 
 // Sleep blocks for d.
@@ -157,7 +162,7 @@ func (e *Env) Go(ctx context.Context, task func(ctx context.Context)) error {
 	return nil
 }
 
-// err is ErrStopped once the environment has ended.
+// err returns ErrStopped once the environment has ended.
 func (e *Env) err() error {
 	select {
 	case <-e.stop:
@@ -167,8 +172,9 @@ func (e *Env) err() error {
 	}
 }
 
-// Close ends the environment: it stops serving, waits up to two seconds for calls being served, ends sleeps, waits and
-// calls with ErrStopped, and returns when all tasks have returned. Close may be called again.
+// Close ends the environment. It stops serving, waits up to two seconds for calls being served,
+// ends sleeps, waits and calls with ErrStopped, and returns when all tasks have returned. Close may
+// be called more than once.
 func (e *Env) Close() {
 	e.mu.Lock()
 	first := !e.stopped

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// An answerer answers pings, with an error or only once released if so configured.
+// An answerer answers pings: with an error, or only once released, if it is configured so.
 type answerer struct {
 	nodepb.UnimplementedRingServer
 	nodepb.UnimplementedKeysServer
@@ -32,7 +32,8 @@ type answerer struct {
 	hold chan struct{}
 }
 
-// A held ping outlasts its context: an answer given at the deadline could reach the caller before its own clock does.
+// A held ping outlasts its context: an answer given at the deadline could reach the caller before
+// the caller's own clock reaches the deadline.
 func (s *answerer) Ping(context.Context, *nodepb.PingRequest) (*nodepb.PingResponse, error) {
 	if s.hold != nil {
 		<-s.hold
@@ -90,7 +91,7 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// A peer that was gone and is back at the same address is reached again soon.
+// A peer that was closed and is back at the same address is reached again soon.
 func TestReconnect(t *testing.T) {
 	e := serving(t, grpcenv.Options{}, &answerer{})
 	first, err := grpcenv.Listen(grpcenv.Options{Listen: freeport.Address(t)})
@@ -115,7 +116,7 @@ func TestReconnect(t *testing.T) {
 	polltest.Passes(t, "the peer is reached again", func() error { return ping(e, addr, 5*time.Second) })
 }
 
-// More peers than connections: all are reached, and the bound holds.
+// With more peers than the bound of connections, all peers are reached, and the bound holds.
 func TestPoolBound(t *testing.T) {
 	e := serving(t, grpcenv.Options{MaxConnections: 2}, &answerer{})
 	for range 2 {
@@ -183,7 +184,7 @@ func TestSignal(t *testing.T) {
 	for range 3 {
 		go func() { done <- s.Wait(0) }()
 	}
-	for woken := 0; woken < 3; { // any task that waits by now
+	for woken := 0; woken < 3; { // one wake-up for each task that waits by now
 		s.Set()
 		select {
 		case err := <-done:

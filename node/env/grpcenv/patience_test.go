@@ -55,7 +55,8 @@ func (slowKeys) Apply(context.Context, *nodepb.ApplyRequest) (*nodepb.ApplyRespo
 	return &nodepb.ApplyResponse{}, nil
 }
 
-// A call to the host itself is granted as much as a call to another host: it may wait for one.
+// A call to the host itself is granted as much time as a call to another host, since it may wait
+// for one.
 func TestPatienceWithItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &Env{addr: "self:1", stop: make(chan struct{}), own: env.NewServices(nodepb.UnimplementedRingServer{}, slowKeys{}, nil)}
@@ -71,7 +72,7 @@ func TestPatienceWithItself(t *testing.T) {
 	})
 }
 
-// The host of an idle machine is never late, and its watch ends.
+// The host of an idle machine is never late, and watch returns when it is stopped.
 func TestWatchOnTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l lateness

@@ -16,19 +16,21 @@ import (
 )
 
 const (
-	// idleTimeout closes a connection's socket after so long without a call; the next call opens it again.
+	// idleTimeout is how long a connection without calls stays open; the next call opens it again.
 	idleTimeout = 2 * time.Minute
-	// Keepalive detects a connection that is dead without a refusal (a pulled cable) after both times together.
+	// A connection that is dead without a refusal (a pulled cable) is detected after both times
+	// together.
 	keepaliveAfter   = 20 * time.Second
 	keepaliveTimeout = 5 * time.Second
-	// noStreamsFor is how long a host that has no streams is sent single calls before it is tried again: its successor at
-	// the address may have them.
+	// noStreamsFor is how long a host without streams receives unary calls before streams are tried
+	// again: the next host at its address may have them.
 	noStreamsFor = time.Minute
-	// A host has a connection to each of some hundred others: small buffers, shared while nothing is written.
+	// A host has a connection to each of some hundred others, so buffers are small, and shared
+	// while nothing is written.
 	bufferSize = 8 << 10
 )
 
-// pool keeps a client connection per address. The bound is Options.MaxConnections.
+// pool has one client connection per address. Its bound is Options.MaxConnections.
 type pool struct {
 	max     int
 	check   exchange.Check
@@ -40,20 +42,20 @@ type pool struct {
 	recent list.List                // most recently used first
 }
 
-// conn is a connection and the number of calls that use it; guarded by the pool's mu.
+// conn is a connection and the number of calls that use it; mu of the pool guards it.
 type conn struct {
 	*grpc.ClientConn
 	addr    string
 	streams *exchange.Caller
-	lacking atomic.Int64 // until when the host is taken to have no streams, Unix nanoseconds
+	lacking atomic.Int64 // time until which the host counts as one without streams, Unix nanoseconds
 	calls   int
-	evicted bool // closed when calls falls to 0
+	evicted bool // no longer in the pool; closed when calls falls to 0
 }
 
 // hasStreams reports whether calls go over streams.
 func (c *conn) hasStreams() bool { return time.Now().UnixNano() >= c.lacking.Load() }
 
-// lacksStreams notes that the host has none.
+// lacksStreams notes that the host has no streams.
 func (c *conn) lacksStreams() { c.lacking.Store(time.Now().Add(noStreamsFor).UnixNano()) }
 
 // close ends the calls on the connection, and closes it.
@@ -69,7 +71,8 @@ func (p *pool) init(o Options, check exchange.Check) {
 		grpc.WithTransportCredentials(o.Access.PeerCredentials()),
 		grpc.WithIdleTimeout(idleTimeout),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: keepaliveAfter, Timeout: keepaliveTimeout}),
-		// A restarted peer must be reached again soon, so the longest pause between two tries to connect is short.
+		// The longest pause between two tries to connect is short, since a restarted peer must be
+		// reached again soon.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: time.Second},
 			MinConnectTimeout: 2 * time.Second,
@@ -81,7 +84,8 @@ func (p *pool) init(o Options, check exchange.Check) {
 	}
 }
 
-// get lends the connection to an address; put returns it. Nil: the pool is closed.
+// get lends the connection to an address; put takes it back. If the pool is closed, get returns nil
+// without an error.
 func (p *pool) get(addr string) (*conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,7 +131,7 @@ func (p *pool) put(c *conn) {
 	}
 }
 
-// Connections is the number of client connections kept.
+// Connections returns the number of open client connections.
 func (e *Env) Connections() int {
 	e.pool.mu.Lock()
 	defer e.pool.mu.Unlock()

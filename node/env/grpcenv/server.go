@@ -23,13 +23,15 @@ const (
 	// maxStreams bounds the calls of one connection that are served at the same time; further ones wait at the caller.
 	maxStreams = 1024
 
-	// streamWorkers serve calls one after the other on stacks that have grown once; when all are busy a call gets a
-	// goroutine of its own. That saves about an eighth of a get's processor time (BenchmarkKeyValue).
+	// streamWorkers goroutines serve calls one after the other, so that their stacks grow only
+	// once; when all are busy, a call gets a goroutine of its own. That saves about an eighth of
+	// the processor time of a get (BenchmarkKeyValue).
 	streamWorkers = 32
 )
 
-// Serve starts to serve the host's members, and the services that register (nil: none) adds on the same port. Intercept
-// (nil: none) handles each call before them. Serve does not block. It must be called only once.
+// Serve starts to serve the host's members and, on the same port, the services that register adds.
+// intercept handles each call first. Both may be nil. Serve does not block, and must be called only
+// once.
 func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, intercept grpc.UnaryServerInterceptor, register func(grpc.ServiceRegistrar)) {
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(exchange.MaxFrame), grpc.MaxConcurrentStreams(maxStreams), grpc.NumStreamWorkers(streamWorkers),
@@ -76,7 +78,8 @@ func (e *Env) Serve(ring nodepb.RingServer, keys nodepb.KeysServer, intercept gr
 	}()
 }
 
-// SetReady sets in the health service ("") whether the host's members are on the ring.
+// SetReady sets in the health service, under the empty name, whether the host's members are on the
+// ring.
 func (e *Env) SetReady(ready bool) {
 	status := grpc_health_v1.HealthCheckResponse_NOT_SERVING
 	if ready {
@@ -85,7 +88,7 @@ func (e *Env) SetReady(ready bool) {
 	e.health.SetServingStatus("", status)
 }
 
-// stopServing refuses new calls, gives those being served some time, then ends them.
+// stopServing refuses new calls, waits up to drainTime for those being served, and then ends them.
 func (e *Env) stopServing() {
 	e.mu.Lock()
 	s := e.server
@@ -98,14 +101,15 @@ func (e *Env) stopServing() {
 	s.GracefulStop()
 }
 
-// answer answers the calls of a stream.
+// answer returns the function that answers the calls of a stream.
 func (e *Env) answer(s *env.Services) exchange.Answer {
 	return func(ctx context.Context, method string, header []string, decode func(any) error) (any, error) {
 		return s.Serve(e.calls.Extract(ctx, header), method, decode)
 	}
 }
 
-// streamed are the interceptors of the calls of a stream: those of single calls between hosts.
+// streamed returns the interceptors of the calls of a stream: the same as of unary calls between
+// hosts.
 func (e *Env) streamed(intercept grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		return e.instrumented(ctx, request, info, func(ctx context.Context, request any) (any, error) {
@@ -120,7 +124,7 @@ func (e *Env) streamed(intercept grpc.UnaryServerInterceptor) grpc.UnaryServerIn
 	}
 }
 
-// instrumented makes the span and the metric of a call between hosts.
+// instrumented records the span and the metric of a call between hosts.
 func (e *Env) instrumented(ctx context.Context, request any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if !betweenHosts(info.FullMethod) {
 		return next(ctx, request)
@@ -131,13 +135,13 @@ func (e *Env) instrumented(ctx context.Context, request any, info *grpc.UnarySer
 	return answer, err
 }
 
-// betweenHosts reports whether a method is of a service that hosts call.
+// betweenHosts reports whether a method belongs to a service that hosts call.
 func betweenHosts(method string) bool {
 	return strings.HasPrefix(method, ringMethods) || strings.HasPrefix(method, keysMethods)
 }
 
-// clientCalls are otelgrpc's options for the calls of clients. Those between hosts have package instrument's spans, those
-// of health checks and reflection none.
+// clientCalls returns otelgrpc's options for the calls of clients. Calls between hosts have the
+// spans of package instrument; health checks and reflection have none.
 func clientCalls(o Options) []otelgrpc.Option {
 	return []otelgrpc.Option{
 		otelgrpc.WithTracerProvider(o.Tracer),

@@ -7,7 +7,7 @@ import (
 	"chordconductor/node/env"
 )
 
-// NewSignal makes a signal on which a task can wait.
+// NewSignal returns a signal on which tasks can wait.
 func (e *Env) NewSignal() env.Signal { return &signal{stop: e.stop, wake: make(chan struct{})} }
 
 type signal struct {
@@ -15,8 +15,8 @@ type signal struct {
 
 	mu      sync.Mutex
 	latched bool          // set while no task waited
-	waiting int           // tasks that wait on wake
-	wake    chan struct{} // closed by Set, which then makes another
+	waiting int           // number of tasks that wait on wake
+	wake    chan struct{} // closed by Set, which then makes a new one
 }
 
 func (s *signal) Set() {
@@ -58,7 +58,7 @@ func (s *signal) Wait(limit time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if wake != s.wake {
-		return nil // set at the last moment
+		return nil // it was set just before the limit
 	}
 	s.waiting--
 	return err

@@ -25,7 +25,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// traced makes options whose spans are exported.
+// traced returns options whose spans are exported, and their exporter.
 func traced() (grpcenv.Options, *tracetest.InMemoryExporter) {
 	spans := tracetest.NewInMemoryExporter()
 	return grpcenv.Options{
@@ -33,8 +33,8 @@ func traced() (grpcenv.Options, *tracetest.InMemoryExporter) {
 	}, spans
 }
 
-// A host of the version before has single calls alone, and makes such calls; a host of this one that takes its place is
-// called over streams. The spans are the same.
+// A host of the previous version serves and makes only unary calls. A host of this version that
+// takes over its address is called over streams. The spans are the same.
 func TestPeersWithoutStreams(t *testing.T) {
 	opts, spans := traced()
 	e := serving(t, opts, &answerer{})
@@ -90,7 +90,7 @@ func (s *singles) count(ctx context.Context, request any, _ *grpc.UnaryServerInf
 	return next(ctx, request)
 }
 
-// A dial that fails, and silence, are failures of calls, with spans; a connection that breaks is not.
+// A failed dial and a silent peer are failed calls, with spans; a connection that breaks is not.
 func TestBreaksAreNoFailures(t *testing.T) {
 	opts, spans := traced()
 	e := serving(t, opts, &answerer{})

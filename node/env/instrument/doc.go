@@ -8,5 +8,5 @@
 //	…
 //	call.End(err)
 //
-// A call that fails before anything is sent has a span, too. The nil *Calls makes nothing.
+// A call that fails before anything is sent has a span, too. A nil *Calls records nothing.
 package instrument

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Inject returns the header that carries a call's span to the other end: names and values in turn. It is empty if no
-// span is under way.
+// Inject returns the header that carries a call's span to the other end. It alternates names and
+// values. It is empty if ctx has no span.
 func (c *Calls) Inject(ctx context.Context) []string {
 	if c == nil {
 		return nil
@@ -16,7 +16,7 @@ func (c *Calls) Inject(ctx context.Context) []string {
 	return h
 }
 
-// Extract adds to a context the caller's span of a header.
+// Extract adds the caller's span, as received in a header, to a context.
 func (c *Calls) Extract(ctx context.Context, received []string) context.Context {
 	if c == nil || len(received) == 0 {
 		return ctx
@@ -25,10 +25,11 @@ func (c *Calls) Extract(ctx context.Context, received []string) context.Context 
 	return c.propagator.Extract(ctx, &h)
 }
 
-// header is a carrier, of names and values in turn.
+// header implements propagation.TextMapCarrier. It alternates names and values: name, value, name,
+// value, …
 type header []string
 
-// Get returns a value, or nothing.
+// Get returns the value of a name, or the empty text.
 func (h *header) Get(name string) string {
 	for i := 0; i+1 < len(*h); i += 2 {
 		if strings.EqualFold((*h)[i], name) {
@@ -41,7 +42,7 @@ func (h *header) Get(name string) string {
 // Set adds a value.
 func (h *header) Set(name, value string) { *h = append(*h, name, value) }
 
-// Keys are the names.
+// Keys returns the names.
 func (h *header) Keys() (names []string) {
 	for i := 0; i+1 < len(*h); i += 2 {
 		names = append(names, (*h)[i])

@@ -24,15 +24,16 @@ import (
 
 const scope = "chordconductor/node/env/instrument"
 
-// Options of Calls. All are required but NameSpan.
+// Options of New. Only NameSpan may be nil.
 type Options struct {
 	Tracer     trace.TracerProvider
 	Meter      metric.MeterProvider
 	Propagator propagation.TextMapPropagator
-	// NameSpan adds the members concerned to the span of a call: the one that serves it (serving), or the one that
-	// makes it. A span's resource names only the host, which carries many members. Nil: they are not added.
+	// NameSpan adds the member concerned to the span of a call: the member that serves the call if
+	// serving is true, otherwise the one that makes it. A span's resource names only the host,
+	// which has many members. If NameSpan is nil, members are not added.
 	NameSpan func(span trace.Span, call *nodepb.Call, serving bool)
-	// Address is this host's, for the spans of the calls that it serves.
+	// Address is the address of this host, for the spans of the calls that it serves.
 	Address string
 }
 
@@ -45,7 +46,7 @@ type Calls struct {
 	own            []attribute.KeyValue
 }
 
-// An end is what differs between the two ends of a call.
+// An end has what differs between the two ends of a call.
 type end struct {
 	duration metric.Float64Histogram
 	failure  func(codes.Code) bool
@@ -57,7 +58,7 @@ type outcome struct {
 	code   codes.Code
 }
 
-// New makes Calls. It fails only if the meter refuses an instrument.
+// New returns Calls. It fails only if the meter refuses an instrument.
 func New(o Options) (*Calls, error) {
 	c := &Calls{propagator: o.Propagator, nameSpan: o.NameSpan, own: server(o.Address)}
 	c.tracer = o.Tracer.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))
@@ -75,7 +76,8 @@ func New(o Options) (*Calls, error) {
 	return c, nil
 }
 
-// servingFailed reports whether a server's answer is its own failure, by the conventions; others are the caller's.
+// servingFailed reports whether a server's status code means by the conventions that the server has
+// failed; other codes are the caller's failures.
 func servingFailed(code codes.Code) bool {
 	switch code {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
@@ -84,7 +86,7 @@ func servingFailed(code codes.Code) bool {
 	return false
 }
 
-// A Call is under way. The zero Call makes nothing.
+// A Call is a call under way. The zero Call records nothing.
 type Call struct {
 	calls  *Calls
 	at     *end
@@ -94,7 +96,7 @@ type Call struct {
 	began  time.Time
 }
 
-// Client begins a call to the host at an address: of a method, by gRPC's full name.
+// Client begins a call of a method, by gRPC's full name, to the host at an address.
 func (c *Calls) Client(ctx context.Context, address, method string, request any) (context.Context, Call) {
 	if c == nil {
 		return ctx, Call{}
@@ -107,7 +109,7 @@ func (c *Calls) Client(ctx context.Context, address, method string, request any)
 	return ctx, call
 }
 
-// Server begins to serve a call. The span of the caller is in ctx, if it sent one.
+// Server begins to serve a call. ctx contains the caller's span, if the caller sent one.
 func (c *Calls) Server(ctx context.Context, method string, request any) (context.Context, Call) {
 	if c == nil {
 		return ctx, Call{}
@@ -130,7 +132,8 @@ func (c *Calls) begin(ctx context.Context, at *end, kind trace.SpanKind, method 
 	return ctx, Call{c, at, ctx, span, method, began}
 }
 
-// called is a request of one member to another; clients' requests do not implement it.
+// called is implemented by the requests of one member to another, and not by the requests of
+// clients.
 type called interface{ GetCall() *nodepb.Call }
 
 func (c *Calls) name(span trace.Span, request any, serving bool) {
@@ -139,7 +142,7 @@ func (c *Calls) name(span trace.Span, request any, serving bool) {
 	}
 }
 
-// End ends the call with nil or its error: a gRPC status, or one of package context.
+// End ends the call. err is nil, a gRPC status, or an error of package context.
 func (c Call) End(err error) {
 	if c.calls == nil {
 		return
@@ -150,7 +153,7 @@ func (c Call) End(err error) {
 	}
 	code := st.Code()
 	if int(code) >= len(codeTexts) {
-		code = codes.Unknown // a peer may send any number: each would make a further time series
+		code = codes.Unknown // a peer may send any number, and each would make a further time series
 	}
 	if c.span.IsRecording() {
 		c.span.SetAttributes(semconv.RPCResponseStatusCode(codeTexts[code]))
@@ -163,8 +166,8 @@ func (c Call) End(err error) {
 	c.at.duration.Record(c.ctx, time.Since(c.began).Seconds(), c.at.options(c.method, code)...)
 }
 
-// options are the attributes of a measurement, made once. They do not name the peer: that would be a time series for
-// every pair of hosts.
+// options returns the attributes of a measurement, made once for each outcome. They do not include
+// the peer: that would make a time series for every pair of hosts.
 func (e *end) options(method string, code codes.Code) []metric.RecordOption {
 	key := outcome{method, code}
 	if made, ok := e.outcomes.Load(key); ok {
@@ -179,7 +182,7 @@ func (e *end) options(method string, code codes.Code) []metric.RecordOption {
 	return made
 }
 
-// server are the attributes of a host's address. An address without a port is a name alone.
+// server returns the attributes of a host's address. An address without a port is taken for a name.
 func server(address string) []attribute.KeyValue {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

@@ -25,7 +25,8 @@ import (
 
 const method = nodepb.Ring_Ping_FullMethodName
 
-// Each outcome of a call, at both ends: the span's status and attributes, and one series of the histogram for each.
+// For each outcome of a call, both ends record the span's status and attributes, and one series of
+// the histogram.
 func TestOutcomes(t *testing.T) {
 	spans, reader := tracetest.NewInMemoryExporter(), sdkmetric.NewManualReader()
 	calls, err := instrument.New(instrument.Options{
@@ -43,8 +44,8 @@ func TestOutcomes(t *testing.T) {
 	for _, test := range []struct {
 		err    error
 		code   string
-		client bool // it is the caller's error
-		server bool // and the server's
+		client bool // by the conventions an error of the client's span
+		server bool // and of the server's
 	}{
 		{nil, "OK", false, false},
 		{status.Error(codes.Unavailable, "gone"), "UNAVAILABLE", true, true},
@@ -103,7 +104,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// Without instrumentation nothing is made, and a header passes by.
+// Without instrumentation no span is recorded, and a header is neither made nor read.
 func TestNothing(t *testing.T) {
 	var calls *instrument.Calls
 	ctx, call := calls.Client(t.Context(), "h:1", method, &nodepb.PingRequest{})
@@ -113,7 +114,8 @@ func TestNothing(t *testing.T) {
 	call.End(nil)
 }
 
-// A header of an odd number of texts, or of unknown names, carries no span; its names have no case.
+// A header with an odd number of texts, or with unknown names, carries no span. The case of names
+// does not matter.
 func TestHeaders(t *testing.T) {
 	calls, err := instrument.New(instrument.Options{
 		Tracer: sdktrace.NewTracerProvider(), Meter: sdkmetric.NewMeterProvider(), Propagator: propagation.TraceContext{},
