@@ -89,12 +89,13 @@ func target(address string, tls bool) string {
 	return "http://" + address
 }
 
-// endpoint is the address for telemetry of members in this process: the OTLP port, as really bound.
+// endpoint returns where members in this process send their telemetry: the OTLP/gRPC address that the listener is bound
+// to, since the flag may give port 0.
 func (c *conductor) endpoint() local.Endpoint {
 	return endpointOf(c.ingest.GRPCAddr(), c.options.ingest)
 }
 
-// names are the Host names that a port at an address accepts, beside localhost and IP addresses.
+// names returns the values of the Host header that a port at this address accepts, beside localhost and IP addresses.
 func (c *conductor) names(address string) []string {
 	names := make([]string, 0, len(c.allowHost)+1)
 	for _, name := range c.allowHost {
@@ -106,7 +107,7 @@ func (c *conductor) names(address string) []string {
 	return names
 }
 
-// settings are those of one client of the page, by the context of its request.
+// settings returns the settings for one client of the page; ctx is the context of its request.
 func (c *conductor) settings(ctx context.Context) *hubpb.Settings {
 	may := web.MayCommand(ctx)
 	return &hubpb.Settings{
@@ -115,7 +116,8 @@ func (c *conductor) settings(ctx context.Context) *hubpb.Settings {
 	}
 }
 
-// simulation is the simulation's state for the hub, the same as the API's JSON. Nil: there has been none.
+// simulation returns the state of the simulation for the hub, the same as the API's JSON. It returns nil if there has
+// been no simulation.
 func (c *conductor) simulation() *hubpb.Simulation {
 	if c.controller == nil {
 		return nil

@@ -15,11 +15,11 @@ import (
 // maxMemoryHistory bounds the history in memory, however much memory there is: an hour of a ring of 1,000.
 const maxMemoryHistory = 256 << 20
 
-// recordPart is the divisor of the memory (a fiftieth) that requests waiting to be written to the file of --record may
-// take. It is not a share of the budget, but belongs to the rest that no share has.
+// recordPart is the divisor for the part of the memory, a fiftieth, that requests waiting to be written to the file of
+// --record may take. This part is in no share of the budget: it is taken from the memory that the shares leave free.
 const recordPart = 50
 
-// budget is the memory that the conductor may use: --memory, or else what the process has.
+// budget returns the memory that the conductor may use: as --memory sets it, or else what the process has.
 func (o *options) budget() (*memory.Budget, error) {
 	if o.memory == "" {
 		return memory.Default()
@@ -31,8 +31,8 @@ func (o *options) budget() (*memory.Budget, error) {
 	return memory.New(limit, "--memory")
 }
 
-// enforceMemory begins to enforce the budget, and warns of one that does not protect the process. It is no error: memory
-// may be added, or be swapped out.
+// enforceMemory begins to enforce the budget. It warns if the budget does not protect the process, and goes on: memory
+// may be added later, or be swapped out.
 func (c *conductor) enforceMemory() {
 	c.memory.Enforce()
 	if beyond := c.memory.Beyond(); beyond != "" {
@@ -40,14 +40,14 @@ func (c *conductor) enforceMemory() {
 	}
 }
 
-// viewWithin bounds a view by its shares of the memory.
+// viewWithin returns the configuration of a view that is bounded by its shares of the memory.
 func viewWithin(b *memory.Budget) live.Config {
 	return live.Config{
 		Ring: ring.Options{MaxBytes: b.Fold.Limit()}, FoldMemory: b.Fold, QueueMemory: b.Events, FeedMemory: b.Feed, LookupMemory: b.Lookups,
 	}
 }
 
-// historyBytes is the bound of a history in memory; 0, the default, for one on disk.
+// historyBytes returns the bound of a history in memory; 0, the default bound, for one on disk.
 func (c *conductor) historyBytes() int64 {
 	if c.dataDir != "" {
 		return 0
@@ -55,7 +55,7 @@ func (c *conductor) historyBytes() int64 {
 	return min(c.memory.History.Limit(), maxMemoryHistory)
 }
 
-// memoryNow is the budget with the usage that parts measure themselves.
+// memoryNow returns the budget, with the present usage of the parts that measure themselves.
 func (c *conductor) memoryNow() *memory.Budget {
 	if c.dataDir != "" {
 		return c.memory // history and queues are on disk
@@ -68,7 +68,7 @@ func (c *conductor) memoryNow() *memory.Budget {
 	return c.memory
 }
 
-// instrumentMemory makes the metrics of the budget, which are read when the meter collects.
+// instrumentMemory makes the metrics of the budget. Their values are read when the meter collects.
 func instrumentMemory(meter metric.Meter, now func() *memory.Budget) error {
 	if meter == nil {
 		return nil

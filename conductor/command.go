@@ -63,7 +63,7 @@ type options struct {
 	secrets      *redact.Redactor // of all that is printed
 }
 
-// command is the whole command line.
+// command returns the whole command line.
 func command(secrets *redact.Redactor) *cobra.Command {
 	root, o := commandWith()
 	o.secrets = secrets
@@ -110,7 +110,7 @@ func commandWith() (*cobra.Command, *options) {
 	return root, o
 }
 
-// pageFlags are those of the page and the API.
+// pageFlags adds the flags of the page and the API.
 func (o *options) pageFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.http, "http", "127.0.0.1:4321", "`address` of the page and the API")
 	flags.StringVar(&o.token, "token", os.Getenv("CHORD_TOKEN"),
@@ -128,7 +128,7 @@ func (o *options) pageFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.grafana, "grafana", "", "`URL` of Grafana, for links to dashboards")
 }
 
-// receiverFlags are those of the OTLP side.
+// receiverFlags adds the flags of the OTLP receiver.
 func (o *options) receiverFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ingest.GRPC, "otlp-grpc", "127.0.0.1:4317", "`address` for OTLP over gRPC")
 	flags.StringVar(&o.ingest.HTTP, "otlp-http", "127.0.0.1:4318", "`address` for OTLP over HTTP")
@@ -139,7 +139,7 @@ func (o *options) receiverFlags(flags *pflag.FlagSet) {
 	o.forwardFlags(flags)
 }
 
-// nodeFlags are those of commands to node hosts.
+// nodeFlags adds the flags for commands to node hosts.
 func (o *options) nodeFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.nodes.CertFile, "node-cert", "", "`file` with the conductor's certificate (PEM), for commands to node hosts over TLS")
 	flags.StringVar(&o.nodes.KeyFile, "node-key", "", "`file` with the certificate's key (PEM)")
@@ -172,7 +172,7 @@ func (o *options) check() error {
 	return o.checkPage()
 }
 
-// nodeAccess loads what the connections to node hosts need.
+// nodeAccess loads the credentials for connections to node hosts.
 func (o *options) nodeAccess() (*access.Client, error) {
 	s := o.nodes
 	s.Names = access.FlagNames{Cert: "--node-cert", Key: "--node-key", CA: "--node-ca", Pin: "--server-pin", Token: "--client-token"}

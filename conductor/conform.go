@@ -133,7 +133,7 @@ func (o *conformOptions) recorded(ctx context.Context, path string, claims []con
 		var damage *recording.DamageError
 		switch {
 		case errors.Is(err, io.EOF) && first:
-			return nil, fmt.Errorf("%s: the recording has no message", path)
+			return nil, fmt.Errorf("%s: the recording is empty: expected at least one OTLP request", path)
 		case errors.Is(err, io.EOF):
 			return judge.Report(), nil
 		case errors.As(err, &damage) && !first: // its whole messages are verified
@@ -213,7 +213,7 @@ func (noView) OfferSpans([]lookups.Span, []lookups.Point) {}
 func (noView) Reject(chordevent.Reason)                   {}
 func (noView) Ignore(int)                                 {}
 
-// printConform prints a report; the error is that of an emitter that does not conform.
+// printConform prints a report. It returns an error if the emitter does not conform.
 func printConform(w io.Writer, r *conform.Report, asJSON bool) error {
 	if asJSON {
 		var text strings.Builder

@@ -77,7 +77,7 @@ func TestConformDamaged(t *testing.T) {
 		want string
 	}{
 		{"truncated", whole[:len(whole)-3], exitOK, "the file ends within a message"},
-		{"empty", nil, exitUsage, "the recording has no message"},
+		{"empty", nil, exitUsage, "the recording is empty: expected at least one OTLP request"},
 		{"JSON", []byte(`{"resourceLogs":[]}`), exitUsage, "this is JSON"},
 	} {
 		if err := os.WriteFile(truncated, test.data, 0o600); err != nil {

@@ -14,7 +14,7 @@ import (
 	"chordconductor/internal/redact"
 )
 
-// A forward is one signal's target, from flags and environment.
+// A forward is the target of one signal, as the flags and the environment set it.
 type forward struct {
 	signal, what string
 	target       *ingest.Target
@@ -28,8 +28,8 @@ func (o *options) forwards() []forward {
 	}
 }
 
-// variable names the variable with headers for a signal's target, so that no secret need be among a program's
-// arguments.
+// variable returns the environment variable with headers for a signal's target: no secret then needs to be among the
+// arguments of a program.
 func (f forward) variable() string { return "CHORD_FORWARD_" + strings.ToUpper(f.signal) + "_HEADERS" }
 
 // forwardFlags adds the same flags for each signal.
@@ -45,7 +45,7 @@ func (o *options) forwardFlags(flags *pflag.FlagSet) {
 	}
 }
 
-// addHeaders adds the headers of the environment to those of the flags, which take precedence.
+// addHeaders adds the headers of the environment to those of the flags. Headers of the flags take precedence.
 func (o *options) addHeaders() error {
 	for _, f := range o.forwards() {
 		list := os.Getenv(f.variable())

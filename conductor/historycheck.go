@@ -17,7 +17,7 @@ import (
 // maxDamageFrames bounds the damaged periods of the history that each frame of the page carries.
 const maxDamageFrames = 100
 
-// damageFrames is the damage for the page, the newest periods if there are too many.
+// damageFrames converts the damage for the page: the newest periods, if there are too many.
 func damageFrames(list []eventlog.Damage) []*hubpb.HistoryDamage {
 	list = list[max(0, len(list)-maxDamageFrames):]
 	ms := func(t time.Time) int64 {

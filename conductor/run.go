@@ -139,8 +139,10 @@ func distinct(html, json, record string) error {
 	switch {
 	case html != "" && html == json:
 		return fmt.Errorf("--report and --json name the same file: %s", html)
-	case record != "" && (record == html || record == json):
-		return fmt.Errorf("--record and a report name the same file: %s", record)
+	case record != "" && record == html:
+		return fmt.Errorf("--record and --report name the same file: %s", record)
+	case record != "" && record == json:
+		return fmt.Errorf("--record and --json name the same file: %s", record)
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 // Package audit keeps a record of the commands that a conductor received: the credential, the origin, the command, and
-// the result. The newest are in memory; with a directory they are in files too, one JSON object a line, and survive the
-// process. Package web adds entries and shows them.
+// the result. The newest entries are in memory. If a directory is given, entries are also written to files there, one
+// JSON object a line, and survive the process. Package web adds entries and shows them.
 package audit
 
 import (
@@ -24,9 +24,9 @@ const (
 	maxKept  = 1000    // entries in memory; beyond it the oldest are dropped
 	maxField = 300     // bytes of each text of an entry; the rest is dropped
 	maxFile  = 1 << 20 // bytes of the file written to; then it replaces the previous one, whose entries are lost
-	// refusedEvery is the shortest time between two records of commands that were refused for their credential; those
-	// between are counted in the next one's text. So a client without permission cannot push the commands of others out
-	// of the record.
+	// refusedEvery is the shortest time between two entries for commands that were refused for their credential; the
+	// refusals between two entries are counted in the text of the later entry. So a client without permission cannot
+	// push the commands of others out of the record.
 	refusedEvery = time.Minute
 	maxLine      = 16 << 10 // of a file that is read; a longer line is not an entry
 
@@ -72,7 +72,8 @@ type Log struct {
 	refused   uint64    // guarded by mu: refusals since then, not recorded
 }
 
-// Open continues the record in a directory, which it makes; empty: in memory. logf reports when writing begins to fail.
+// Open continues the record in a directory, which it makes if need be. With an empty dir the record is in memory only.
+// Log calls logf when writing begins to fail.
 func Open(dir string, logf func(format string, args ...any)) (*Log, error) {
 	l := &Log{dir: dir, logf: logf}
 	if dir == "" {
@@ -92,7 +93,8 @@ func Open(dir string, logf func(format string, args ...any)) (*Log, error) {
 	return l, nil
 }
 
-// read loads the entries of a file. Other lines are ignored: they may be the end of a process, or another version's.
+// read loads the entries of a file. It ignores other lines: the last line of a process that crashed may be incomplete,
+// and another version may write other fields.
 func (l *Log) read(path string) error {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -151,7 +153,8 @@ func (l *Log) keep(e Entry) {
 	l.kept = append(l.kept, e)
 }
 
-// Add records a command. It does not fail: an entry that cannot be written is kept in memory, counted and reported.
+// Add records a command. It returns no error: an entry that cannot be written to the file is kept in memory, counted
+// and reported.
 func (l *Log) Add(e Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -2,10 +2,10 @@ package conform
 
 import "fmt"
 
-// maxKinds bounds the findings of one level that are listed; further ones are counted.
+// maxKinds bounds the kinds of findings that are listed for one level; findings of further kinds are only counted.
 const maxKinds = 100
 
-// findings collects the findings of one kind of a level.
+// findings collects the findings of one kind at one level.
 type findings struct {
 	list []Finding
 	at   map[string]int
@@ -64,7 +64,7 @@ func (s *sheet) note(example, format string, args ...any) {
 	s.notes.add(fmt.Sprintf(format, args...), example)
 }
 
-// result is the verdict. A level of which nothing was seen has neither failed nor passed.
+// result returns the verdict. It is NotSeen for a level of which nothing was received.
 func (s *sheet) result(level Level, claimed bool) LevelResult {
 	r := LevelResult{
 		Level: level, Claimed: claimed, Verdict: Passed, Seen: s.seen, Missing: s.missing.list, Wrong: s.wrong.list,

@@ -28,7 +28,7 @@ type moveRecord struct {
 	example  string
 }
 
-// loadAttributes are optional; without them the view has no data about replicas.
+// loadAttributes are the attributes of a load that are optional; without them the view has no data about replicas.
 var loadAttributes = []attribute.Key{chordevent.LoadUnderReplicatedKey, chordevent.LoadKnownHostsKey, chordevent.LoadFullReplicasKey}
 
 // keys checks the ranges and keys of one event by itself.
@@ -73,7 +73,7 @@ func (c *Verifier) load(ev *chordevent.Event, load *chordevent.Load, attrs pcomm
 	}
 }
 
-// move stores the report that one of the two members of a move has emitted.
+// move stores what one of the two members of a move has reported.
 func (c *Verifier) move(ev *chordevent.Event, body *chordevent.KeysMoved) {
 	s := c.sheets[Keys]
 	if body.MoveID == "" {

@@ -13,7 +13,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxLookups bounds the lookups whose newest form is kept, some 15 MB; of later ones the first form is checked.
+// maxLookups bounds the lookups whose newest form is kept, in some 15 MB. Of later lookups only the first form is
+// checked.
 const maxLookups = 1 << 16
 
 // A lookupKey identifies a lookup.
@@ -31,12 +32,12 @@ type lookupVerifier struct {
 	uneven    findings // see unevenLookups
 }
 
-// unevenLookups bounds the tolerated lookups whose hops are not consecutive to one in unevenLookups of all: they may be
-// lookups whose answer was lost and which started again, so that their traces hold two paths.
+// unevenLookups limits the lookups whose hops are not numbered consecutively: one in unevenLookups is tolerated. They
+// may be lookups whose answer was lost and which started again, so that their traces hold two paths.
 const unevenLookups = 20
 
-// A lookupVerdict has what is wrong with one lookup, in texts that are empty if nothing is. It is used only if the ring
-// was steady.
+// A lookupVerdict describes what is wrong with one lookup, in texts that are empty if nothing is wrong. It counts only
+// if the ring did not change during the lookup.
 type lookupVerdict struct {
 	missing, wrong, example string
 	uneven                  bool // the number of hops is not that of the members visited
@@ -49,7 +50,7 @@ func newLookupVerifier() lookupVerifier {
 
 func (l *lookupVerifier) add(s lookups.Span, now time.Time) { l.assembler.Add(s, now) }
 
-// takeLookups checks the lookups that are ready. At the end all are.
+// takeLookups checks the lookups that are complete; if end is true, all lookups.
 func (c *Verifier) takeLookups(end bool) {
 	now := c.now
 	if end {
@@ -66,7 +67,7 @@ func (c *Verifier) takeLookups(end bool) {
 	}
 }
 
-// lookup checks one lookup by its spans, and by the ring if that was ideal all the time.
+// lookup checks one lookup by its spans. If the ring was ideal during the whole lookup, it checks the result too.
 func (c *Verifier) lookup(l *lookups.Lookup, key lookupKey) (v lookupVerdict) {
 	v.start, v.end = l.Start, l.Start.Add(l.Duration)
 	v.example = fmt.Sprintf("lookup of %s in trace %s", hex(l.Key, l.Digits), l.Trace)
@@ -115,7 +116,7 @@ func (c *Verifier) lookupFound(v lookupVerdict) {
 	}
 }
 
-// endLookups sums up.
+// endLookups adds the findings about all lookups together.
 func (c *Verifier) endLookups() {
 	s := c.sheets[Lookups]
 	s.see("lookups", len(c.lookups.verdicts))
@@ -147,8 +148,8 @@ func (c *Verifier) endLookups() {
 	}
 }
 
-// distance is the remaining distance of a lookup's span in docs/telemetry.md: clockwise from the member to the key. It
-// is unknown while the ring's bits are.
+// distance returns the remaining distance of a lookup's span as docs/telemetry.md defines it: clockwise from the member
+// to the key. ok is false while the bits of the ring are unknown.
 func distance(bits int, node, key string) (text string, ok bool) {
 	space, err := chord.NewSpace(bits)
 	if err != nil || len(node) != space.Digits() || len(key) != space.Digits() {

@@ -28,13 +28,13 @@ func compareIncarnations(a, b incarnation) int {
 	return cmp.Or(a.id.Compare(b.id), cmp.Compare(a.inc, b.inc))
 }
 
-// A number is one event of an incarnation.
+// A number identifies one event of an incarnation.
 type number struct {
 	incarnation
 	seq int64
 }
 
-// A stamp distinguishes two events of one number.
+// A stamp distinguishes two events with the same number.
 type stamp struct {
 	at   int64
 	kind chordevent.Kind
@@ -107,7 +107,7 @@ func (c *Verifier) address(ev *chordevent.Event, address string) {
 	}
 }
 
-// newIncarnation begins to follow an incarnation; nil: there are too many.
+// newIncarnation begins to follow an incarnation. It returns nil if there are too many.
 func (c *Verifier) newIncarnation(ev *chordevent.Event) *incarnationRecord {
 	s := c.sheets[Membership]
 	if len(c.incarnations) >= maxIncarnations {
@@ -129,7 +129,7 @@ func (c *Verifier) newIncarnation(ev *chordevent.Event) *incarnationRecord {
 	return x
 }
 
-// number searches for numbers that are used twice. A batch that is sent again is not counted as a repeat.
+// number searches for event numbers that are used twice. A batch that is sent again is not counted as a repeat.
 func (c *Verifier) number(x *incarnationRecord, ev *chordevent.Event) {
 	key := number{x.incarnation, ev.Node.Seq}
 	is := stamp{ev.Time.UnixNano(), ev.Body.Kind()}
@@ -148,7 +148,7 @@ func (c *Verifier) number(x *incarnationRecord, ev *chordevent.Event) {
 	x.first, x.last = min(x.first, ev.Node.Seq), max(x.last, ev.Node.Seq)
 }
 
-// keyframe checks the time since the previous keyframe against the period that that one announced.
+// keyframe compares the time since the previous keyframe with the period that the previous keyframe announced.
 func (c *Verifier) keyframe(x *incarnationRecord, ev *chordevent.Event, body *chordevent.State) {
 	s := c.sheets[Membership]
 	leaves := body.Status == chordevent.StatusLeaving || body.Status == chordevent.StatusLeft
@@ -169,7 +169,7 @@ func (c *Verifier) keyframe(x *incarnationRecord, ev *chordevent.Event, body *ch
 	}
 }
 
-// endMembers checks what has not arrived.
+// endMembers reports what of the members has not arrived by the end.
 func (c *Verifier) endMembers(view *ring.View) {
 	s := c.sheets[Membership]
 	for _, key := range slices.SortedFunc(maps.Keys(c.incarnations), compareIncarnations) {

@@ -12,8 +12,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// settled is how long a ring's membership must have been the same before its fingers are checked: they are the last to
-// follow a change.
+// settled is how long a ring's membership must have been unchanged before its fingers are checked: fingers are the last
+// pointers to follow a change.
 const settled = time.Minute
 
 // pointerState is a summary of the views so far.
@@ -47,14 +47,15 @@ func (p *pointerState) unrest(now time.Time) {
 	p.unsteady = append(p.unsteady, period{p.at, now})
 }
 
-// steady reports whether the ring was ideal and the same from some time before an instant to some time after another.
+// steady reports whether the ring was ideal and its members were the same from shortly before one instant until shortly
+// after the other.
 func (p *pointerState) steady(from, until time.Time) bool {
 	from, until = from.Add(-aftermath), until.Add(aftermath)
 	at, _ := slices.BinarySearchFunc(p.unsteady, from, func(s period, t time.Time) int { return s.until.Compare(t) })
 	return at == len(p.unsteady) || p.unsteady[at].from.After(until)
 }
 
-// watch updates the state from a view.
+// watch updates the pointerState from a view.
 func (c *Verifier) watch(v *ring.View) {
 	p := &c.state
 	ideal := v.Status == ring.Ideal && v.Certainty.All()
@@ -85,7 +86,7 @@ func (c *Verifier) watch(v *ring.View) {
 	}
 }
 
-// owner is the first active member at or after an identifier; ok is false if there is none.
+// owner returns the first active member at or after an identifier; ok is false if there is none.
 func (p *pointerState) owner(of chord.ID) (m incarnation, ok bool) {
 	if len(p.members) == 0 {
 		return m, false
@@ -115,7 +116,7 @@ func (c *Verifier) pointers(ev *chordevent.Event) {
 	}
 }
 
-// list checks a successor list; most is r, 0 if the event does not state it.
+// list checks a successor list; most is r, or 0 if the event does not state it.
 func (c *Verifier) list(ev *chordevent.Event, list []chordevent.PeerRef, most int) {
 	s := c.sheets[Pointers]
 	if most > 0 && len(list) > most {
@@ -127,7 +128,7 @@ func (c *Verifier) list(ev *chordevent.Event, list []chordevent.PeerRef, most in
 	}
 }
 
-// named checks a reference to a peer: without its incarnation it refers to no member.
+// named checks a reference to a peer: without an incarnation it refers to no member.
 func (c *Verifier) named(ev *chordevent.Event, key attribute.Key, p chordevent.PeerRef) {
 	if p.Real() && p.Incarnation == 0 {
 		c.sheets[Pointers].errs(exampleOf(ev), "%s: 0 for a peer that has an address, so it refers to no incarnation", key)

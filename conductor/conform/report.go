@@ -20,7 +20,7 @@ const (
 	Traces     Level = "traces"     // operations as traces
 )
 
-// Levels are all levels, in the order of reports.
+// Levels lists all levels, in the order of reports.
 var Levels = []Level{Accepted, Membership, Pointers, Keys, Lookups, Traces}
 
 // A Verdict is the result of an emitter at a level.
@@ -53,18 +53,18 @@ type LevelResult struct {
 	Wrong   []Finding `json:"wrong"`
 	Notes   []Finding `json:"notes"` // worth knowing, but not a failure
 
-	// Findings of further kinds, which are not listed.
+	// More counts the findings of further kinds, which are not listed.
 	More      uint64 `json:"more_findings"`
 	MoreNotes uint64 `json:"more_notes"`
 }
 
-// Seen is one kind of event, span or metric, and how many of it were received.
+// Seen counts the received events, spans or metrics of one kind.
 type Seen struct {
 	What  string `json:"what"`
 	Count uint64 `json:"count"`
 }
 
-// A Finding is one thing that is missing or wrong, with the number of times.
+// A Finding is one thing that is missing or wrong, and how often it was found.
 type Finding struct {
 	What    string `json:"what"`
 	Count   uint64 `json:"count"`

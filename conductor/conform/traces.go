@@ -67,7 +67,7 @@ func (c *Verifier) span(source chordevent.Source, s ptrace.Span) {
 	c.remember(s)
 }
 
-// spanValues are the enumerated values of the attributes of each span.
+// spanValues lists, for each span, the values that its enumerated attributes may have.
 var spanValues = func() map[string]map[attribute.Key][]string {
 	m := map[string]map[attribute.Key][]string{}
 	for _, e := range chordevent.Vocabulary() {
@@ -113,7 +113,7 @@ func (c *Verifier) attributes(s ptrace.Span, values map[attribute.Key][]string) 
 	}
 }
 
-// typeOf is a value's type as the tables write it.
+// typeOf returns the type of a value, as the tables write it.
 func typeOf(v pcommon.Value) string {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
@@ -162,7 +162,7 @@ func (c *Verifier) lookupSpan(s ptrace.Span) {
 	}
 }
 
-// remember stores what children are compared with.
+// remember stores what the span's children are compared with.
 func (c *Verifier) remember(s ptrace.Span) {
 	t := &c.traces
 	key := lookupKey{trace.TraceID(s.TraceID()), trace.SpanID(s.SpanID())}
@@ -180,7 +180,7 @@ func (c *Verifier) remember(s ptrace.Span) {
 	t.size[key.trace]++
 }
 
-// shorten bounds the length of a foreign text.
+// shorten bounds the length of a text from outside.
 func shorten(text string) string { return strings.Clone(text[:min(len(text), 64)]) }
 
 // endTraces compares spans with their parents.

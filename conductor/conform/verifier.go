@@ -16,7 +16,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// advanceEvery is the interval, by the messages' clock, at which the fold receives the time.
+// advanceEvery is the interval, by the clock of the received telemetry, at which the fold is advanced.
 const advanceEvery = 200 * time.Millisecond
 
 // Config configures a Verifier. The zero value checks the first ring that is seen, at all levels.
@@ -24,11 +24,12 @@ type Config struct {
 	Source string  // the name of what is checked, for the report
 	Ring   string  // chord.ring.name of the ring to check; empty: the first one seen
 	Claims []Level // what must hold for the report to pass; nil: all levels
-	// Now is the time at which messages arrive. Nil: the latest timestamp among those received, as in a recording.
+	// Now returns the time at which a request arrives. If it is nil, that time is the latest timestamp received so far,
+	// as for a recording.
 	Now func() time.Time
 }
 
-// A Verifier checks messages in the order in which they arrived. It is safe for concurrent use.
+// A Verifier checks requests in the order in which they arrived. It is safe for concurrent use.
 type Verifier struct {
 	cfg Config
 
@@ -67,7 +68,7 @@ func New(cfg Config) *Verifier {
 	return c
 }
 
-// Logs receives a request of log records. It does not keep or change them.
+// Logs checks a request of log records. It does not keep or change them.
 func (c *Verifier) Logs(ld plog.Logs) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -106,7 +107,8 @@ func (c *Verifier) log(source chordevent.Source, rec plog.LogRecord) {
 	c.fold.Apply(&ev, c.now)
 }
 
-// ours checks the attributes of source, a resource, and reports whether it belongs to the ring that is checked.
+// ours checks the attributes of source, a resource, and reports whether the resource belongs to the ring that is
+// checked.
 func (c *Verifier) ours(source chordevent.Source, what string) bool {
 	accepted := c.sheets[Accepted]
 	if source.Ring == "" {
@@ -118,13 +120,13 @@ func (c *Verifier) ours(source chordevent.Source, what string) bool {
 		accepted.lacks(what, "resource attribute %s, a different one for each process", chordevent.ServiceInstanceIDKey)
 	}
 	if source.Ring != "" && source.Ring != c.ring {
-		accepted.note(fmt.Sprintf("%s of ring %.64q", what, source.Ring), "records and spans of other rings, which are left out: --ring NAME chooses one")
+		accepted.note(fmt.Sprintf("%s of ring %.64q", what, source.Ring), "records and spans of other rings, which are left out: --ring NAME selects a ring")
 		return false
 	}
 	return true
 }
 
-// tick receives a timestamp. An implausible one is reported, and does not advance the clock.
+// tick advances the clock to a timestamp. It reports an implausible timestamp, and ignores it.
 func (c *Verifier) tick(at time.Time, what string) {
 	if c.cfg.Now != nil {
 		c.now = c.cfg.Now()
@@ -147,10 +149,11 @@ func (c *Verifier) tick(at time.Time, what string) {
 	}
 }
 
-// Timestamps in seconds, milliseconds or microseconds lie in 1970; those in units that are too small, after 2200.
+// A plausible timestamp lies between these two. Timestamps in seconds, milliseconds or microseconds lie in 1970; those
+// in units smaller than a nanosecond, after 2200.
 var earliest, last = time.Unix(946684800, 0), time.Unix(7258118400, 0)
 
-// advance passes the time on to the fold and the lookups.
+// advance advances the fold and the lookups to the present time.
 func (c *Verifier) advance(end bool) {
 	if c.now.Sub(c.advanced) < advanceEvery && !end {
 		return
@@ -161,7 +164,7 @@ func (c *Verifier) advance(end bool) {
 	c.takeLookups(end)
 }
 
-// Traces receives a request of spans. It does not keep or change them.
+// Traces checks a request of spans. It does not keep or change them.
 func (c *Verifier) Traces(td ptrace.Traces) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -187,14 +190,14 @@ func (c *Verifier) Traces(td ptrace.Traces) {
 	c.advance(false)
 }
 
-// Metrics receives a request of data points. The view does not depend on them, except for the sampled share.
+// Metrics checks a request of data points. The view does not depend on them, except for the sampled share of lookups.
 func (c *Verifier) Metrics(md pmetric.Metrics) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lookups.points += len(lookups.DecodeMetrics(md))
 }
 
-// refused reports what the vocabulary does not accept.
+// refused reports a record or span that the decoder does not accept.
 func (c *Verifier) refused(err error) {
 	accepted := c.sheets[Accepted]
 	e, ok := err.(*chordevent.DecodeError) // all that the decoders return
@@ -213,7 +216,8 @@ func (c *Verifier) refused(err error) {
 	accepted.errs(e.Error(), "%s %s: attribute %s: %s, expected %s", what, e.Event, e.Attribute, e.Reason, e.Expected)
 }
 
-// unknownAttributes reports the attributes that begin like those of the vocabulary and are not in the event's table.
+// unknownAttributes reports the attributes whose names begin like those of the vocabulary and that are not in the
+// event's table.
 func (c *Verifier) unknownAttributes(rec plog.LogRecord) {
 	known := attributesOf[rec.EventName()]
 	for key := range rec.Attributes().All() {
@@ -237,7 +241,7 @@ var attributesOf = func() map[string][]string {
 	return all
 }()
 
-// Report ends the check: what has not arrived yet counts as missing.
+// Report ends the check and returns its result: what has not arrived yet counts as missing.
 func (c *Verifier) Report() *Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -271,12 +275,12 @@ func (c *Verifier) Report() *Report {
 func exampleOf(ev *chordevent.Event) string {
 	at := ev.Time.UTC().Format(time.RFC3339Nano)
 	if ev.Node.Seq == 0 {
-		return fmt.Sprintf("%s of host %.64q at %s", ev.Body.Kind(), ev.Host.ID, at)
+		return fmt.Sprintf("event %s of host %.64q at %s", ev.Body.Kind(), ev.Host.ID, at)
 	}
-	return fmt.Sprintf("%s of member %s, incarnation %d, number %d, at %s", ev.Body.Kind(), hex(ev.Node.ID, ev.Node.Digits), ev.Node.Incarnation, ev.Node.Seq, at)
+	return fmt.Sprintf("event %s of member %s, incarnation %d, sequence number %d, at %s", ev.Body.Kind(), hex(ev.Node.ID, ev.Node.Digits), ev.Node.Incarnation, ev.Node.Seq, at)
 }
 
-// hex is an identifier in as many digits as its sender writes.
+// hex returns an identifier with as many hex digits as its sender writes.
 func hex(id chord.ID, digits int) string {
 	text := fmt.Sprintf("%x", id[:])
 	if digits > 0 && digits < len(text) {

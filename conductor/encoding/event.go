@@ -8,7 +8,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Numbers of the kinds of events. They are stored: never reuse one.
+// Numbers of the kinds of events. They are stored: never reuse a number.
 const (
 	started = iota + 1
 	joined
@@ -32,7 +32,7 @@ var (
 	statuses = []chordevent.Status{"", chordevent.StatusJoining, chordevent.StatusActive, chordevent.StatusLeaving, chordevent.StatusLeft}
 )
 
-// Storable returns an error if an event cannot be written. Whatever package chordevent decodes can be.
+// Storable returns an error if an event cannot be written. Every event that package chordevent decodes can be.
 func Storable(ev *chordevent.Event) error {
 	switch b := ev.Body.(type) {
 	case chordevent.SuccessorsChanged:

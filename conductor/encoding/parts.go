@@ -45,7 +45,7 @@ func (w *Writer) Load(l chordevent.Load) {
 	}
 }
 
-// Load reads a load. What it has more than this program knows, which a newer one has written, is left out.
+// Load reads a load. It leaves out the counts that this program does not know and a newer program has written.
 func (r *Reader) Load() (l chordevent.Load) {
 	n := 9
 	switch {
@@ -63,7 +63,7 @@ func (r *Reader) Load() (l chordevent.Load) {
 	return l
 }
 
-// Move appends to the block what one of the two members of a key move has reported.
+// Move writes what one of the two members of a key move has reported.
 func (w *Writer) Move(m chordevent.KeysMoved) {
 	w.Text(m.MoveID)
 	writeValue(w, phases, m.Phase)
@@ -90,7 +90,8 @@ func (w *Writer) Status(s chordevent.Status) { writeValue(w, statuses, s) }
 // Status reads the status that a member reports of itself.
 func (r *Reader) Status() chordevent.Status { return readValue(r, statuses) }
 
-// writeValue writes one of a few values; any other, which the decoder of events refuses, as the first, empty one.
+// writeValue writes a value of a table. A value that is not in the table, which the decoder of events rejects, is
+// written as the table's first one, the empty value.
 func writeValue[T ~string](w *Writer, values []T, s T) {
 	w.Uint(uint64(max(0, slices.Index(values, s))))
 }

@@ -19,11 +19,15 @@ var ErrCorrupt = errors.New("encoding: corrupt block")
 // Form is the form that a Writer writes. It grows with each change of what is written; OldestForm is the first that can
 // still be read.
 //
-//   - 2: loads without replicas and hosts
-//   - 3: in a checkpoint, no times from which on members are uncertain
-//   - 4: of a member one report of its death, and nothing of its emitter
-//   - 5: of a load nine counts, and not how many
-//   - 6: today's
+// - 2: loads lack replicas and hosts
+//
+// - 3: a checkpoint lacks the times from which on members are uncertain
+//
+// - 4: a member has one report of its death, without the report's emitter
+//
+// - 5: a load has nine counts, and does not state their number
+//
+// - 6: the present form
 const (
 	Form       = 6
 	OldestForm = 2
@@ -50,7 +54,7 @@ type Reader struct {
 // NewReader returns a Reader of a block, which must not change while it is read.
 func NewReader(block []byte) *Reader { return &Reader{buf: block, form: Form} }
 
-// MemorySize is about the memory that the Reader takes beside its block.
+// MemorySize returns approximately the memory that the Reader takes beside its block.
 func (r *Reader) MemorySize() int64 {
 	return r.chars + size(r.texts) + size(r.ids) + size(r.peers) + size(r.incarnations) + size(r.sources) + size(r.traces)
 }
@@ -60,25 +64,26 @@ func size[T any](list []T) int64 {
 	return int64(cap(list)) * int64(unsafe.Sizeof(one))
 }
 
-// SetForm sets the form of the rest of the block, and reports whether that can be read.
+// SetForm sets the form of the rest of the block, and reports whether the Reader can read that form.
 func (r *Reader) SetForm(form uint64) bool {
 	r.form = form
 	return form >= OldestForm && form <= Form
 }
 
-// Form is the form of what is read.
+// Form returns the form of the block that is read.
 func (r *Reader) Form() uint64 { return r.form }
 
-// Extend adds what the Writer has written since: block is what it was, and more behind.
+// Extend replaces the block by a longer one that begins with the same bytes: what the Writer has written since follows
+// them.
 func (r *Reader) Extend(block []byte) { r.buf = block }
 
-// Err returns the first failure, an ErrCorrupt.
+// Err returns the first failure, which wraps ErrCorrupt.
 func (r *Reader) Err() error { return r.err }
 
 // More reports whether bytes are left to read, and no error has occurred.
 func (r *Reader) More() bool { return r.err == nil && r.at < len(r.buf) }
 
-// Fail makes the Reader fail, if it has not yet. It is for callers that read an impossible value.
+// Fail makes the Reader fail, if it has not failed yet. It is for callers that read an impossible value.
 func (r *Reader) Fail(what string) {
 	if r.err == nil {
 		r.err = fmt.Errorf("%w: %s at byte %d of %d", ErrCorrupt, what, r.at, len(r.buf))
@@ -135,7 +140,7 @@ func (r *Reader) Count() int {
 	return int(n)
 }
 
-// Between reads a number that must lie between two, both included.
+// Between reads a number that must lie between least and most, both included.
 func (r *Reader) Between(least, most int64) int64 {
 	n := r.Int()
 	if n < least || n > most {
@@ -167,7 +172,7 @@ func (r *Reader) Time() time.Time {
 	return time.Unix(0, r.last).UTC()
 }
 
-// number reads a value's number in its table; 0 means that the value itself follows.
+// number reads the number of a value in its table; 0 means that the value itself follows.
 func (r *Reader) number(size int) int {
 	n := r.Uint()
 	if n > uint64(size) {

@@ -11,8 +11,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A table numbers the values written so far, from 1 on. A value that does not fit into it is written again in full,
-// under another number.
+// A table numbers the values written so far, from 1 on. A value that does not fit into the table is written in full
+// each time.
 type table[T comparable] struct {
 	at      map[T]uint64
 	written uint64
@@ -74,13 +74,13 @@ func (w *Writer) SetMost(most int64) { w.most = most }
 // Full reports whether the block has reached the bound of SetMost.
 func (w *Writer) Full() bool { return w.most > 0 && int64(len(w.buf)) >= w.most }
 
-// MemorySize is about the memory that the Writer takes.
+// MemorySize returns approximately the memory that the Writer takes.
 func (w *Writer) MemorySize() int64 { return int64(cap(w.buf)) + w.tables }
 
-// Bytes returns the block as written until now. It is valid until the next call of the Writer.
+// Bytes returns the block as written until now. It is valid until the next call of a method of the Writer.
 func (w *Writer) Bytes() []byte { return w.buf }
 
-// Len is the present length of the block.
+// Len returns the present length of the block, in bytes.
 func (w *Writer) Len() int { return len(w.buf) }
 
 // Uint writes a number.
@@ -108,7 +108,7 @@ func (w *Writer) Time(t time.Time) {
 	}
 }
 
-// known writes a value's number, or 0 if it is new: the value itself then follows.
+// known writes the number of a value, or 0 if the value is new: the value itself must then follow.
 func known[T comparable](w *Writer, t *table[T], v T) bool {
 	n := t.at[v]
 	w.Uint(n)

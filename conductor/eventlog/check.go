@@ -13,7 +13,7 @@ import (
 	"chordconductor/conductor/ring"
 )
 
-// ErrNone is a directory without a history.
+// ErrNone is the error for a directory without a history.
 var ErrNone = errors.New("no history in this directory; expected the one that --data-dir names")
 
 // A Report is the result of a Check.
@@ -23,7 +23,7 @@ type Report struct {
 	missing  int
 }
 
-// A SegmentReport is about one file.
+// A SegmentReport describes one file.
 type SegmentReport struct {
 	File   string
 	From   time.Time
@@ -44,8 +44,7 @@ func (r *Report) Problems() int {
 }
 
 // Check reads a whole directory. It changes nothing and takes no lock: a segment that a running conductor is writing
-// looks like one that ends early. Files that memory (nil: without a limit) does
-// not suffice for are reported as broken.
+// looks like one that ends early. A file that needs more than the given memory (nil: no limit) is reported as broken.
 func Check(dir string, memory *memory.Share) (*Report, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
@@ -110,7 +109,7 @@ func Check(dir string, memory *memory.Share) (*Report, error) {
 	return out, nil
 }
 
-// inspectRunning is inspect of a directory in which segments may be begun and dropped meanwhile.
+// inspectRunning is like inspect, for a directory in which segments may be begun and dropped meanwhile.
 func inspectRunning(dir string) (found *inventory, err error) {
 	for range 100 { // a segment is begun every few seconds at most, and this takes less
 		before, _, _ := readManifest(dir) // inspect reports what is wrong with it
@@ -123,7 +122,7 @@ func inspectRunning(dir string) (found *inventory, err error) {
 	return found, err
 }
 
-// passing reports whether the file at path was unreadable for a passing reason: it has just been created and is still
+// passing reports whether the file at path was unreadable for a temporary reason: it has just been created and is still
 // empty, or it was dropped meanwhile.
 func (inv *inventory) passing(dir, path string) bool {
 	c := &segment{path: path}
@@ -145,7 +144,7 @@ func dropped(dir string, c *segment) bool {
 	return errors.Is(err, fs.ErrNotExist) && manifestErr == nil && c.number < m.Oldest
 }
 
-// count reads to the end and returns the number of events read.
+// count reads to the end of the segment and returns the number of events read.
 func (c *reader) count() int {
 	before := c.seq
 	for {

@@ -8,9 +8,9 @@ import (
 	"slices"
 )
 
-// choose selects the segments of this record, one for each number: a directory may hold copies, and files of another
-// record or of another continuation of this one, for example from a restored backup. The header identifies a file; the
-// manifest names the oldest and the newest segment, and each segment names the end of the one before it.
+// choose selects the segments of this record, one for each number. A directory may also hold copies, files of another
+// record, and files that continue an earlier state of this record, such as a restored backup. The header identifies a
+// file; the manifest names the oldest and the newest segment, and each segment names the end of the one before it.
 func (inv *inventory) choose(byNumber map[uint64][]*segment, m manifest, manifested bool) {
 	var found []*segment // newest first
 	numbers := slices.Sorted(maps.Keys(byNumber))
@@ -45,7 +45,7 @@ func (inv *inventory) choose(byNumber map[uint64][]*segment, m manifest, manifes
 			case len(ours) != 1 && len(all) == 1:
 				inv.unreadable = append(inv.unreadable, note{c.path, "it belongs to another record, or the manifest does"})
 			case len(ours) != 1:
-				inv.unreadable = append(inv.unreadable, note{c.path, "several files have its number, and none can be identified as this record's"})
+				inv.unreadable = append(inv.unreadable, note{c.path, "several files have this segment number, and none can be identified as part of this record"})
 			}
 		}
 	}
@@ -53,7 +53,7 @@ func (inv *inventory) choose(byNumber map[uint64][]*segment, m manifest, manifes
 	inv.segments = append(inv.segments, found...) // after those of the first format, which have no number
 }
 
-// withoutDuplicates keeps one file of each header: the one with its own name, if there is one.
+// withoutDuplicates keeps one file for each header: the one whose name matches its header, if there is one.
 func (inv *inventory) withoutDuplicates(all []*segment) (kept []*segment) {
 	for _, c := range all {
 		i := slices.IndexFunc(kept, func(k *segment) bool {
@@ -71,8 +71,8 @@ func (inv *inventory) withoutDuplicates(all []*segment) (kept []*segment) {
 	return kept
 }
 
-// commonName returns the record that most files belong to, for when the manifest cannot be read, and the first of its
-// numbers.
+// commonName returns the record that most files belong to, and the first number of its segments. It is for when the
+// manifest cannot be read.
 func commonName(byNumber map[uint64][]*segment) (name string, from uint64) {
 	files, first := map[string]int{}, map[string]uint64{}
 	for n, all := range byNumber {
@@ -101,5 +101,5 @@ func (c *segment) follows(a *segment) bool {
 	return end.valid == c.before.valid && end.sum == c.before.sum
 }
 
-// endOfHeader is the length of a file that has a segment's header and nothing else.
+// endOfHeader returns the length of a file that contains a segment's header and nothing else.
 func endOfHeader(c *segment) int64 { return int64(len(magic) + frameHeader + len(headerOf(c))) }

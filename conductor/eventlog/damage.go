@@ -23,14 +23,15 @@ func (d Damage) String() string {
 	return fmt.Sprintf("the record is damaged from %s until %s: %s", from, until, d.Cause)
 }
 
-// A DamagedError is the error for an instant in a damaged part, or for events in or before one.
+// A DamagedError is the error for an instant in a damaged part of the record, or for events in or before a damaged
+// part.
 type DamagedError struct{ Damage }
 
 func (e *DamagedError) Error() string { return e.String() }
 
-// Damages returns the damaged parts known so far, oldest first. Most are found at start; a file whose bytes have
-// changed is found when it is first read, by a query or by the check that runs in the background after the start. There
-// is at most one for each segment, and one before the first.
+// Damages returns the damaged parts known so far, oldest first. Most are found when the history is opened. A file whose
+// bytes have changed is found when it is first read: by a query, or by the check that runs in the background after the
+// start. There is at most one damaged part for each segment, and one before the first.
 func (h *History) Damages() []Damage {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -102,8 +103,8 @@ func (h *History) breaks(c *segment, why error) {
 	}
 }
 
-// verify reads the files of earlier runs once, so that damage is known before a query for its instants. It uses at most
-// a fifth of the time, since it competes with the fold.
+// verify reads the files of earlier runs once, so that damage is known before a query asks for its instants. It uses at
+// most a fifth of the time, since it competes with the fold for the processor.
 func (h *History) verify(segments []*segment) {
 	defer close(h.checked)
 	for _, c := range segments {

@@ -18,11 +18,12 @@ import (
 	"chordconductor/internal/dirs"
 )
 
-// unknownEvents is how far event numbers jump over missing segments: no number may occur twice, and no segment has as
-// many events.
+// unknownEvents is by how much event numbers jump over missing segments: no number may occur twice, and no segment has
+// as many events.
 const unknownEvents = 1 << 24
 
-// A dirLock keeps other programs from writing to the same directory. It ends with the program, however that ends.
+// A dirLock keeps other programs from writing to the same directory. The system releases it when the program ends, for
+// whatever reason.
 type dirLock struct{ f *os.File }
 
 func lockDir(dir string) (*dirLock, error) {
@@ -65,7 +66,7 @@ func (h *History) openDir() error {
 	return nil
 }
 
-// list finds the segments of earlier runs, and where the last of them ends. It sets aside what cannot be read.
+// list finds the segments of earlier runs, and where the last of them ends. It renames the files that cannot be read.
 func (h *History) list() error {
 	found, err := inspect(h.opt.Dir)
 	if err != nil {
@@ -108,7 +109,7 @@ func (h *History) list() error {
 	return nil
 }
 
-// measure finds the last event of the last segment and its instant, and where its file ends.
+// measure finds the last event of the last segment, the instant of that event, and where the segment's file ends.
 func (h *History) measure(c *segment) error {
 	if err := h.readable(c.size); err != nil { // with more memory it can be read: the next segment leaves open where it ends
 		h.opt.Logf("history: %s: %s; recording continues after it", c.path, err)
@@ -147,7 +148,8 @@ func (h *History) measure(c *segment) error {
 	return nil
 }
 
-// load reads a segment from its file, up to the first byte that is not as it was written, and records what is wrong.
+// load reads a segment from its file, up to the first byte that differs from what was written, and records what is
+// wrong.
 func (h *History) load(c *segment) (contents, error) {
 	file, err := os.ReadFile(c.path)
 	h.mu.Lock()
@@ -179,7 +181,7 @@ func (h *History) load(c *segment) (contents, error) {
 	if in.damage == nil && valid >= 0 && (in.end.valid != valid || in.end.sum != sum) {
 		in.damage = fmt.Errorf("byte %d: expected %d bytes with the checksum in the next segment's header, got other contents", in.end.valid, valid)
 		if in.another(file, valid) {
-			in.damage = fmt.Errorf("expected the file that the next segment was written after, got another; or the next segment belongs to another history")
+			in.damage = fmt.Errorf("this is not the file that the next segment continues, or the next segment belongs to another history")
 			in.data = nil
 		}
 	}
@@ -189,8 +191,8 @@ func (h *History) load(c *segment) (contents, error) {
 	return in, nil
 }
 
-// gapAfter returns an error if events are missing between a segment of the first format and the next one: those files
-// are not chained, but their events are numbered.
+// gapAfter returns an error if events are missing between a segment of the first format and the next one. Files of that
+// format are not chained by checksums, but their events are numbered.
 func (h *History) gapAfter(c *segment, data []byte) error {
 	h.mu.Lock()
 	next := slices.Index(h.segments, c) + 1
@@ -212,7 +214,7 @@ func (h *History) gapAfter(c *segment, data []byte) error {
 	return nil
 }
 
-// setAside renames a file that cannot be read, so that it is kept and not looked at again.
+// setAside renames a file that cannot be read, so that it is kept and not read again.
 func setAside(path string) (to string, err error) {
 	to = path + ".damaged"
 	for i := 1; ; i++ {
@@ -225,10 +227,10 @@ func setAside(path string) (to string, err error) {
 	}
 }
 
-// A note is a remark about one file: why it is not part of the history.
+// A note gives the reason why one file is not part of the history.
 type note struct{ path, why string }
 
-// An inventory is what a directory holds.
+// An inventory lists the contents of a directory.
 type inventory struct {
 	segments   []*segment // in order; broken is set where segments or bytes are missing after one
 	unreadable []note     // files of ours
@@ -278,7 +280,7 @@ func inspect(dir string) (*inventory, error) {
 	return inv, nil
 }
 
-// connect finds what is missing between segments.
+// connect finds what is missing between two segments.
 func (inv *inventory) connect() {
 	for i, c := range inv.segments {
 		inv.next = c.number + 1
@@ -346,15 +348,15 @@ func (inv *inventory) compare(dir string, m manifest, there bool, err error) {
 	}
 }
 
-// A strayError is the error for a file that no history wrote.
+// A strayError is the error for a file that is not part of a history.
 type strayError struct{ why string }
 
 func (e *strayError) Error() string { return e.why }
 
-// nameOf is the name of a segment's file.
+// nameOf returns the name of a segment's file.
 func nameOf(c *segment) string { return fmt.Sprintf("%010d-%020d%s", c.number, c.first, suffix) }
 
-// segmentIn reads which segment a file is. Its name does not matter, except in the first format.
+// segmentIn reads from a file which segment it is. The name of the file matters only in the first format.
 func segmentIn(path string) (*segment, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -387,7 +389,7 @@ func segmentIn(path string) (*segment, error) {
 		}
 		return nil, errors.New("the header of the segment is damaged")
 	case oldName || newName:
-		return nil, errors.New("the file does not begin with the magic bytes of a history segment")
+		return nil, errors.New("the file does not begin with the magic number of a history segment")
 	}
 	return nil, &strayError{"neither its name nor its content is that of a history"}
 }

@@ -21,25 +21,27 @@ var ErrOutside = errors.New("the history does not have this instant or event")
 type Options struct {
 	// Ring must be the same as that of the fold whose views are to be shown again.
 	Ring ring.Options
-	// Dir is the directory of the segments. Empty: they are kept in memory. It is made if need be, and locked.
+	// Dir is the directory of the segments. It is made if need be, and locked. If Dir is empty, the segments are kept
+	// in memory.
 	Dir string
 	// MaxAge is the greatest age of what is kept. 0: 24 hours.
 	MaxAge time.Duration
 	// MaxBytes bounds the segments, in memory or on disk. 0: 256 MiB in memory, 4 GiB on disk. The segment being
 	// written is always kept, in memory, whatever its length.
 	MaxBytes int64
-	// Queue bounds the events that wait to be written. 0: 65,536. More are not recorded, and counted in Stats.Dropped.
+	// Queue bounds the events that wait to be written. 0: 65,536. Events beyond it are not recorded; Stats.Dropped
+	// counts them.
 	Queue int
-	// Recording is the memory for recording, Seeking the memory for queries of the past; nil: no bounds in bytes. The
-	// fold, which Ring bounds, takes memory of each of the two.
+	// Recording is the memory for recording, Seeking the memory for queries of the past; nil: no bounds in bytes. Each
+	// of the two includes the memory of a fold, which Ring bounds.
 	Recording, Seeking *memory.Share
-	// Meter is for metrics of what is recorded and what could not be; nil: none.
+	// Meter makes the metrics of the recorded entries and of those that could not be recorded; nil: no metrics.
 	Meter metric.Meter
-	// segmentEntries is how many entries a segment holds. 0: as minSegment and entriesPerMember determine. Tests have
-	// small ones.
+	// segmentEntries is the number of entries that a segment holds. 0: as minSegment and entriesPerMember determine.
+	// Tests set a small number.
 	segmentEntries int
-	// Logf is called, from several goroutines, when writing fails and works again, and for what cannot be read; nil:
-	// never.
+	// Logf is called, from several goroutines, when writing fails or works again, and for what cannot be read; nil:
+	// nothing is logged.
 	Logf func(format string, args ...any)
 }
 
@@ -75,7 +77,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Stats has the sizes of what a History holds, and the numbers of what it could not record.
+// Stats has the sizes of what a History holds, and the numbers of entries that it could not record.
 type Stats struct {
 	From, To time.Time // what can be shown; zero: nothing yet
 	Events   uint64    // recorded since the start of the program
@@ -105,13 +107,13 @@ type History struct {
 	stats    Stats      // guarded by mu: Events, LastSeq, Failed, To
 	head     *Damage    // guarded by mu; segments are missing before the first; nil: none
 
-	// Once the writer runs, only it uses these.
+	// Once the writer runs, only the writer uses these fields.
 	manifest manifest
 	next     uint64 // number of the next segment
 	last     link   // where the last segment's file ends
 }
 
-// Open returns a History that continues what the directory holds, if one is given.
+// Open returns a History that continues the one in the directory, if a directory is given.
 func Open(opt Options) (*History, error) {
 	opt = opt.withDefaults()
 	h := &History{
@@ -148,10 +150,11 @@ func (h *History) Append(ev *chordevent.Event, arrived time.Time) {
 // Advance records an Advance of the fold. It never blocks.
 func (h *History) Advance(now time.Time) { h.queue.put(entry{at: now}) }
 
-// Flush waits until everything recorded so far can be shown and, if there is a directory, is on disk.
+// Flush waits until everything recorded so far can be queried and, if there is a directory, is on disk.
 func (h *History) Flush() { h.queue.flush(h.ended) }
 
-// Close writes what waits, and ends. The past can still be shown afterwards, except for what was in memory only.
+// Close writes what waits, and ends the recording. The past can still be queried afterwards, except for what was in
+// memory only.
 func (h *History) Close() error {
 	h.queue.close()
 	<-h.ended

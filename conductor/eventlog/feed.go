@@ -9,24 +9,24 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxLookBack bounds the segments that Until reads: with segments of the usual length an hour or more. Beyond it Until
-// returns fewer events than the limit rather than read a whole day for one.
+// maxLookBack bounds the segments that Until reads: with segments of the usual length, an hour or more. Until then
+// returns fewer events than the limit, rather than read a whole day for one event.
 const maxLookBack = 16
 
 // A Query selects events.
 type Query struct {
 	Limit int // of events
-	// Want reports whether the feed is to contain an event. Nil: it contains all.
+	// Want reports whether the feed is to contain an event. If it is nil, the feed contains all events.
 	Want func(*chordevent.Event) bool
 	// Once leaves out repeated reports of a death, and refuted ones: every neighbour reports a crash. The ring is then
 	// folded again on the way, which takes as long as At.
 	Once bool
-	// Show makes what is returned instead of an event, so that not all events visited are held in memory; nil: the
-	// event.
+	// Show converts an event to what is returned in its place, so that not all visited events are held in memory; nil:
+	// the event itself is returned.
 	Show func(*Event) any
 }
 
-// keep returns what is kept of a wanted event.
+// keep returns what the result has of a wanted event.
 func (q *Query) keep(e Event) Event {
 	if q.Show != nil {
 		e.Shown = q.Show(&e)
@@ -93,8 +93,8 @@ func (h *History) beforeAll() *Damage {
 	return h.lostHead()
 }
 
-// Since returns the first of the wanted events that arrived after an instant, oldest first. They stop at a damaged part
-// as those of Until do.
+// Since returns the first of the wanted events that arrived after an instant, oldest first. Like those of Until, they
+// stop at a damaged part.
 func (h *History) Since(ctx context.Context, t time.Time, q Query) ([]Event, *Damage, error) {
 	release, err := h.acquireSeek(ctx)
 	if err != nil {
@@ -142,9 +142,9 @@ func (h *History) span(fits func(*segment) bool) (out []*segment) {
 	return out
 }
 
-// events visits a segment's events until visit returns false; a *DamagedError means that there were more which cannot
-// be read. A segment that has just been dropped has none. Repeated reports are recognized only if the ring is folded
-// again.
+// events visits a segment's events until visit returns false. It returns a *DamagedError if there were further events
+// that cannot be read, and visits none of a segment that has just been dropped. Repeated reports are recognized only if
+// fold is true: then the ring is folded again.
 func (h *History) events(ctx context.Context, c *segment, fold bool, visit func(Event) bool) error {
 	h.mu.Lock()
 	data, empty := c.data, c.empty

@@ -52,7 +52,7 @@ func (f *file) frame(payload []byte) error {
 	return nil
 }
 
-// write writes a frame of what was added to the segment since the last.
+// write writes a frame with what was added to the segment since the last frame.
 func (f *file) write(segment []byte) error {
 	data := segment[f.written:]
 	if len(data) == 0 {

@@ -8,22 +8,24 @@ import (
 	"time"
 )
 
-// A segment's file is a line of magic, then frames: the payload's length, a checksum of the length, one of the payload,
-// the payload. Both checksums are CRC-32C and include the one before, so that a missing, duplicated or misplaced frame
-// is noticed; the length has one of its own, so that a wrong length is not taken for a file that ends early. A
-// payload's first byte is its kind:
+// A segment's file is a line with the magic number, then frames. A frame has the length of its payload, a checksum of
+// the length, a checksum of the payload, and the payload. Both checksums are CRC-32C and include the preceding
+// checksum, so that a missing, duplicated or misplaced frame is noticed; the length has a checksum of its own, so that
+// a wrong length is not taken for a file that ends early. The first byte of a payload is its kind:
 //
 // - header: always the first; which segment this is, and how far the one before it reaches;
+//
 // - data: the next part of the segment, the checkpoint first;
-// - trailer: always the last; the segment is complete. A segment without it ended with the program or with a failure to
-// write, and only the header of the next one has its length.
+//
+// - trailer: always the last; the segment is complete. A segment without a trailer ended with the program or with a
+// failure to write; then only the header of the next segment has its length.
 const (
 	magic       = "chord-history-2\n"
 	oldMagic    = "chord-history-1\n" // frames of data alone, each with a checksum of its own
 	frameHeader = 12
 	oldHeader   = 8
 	maxFrame    = 1 << 30 // a longer one is not a frame
-	maxHeader   = 4096    // bytes of a file that hold magic and header
+	maxHeader   = 4096    // bytes of a file that hold the magic number and the header
 	suffix      = ".history"
 )
 
@@ -60,7 +62,7 @@ func appendFrame(out []byte, before uint32, payload []byte) ([]byte, uint32) {
 	return append(out, payload...), sum
 }
 
-// headerOf is the payload of a segment's header.
+// headerOf returns the payload of a segment's header.
 func headerOf(c *segment) []byte {
 	b := []byte{frameOfHeader}
 	b = binary.AppendUvarint(b, c.number)
@@ -71,7 +73,7 @@ func headerOf(c *segment) []byte {
 	return append(binary.LittleEndian.AppendUint32(b, c.before.sum), c.record...)
 }
 
-// recordBytes is the length of a record's name, which is random and made when its directory is first used.
+// recordBytes is the length of a record's name, which is random and is made when the record's directory is first used.
 const recordBytes = 8
 
 // parseHeader parses the payload of a header into a segment.
@@ -135,8 +137,8 @@ func (c *contents) another(file []byte, valid int64) bool {
 	return len(bytes.TrimLeft(rest, "\x00")) > 0
 }
 
-// scan reads frames until the end, or until something is wrong. A valid of 0 or more is the end of the file by the next
-// segment's header; what lies beyond was never part of the record.
+// scan reads frames until the end of the segment, or until something is wrong. If valid is 0 or more, it is the end of
+// the segment's file by the next segment's header; what lies beyond was never part of the record.
 func scan(file []byte, valid int64) (c contents) {
 	if valid >= 0 && valid < int64(len(file)) {
 		file = file[:valid]
@@ -145,7 +147,7 @@ func scan(file []byte, valid int64) (c contents) {
 		if bytes.HasPrefix([]byte(magic), file) {
 			c.truncated = true
 		} else {
-			c.damage = fmt.Errorf("byte 0: expected the magic of a history of this version, got other bytes")
+			c.damage = fmt.Errorf("byte 0: wrong magic number: not a history file, or one of another format version")
 		}
 		return c
 	}

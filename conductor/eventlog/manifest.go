@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// manifestName is the file that names the segments there should be: no segment can show that the ones at either end are
-// missing.
+// manifestName is the file that names the oldest and the newest segment: the segments themselves cannot show that the
+// ones at either end are missing.
 const manifestName = "MANIFEST"
 
-// A manifest is written again when a segment begins and before old ones are dropped. After a crash between the two
-// steps the directory may hold one segment more than it names, never one less.
+// A manifest is replaced when a segment begins and before old ones are dropped. After a crash between the two steps the
+// directory may hold one segment more than the manifest names, never one less.
 type manifest struct {
 	Oldest      uint64    `json:"oldest"` // number of the oldest segment kept
 	OldestFrom  time.Time `json:"oldest_from"`
@@ -37,7 +37,7 @@ func (m manifest) encode() []byte {
 	return append(body, '\n')
 }
 
-// readManifest reads the manifest. There is none in a new directory, nor in one of the first format.
+// readManifest reads the manifest. A new directory has none, nor has a directory of the first format.
 func readManifest(dir string) (m manifest, there bool, err error) {
 	body, err := os.ReadFile(filepath.Join(dir, manifestName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,7 +52,7 @@ func readManifest(dir string) (m manifest, there bool, err error) {
 	return m, true, nil
 }
 
-// name is the record's name, as headers have it.
+// name returns the record's name as headers have it, in bytes.
 func (m manifest) name() string {
 	name, err := hex.DecodeString(m.Record)
 	if err != nil || len(name) != recordBytes {

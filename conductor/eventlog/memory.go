@@ -25,12 +25,12 @@ func queueShare(of *memory.Share) *memory.Share {
 // blockMost bounds a segment, and what its writer keeps for it.
 func blockMost(of *memory.Share) int64 { return of.Limit() / 8 }
 
-// tooMuchOf reports whether a checkpoint of that many bytes leaves less than a quarter of a segment to entries.
+// tooMuchOf reports whether a checkpoint of that many bytes leaves less than a quarter of a segment for entries.
 func tooMuchOf(share *memory.Share, checkpoint int) bool {
 	return share != nil && int64(checkpoint) > blockMost(share)/4*3
 }
 
-// crowded stops recording, since the checkpoint of the segment that was to begin is too large.
+// crowded stops recording, since the checkpoint of the next segment is too large.
 func (w *writer) crowded() {
 	w.h.opt.Recording.Refuse()
 	w.fail(fmt.Errorf("recording a ring of %d members needs more memory than the conductor may use for it (--memory)", w.ring.Len()))
@@ -48,8 +48,8 @@ func (w *writer) weigh() {
 	}
 }
 
-// filePasses is the memory of a seek in files: a segment's file is read whole, and its data is joined from its frames.
-// A seek has the share to itself, since seeks take turns.
+// filePasses is the memory that a seek takes for a file, in multiples of the file's size: the file is read whole, and
+// its data is joined from its frames. One seek at a time uses the share.
 const filePasses = 2
 
 // readable returns an error if there is no memory to read a file of size bytes.
@@ -61,7 +61,7 @@ func (h *History) readable(size int64) error {
 	return nil
 }
 
-// weigh reports the memory that a reader takes, and returns an error if that is too much.
+// weigh reports the memory that a reader takes, and returns an error if it is too much.
 func (h *History) weigh(c *reader) error {
 	share := h.opt.Seeking
 	if share == nil {

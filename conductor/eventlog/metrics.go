@@ -8,7 +8,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// instrument makes the metrics, all of which are read from Stats when the meter collects.
+// instrument makes the metrics. All of them are read from Stats when the meter collects.
 func (h *History) instrument(meter metric.Meter) error {
 	_, err := chordevent.HistoryEntries.Int64ObservableCounter(meter, func(_ context.Context, o metric.Int64Observer) error {
 		st := h.Stats()

@@ -9,7 +9,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// entrySize is what an entry takes beside its event.
+// entrySize is the memory that an entry takes beside its event.
 const entrySize = int64(2 * unsafe.Sizeof(entry{}))
 
 // An entry is one input of the fold: an event that arrived, or an Advance.
@@ -19,8 +19,8 @@ type entry struct {
 	bytes int64 // of memory, while it waits
 }
 
-// A queue holds entries until the writer takes them: at most limit entries, in at most the bytes that the memory share
-// has.
+// A queue holds entries until the writer takes them: at most limit entries, and at most as many bytes as the memory
+// share has.
 type queue struct {
 	limit  int
 	memory *memory.Share      // nil: only their number is bounded
@@ -66,8 +66,8 @@ func (q *queue) signal() {
 	}
 }
 
-// take returns all waiting entries, in exchange for a buffer to fill, and whether the queue is closed. An entry that
-// was taken occupies its place in the limit until done is called for it.
+// take returns all waiting entries and whether the queue is closed; the queue fills buffer from then on. An entry that
+// was taken counts towards the limit until done is called for it.
 func (q *queue) take(buffer []entry) ([]entry, bool) {
 	clear(buffer)
 	q.mu.Lock()

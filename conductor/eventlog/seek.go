@@ -11,13 +11,13 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// gapAfter is the time after the last entry before an instant from which on the ring is advanced to the instant.
-// Entries come several times a second, so nothing was recorded in that time, and members must not look alive.
+// gapAfter is how long after the last entry before an instant the ring is advanced to that instant. Entries come
+// several times a second: if that time passed without one, nothing was recorded, and members must not look alive.
 const gapAfter = 2 * time.Second
 
-// At returns the ring as it was at an instant: as the fold's own view was then, except for Member.Changed. For an
-// instant after the last recorded one it returns the ring at the last recorded one. The error is ErrOutside if the
-// history does not go back so far, and a *DamagedError if what was recorded there cannot be read.
+// At returns the ring at an instant: as the fold's own view was then, except for Member.Changed. For an instant after
+// the last recorded one it returns the ring at the last recorded one. The error is ErrOutside if the history does not
+// go back so far, and a *DamagedError if what was recorded for that instant cannot be read.
 func (h *History) At(ctx context.Context, t time.Time) (*ring.View, error) {
 	release, err := h.acquireSeek(ctx)
 	if err != nil {
@@ -66,7 +66,8 @@ func (h *History) acquireSeek(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// readerAt returns a reader in the right segment, not beyond the instant: the one that the last seek left, if possible.
+// readerAt returns a reader that is in the segment of the instant and not beyond the instant: the reader that the last
+// seek left, if possible.
 func (h *History) readerAt(t time.Time) (*reader, error) {
 	h.mu.Lock()
 	i := len(h.segments) - 1
@@ -110,7 +111,7 @@ func (h *History) readerAt(t time.Time) (*reader, error) {
 	return cur, nil
 }
 
-// open opens a reader at the beginning of a segment, given the data that it has in memory.
+// open opens a reader at the beginning of a segment; data is what the segment has in memory.
 func (h *History) open(c *segment, data []byte) (*reader, error) {
 	whole := data == nil
 	data, err := h.dataOf(c, data)

@@ -8,7 +8,7 @@ import (
 	"chordconductor/conductor/ring"
 )
 
-// A segment is a stretch of the history: a checkpoint and what came after it.
+// A segment is a part of the history: a checkpoint and the entries after it.
 type segment struct {
 	record string    // the record that it belongs to, recordBytes long; empty: the record had no name yet
 	number uint64    // 1, 2, 3, … over all runs; 0: in memory, or of the first format
@@ -19,7 +19,7 @@ type segment struct {
 	old    bool      // its file is of the first format
 	empty  bool      // its file ends before the checkpoint, since the program ended there
 
-	// The rest is guarded by History.mu.
+	// History.mu guards the fields below.
 	data   []byte // of a segment in memory, or being written; it only grows
 	size   int64
 	valid  int64     // valid bytes of its file, as the next segment's header has it; negative: unknown
@@ -47,8 +47,8 @@ func read(in *encoding.Reader) entry {
 	return e
 }
 
-// apply applies an entry to a fold, and reports whether the entry must be kept: an event that changes nothing need not
-// be, unless it shows a fault of its emitter.
+// apply applies an entry to a fold, and reports whether the history must keep the entry: an event that changes nothing
+// is not kept, unless it shows a fault of its emitter.
 func apply(r *ring.Ring, e entry) (change ring.Change, keep bool) {
 	if e.event == nil {
 		return r.Advance(e.at), true
@@ -90,7 +90,7 @@ func (c *reader) peek() (entry, bool) {
 	return c.ahead, c.hasNext
 }
 
-// skip skips the next entry. Afterwards the reader's Ring must not be used.
+// skip reads past the next entry without applying it. Afterwards the reader's Ring must not be used.
 func (c *reader) skip() {
 	c.hasNext = false
 	if c.passed++; c.passed%entriesAtOnce == 0 {
@@ -111,8 +111,8 @@ func (c *reader) step() ring.Change {
 	return change
 }
 
-// seek goes forward to an instant: it applies all entries that had arrived by then. It calls weigh every few entries,
-// and ends with its error, which means that there is no memory to continue.
+// seek goes forward to an instant: it applies all entries that had arrived by then. It calls weigh every few entries.
+// If weigh returns an error, there is not enough memory, and seek returns that error.
 func (c *reader) seek(t time.Time, weigh func(*reader) error) error {
 	for n := 1; ; n++ {
 		if n%weighEvery == 0 {

@@ -15,7 +15,7 @@ import (
 // precedence, and the Go scheduler would otherwise let them wait for 10 ms.
 const entriesAtOnce = 64
 
-// A writer is the goroutine that records. Only that uses its fields.
+// A writer is the goroutine that records. Only this goroutine uses the fields.
 type writer struct {
 	h     *History
 	ring  *ring.Ring
@@ -36,7 +36,8 @@ type writer struct {
 }
 
 func newWriter(h *History) *writer {
-	// Instants continue from the last run's, even if the clock was set back in between: segments are found by them.
+	// Instants continue from the last one of the previous run, even if the clock was set back in between: segments are
+	// found by their instants.
 	w := &writer{h: h, ring: ring.New(h.opt.Ring), now: h.stats.To, next: h.stats.LastSeq + 1, block: encoding.NewWriter()}
 	w.block.SetMost(blockMost(h.opt.Recording))
 	return w
@@ -79,7 +80,7 @@ func (w *writer) run() {
 	}
 }
 
-// record applies an entry to the fold and keeps it.
+// record applies an entry to the fold and adds it to the segment.
 func (w *writer) record(e entry) {
 	if e.event != nil && encoding.Storable(e.event) != nil {
 		w.failed++
@@ -108,7 +109,7 @@ func (w *writer) record(e entry) {
 	}
 }
 
-// most is how many entries a segment holds.
+// most returns the number of entries that a segment holds.
 func (w *writer) most() int {
 	if w.h.opt.segmentEntries > 0 {
 		return w.h.opt.segmentEntries
@@ -201,7 +202,7 @@ func (w *writer) flush(sync bool) {
 	w.saved = w.entries
 }
 
-// end closes the segment. On disk, its file is all that remains of it.
+// end closes the segment. If the history is on disk, only the segment's file remains.
 func (w *writer) end() {
 	if w.segment == nil {
 		return
@@ -242,7 +243,7 @@ func (w *writer) leave() {
 	w.file, w.segment = nil, nil
 }
 
-// fail gives a segment up. What was written of it stays; the next one is begun a while later.
+// fail gives up the segment. What was already written stays; the next segment begins after retryAfter.
 func (w *writer) fail(err error) {
 	w.h.opt.Logf("history: cannot write: %s; nothing is recorded for the next %s", err, retryAfter)
 	w.retry = w.now.Add(retryAfter)
@@ -280,9 +281,9 @@ func (w *writer) forget() {
 	h.mu.Unlock()
 }
 
-// drop deletes the files of old segments. Files that cannot be read, or for which there is not enough memory, it
-// renames and keeps instead. It writes the manifest first, so that after a crash in between no segment that the
-// manifest names is missing.
+// drop deletes the files of old segments. It renames and keeps files that cannot be read, or that there is not enough
+// memory to read. It writes the manifest first, so that after a crash in between no segment that the manifest names is
+// missing.
 func (w *writer) drop(gone, rest []*segment) error {
 	if w.h.opt.Dir == "" {
 		return nil

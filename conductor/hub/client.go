@@ -69,8 +69,8 @@ type client struct {
 	sentAny    bool
 }
 
-// A closeReason is the status with which the hub closes a connection. The zero value: the client closed it, or it
-// broke.
+// A closeReason is the status with which the hub closes a connection. It is zero if the client closed the connection,
+// or if it broke.
 type closeReason struct {
 	code   websocket.StatusCode
 	reason string

@@ -69,7 +69,8 @@ func ringState(v *ring.View, s live.Stats) *hubpb.RingState {
 	return out
 }
 
-// foreignLines lists the rings and instances of foreign events, and the parameters of refused members: the first few.
+// foreignLines describes, for the first few, the rings and processes that sent foreign events, and the parameters of
+// refused members.
 func foreignLines(s live.Stats) (lines []string) {
 	for _, f := range s.ForeignRings[:min(len(s.ForeignRings), namedForeign)] {
 		lines = append(lines, fmt.Sprintf("ring %q: %d events of %s are of another ring than the one shown", f.Ring, f.Events, cmp.Or(f.Instance, "a process without service.instance.id")))
@@ -82,10 +83,10 @@ func foreignLines(s live.Stats) (lines []string) {
 
 const namedForeign = 3
 
-// namedFaults bounds the faults that the state of the ring names, which each patch carries whole.
+// namedFaults bounds the faults that the state of the ring lists: each patch carries the whole list.
 const namedFaults = 10
 
-// namedUncertain bounds the uncertain members that the state of the ring names, which each patch carries whole.
+// namedUncertain bounds the uncertain members that the state of the ring lists: each patch carries the whole list.
 const namedUncertain = 10
 
 func certainty(c *ring.Certainty) *hubpb.Certainty {
@@ -190,7 +191,7 @@ func Detail(id chord.ID, v *ring.View, events []live.FeedEvent) *hubpb.NodeDetai
 	return out
 }
 
-// millisFrom is the first whole Unix millisecond that is not before t; 0 for the zero time.
+// millisFrom returns the first whole Unix millisecond that is not before t; 0 for the zero time.
 func millisFrom(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

@@ -15,11 +15,12 @@ import (
 const (
 	// A client whose last frame is among the newest keepFrames can resume; that is some 13 seconds.
 	keepFrames = 256
-	// keepBytes bounds the same in memory: patches of a large ring under churn are large.
+	// keepBytes is the most memory that the kept frames take: patches of a large ring under churn are large.
 	keepBytes = 8 << 20
-	// maxLag is how many frames a connected client may be behind before it gets a snapshot instead: two seconds.
+	// maxLag is the number of frames that a connected client may be behind before it gets a snapshot instead of
+	// patches: two seconds.
 	maxLag = 40
-	// frameEvents is the maximum number of events in one patch: the newest.
+	// frameEvents is the maximum number of events in one patch; if there are more, it has the newest.
 	frameEvents = 256
 )
 
@@ -127,7 +128,7 @@ func (r *frameLog) keep(f frame) {
 	}
 }
 
-// A delivery is the messages that bring a client up to date.
+// A delivery holds the messages that bring a client up to date.
 type delivery struct {
 	messages  []*message // to be released
 	seq       uint64     // the client's sequence number after them
@@ -136,8 +137,8 @@ type delivery struct {
 	next      <-chan struct{}
 }
 
-// since returns what a client at frame seq lacks: patches if it is at most lag frames behind and they are still kept,
-// else a snapshot.
+// since returns what a client at frame seq lacks: patches if the client is at most lag frames behind and the patches
+// are still kept, else a snapshot.
 func (r *frameLog) since(seq, lag uint64, watched *chord.ID) delivery {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -168,7 +169,7 @@ func (r *frameLog) resumes(seq uint64) (ok bool, newest uint64) {
 	return r.reaches(seq, keepFrames), r.seq
 }
 
-// whole is the snapshot of the newest frame, encoded once for all clients that need it.
+// whole returns the snapshot of the newest frame, encoded once for all clients that need it.
 func (r *frameLog) whole() *message {
 	if r.snapshot == nil {
 		events := r.source.Events(r.feed-min(r.feed, snapshotEvents), snapshotEvents)
@@ -184,7 +185,7 @@ func (r *frameLog) whole() *message {
 	return r.snapshot
 }
 
-// upTo returns the last n values up to and including number last. Newer ones come with the next patch.
+// upTo returns the last n values up to and including number last. The next patch carries newer values.
 func upTo[T any](last, n uint64, since func(uint64) ([]T, uint64)) []T {
 	values, newest := since(last - min(last, n))
 	return values[:len(values)-int(min(newest-last, uint64(len(values))))]

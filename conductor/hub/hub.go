@@ -25,7 +25,7 @@ const (
 	defaultMaxClients = 256
 )
 
-// Source is the ring view that a hub shows; *live.Live is one.
+// Source is the ring view that a hub shows; *live.Live implements it.
 type Source interface {
 	Epoch() string
 	View() *ring.View
@@ -38,15 +38,16 @@ type Source interface {
 	Subscribe() *live.Subscription
 }
 
-// Config is what a Hub needs besides its source. Each field may be absent.
+// Config is what a Hub needs besides its source. Each field may be zero.
 type Config struct {
 	Settings    func(context.Context) *hubpb.Settings // sent to each client once, with the context of its request
 	Simulation  func() *hubpb.Simulation              // the simulation's present state; nil: there is none. Not changed once returned
 	HistoryFrom func() time.Time                      // the oldest instant that can be shown; zero: no history is kept
-	// HistoryDamage lists the periods of the history that cannot be read, oldest first. Not changed once returned.
+	// HistoryDamage lists the periods of the history that cannot be read, oldest first. The list must not be changed
+	// once it is returned.
 	HistoryDamage func() []*hubpb.HistoryDamage
-	// Rejections lists what is received and not part of the view, with its sender: one line each, newest first. Not
-	// changed once returned.
+	// Rejections lists the telemetry that was received and is not part of the view, with its sender: one line each,
+	// newest first. The list must not be changed once it is returned.
 	Rejections func() []string
 	MaxClients int           // further ones are answered with 503; 0: 256, or as many as Memory allows
 	Memory     *memory.Share // of all clients; nil: only their number is bounded
@@ -62,7 +63,7 @@ type Hub struct {
 	refresh chan struct{} // a client connected: make a frame now
 	pushed  func(context.Context, time.Duration)
 
-	// running ends when Run does, and with it every connection.
+	// running ends when Run ends; every connection ends with it.
 	running context.Context
 	end     context.CancelFunc
 
@@ -155,7 +156,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-// closeClients closes all connections and waits for that for a short time: until all slots are free.
+// closeClients closes all connections and waits, at most closeGrace, until all slots are free.
 func (h *Hub) closeClients() {
 	h.end()
 	limit := time.After(closeGrace)
@@ -169,5 +170,5 @@ func (h *Hub) closeClients() {
 	}
 }
 
-// Clients is the number of connected clients.
+// Clients returns the number of connected clients.
 func (h *Hub) Clients() int { return len(h.slots) }

@@ -17,7 +17,7 @@ const (
 	stalled    = time.Second     // a client that has not received anything for this time may lose its slot to another
 )
 
-// clientsIn is the number of clients that the memory allows.
+// clientsIn returns the number of clients that the memory allows.
 func (c *Config) clientsIn() int {
 	if c.Memory == nil {
 		return c.MaxClients
@@ -25,7 +25,7 @@ func (c *Config) clientsIn() int {
 	return min(c.MaxClients, max(minSlots, int(c.Memory.Limit()/3/clientSize)))
 }
 
-// enter takes a slot, if necessary that of a client that does not read.
+// enter takes a slot, if necessary that of a client that has received nothing for a while.
 func (h *Hub) enter(ctx context.Context) bool {
 	select {
 	case h.slots <- struct{}{}:
@@ -58,7 +58,7 @@ func (r *frameLog) hold(data []byte) *message {
 	return &message{data: data, held: 1}
 }
 
-// share adds a hold on a message. frameLog.The caller holds mu.
+// share adds a hold on a message. The caller holds frameLog.mu.
 func (m *message) share() *message {
 	m.held++
 	return m

@@ -8,7 +8,8 @@ import (
 	"chordconductor/node/chord"
 )
 
-// A row is a member as the page receives it. Comparable: a member goes into a patch when its row differs.
+// A row is a member as the page receives it. Rows are comparable: a patch contains a member when its row differs from
+// the one sent before.
 type row struct {
 	id          chord.ID
 	handle      uint32
@@ -27,8 +28,8 @@ type row struct {
 	incarnation int64
 }
 
-// A table holds the rows of one view, and the members' handles over all views. It has as many rows as the view has
-// members, which the fold bounds. A handle is never reused for another member.
+// A table holds the rows of one view, and the members' handles across all views. It has as many rows as the view has
+// members, and the fold bounds these. A handle is never reused for another member.
 type table struct {
 	view    *ring.View
 	rows    []row // parallel to view.Members: by ID
@@ -77,9 +78,9 @@ func (t *table) update(v *ring.View) (changed []row, removed []uint32) {
 	return changed, removed
 }
 
-// enter assigns handles to new members and removes those of members that are gone. It reports whether the set of
-// members, or of live members, has changed: then any row may differ, by its references and its "first live successor".
-// Else the order of members is unchanged.
+// enter assigns handles to new members and removes the handles of members that are gone. It reports whether the set of
+// members, or of live members, has changed: then any row may differ, since rows refer to other members and to the first
+// live successor. Otherwise the order of members is unchanged.
 func (t *table) enter(v *ring.View) (relink bool) {
 	old := t.view.Members
 	relink = v.Bits != t.view.Bits
@@ -135,7 +136,7 @@ func (t *table) row(m *ring.Member, v *ring.View, space chord.Space) row {
 	return r
 }
 
-// millis is Unix milliseconds; 0 for the zero time.
+// millis returns Unix milliseconds; 0 for the zero time.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

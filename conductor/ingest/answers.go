@@ -24,10 +24,10 @@ import (
 	"chordconductor/internal/reload"
 )
 
-// maxAnswer bounds what is read of a store's answer: a partial success is a number and a sentence.
+// maxAnswer bounds the bytes that are read of a store's answer: a partial success is a number and a sentence.
 const maxAnswer = 64 << 10
 
-// maxExplanation bounds what is read, and logged, of an error in text.
+// maxExplanation bounds the bytes that are read, and logged, of an error in text.
 const maxExplanation = 400
 
 // A client connects an exporter to the network. It adds the target's headers and authority, connects over TLS with the
@@ -41,7 +41,7 @@ type client struct {
 
 func clientID(signal string) component.ID { return component.MustNewIDWithName("client", signal) }
 
-// GetGRPCClientOptions is extensionmiddleware.GRPCClient.
+// GetGRPCClientOptions implements extensionmiddleware.GRPCClient.
 func (c *client) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error) {
 	options := []grpc.DialOption{grpc.WithChainUnaryInterceptor(
 		func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
@@ -81,7 +81,7 @@ func noStore(err error) error {
 	return err
 }
 
-// GetHTTPRoundTripper is extensionmiddleware.HTTPClient.
+// GetHTTPRoundTripper implements extensionmiddleware.HTTPClient.
 func (c *client) GetHTTPRoundTripper(context.Context) (extensionmiddleware.WrapHTTPRoundTripperFunc, error) {
 	return func(_ context.Context, next http.RoundTripper) (http.RoundTripper, error) {
 		if t, plain := next.(*http.Transport); plain {
@@ -113,8 +113,8 @@ func (c *client) GetHTTPRoundTripper(context.Context) (extensionmiddleware.WrapH
 	}, nil
 }
 
-// redirected rejects redirects: neither telemetry nor the headers' secrets go to an address that was not configured.
-// The answer becomes 502, which is retried, as a redirect is often that of a login.
+// redirected rejects redirects: neither telemetry nor the secrets in its headers may go to an address that was not
+// configured. It turns the answer into a 502, which the exporter retries: a redirect often leads to a login page.
 func redirected(response *http.Response) *http.Response {
 	_ = response.Body.Close()
 	to := "elsewhere"
@@ -136,7 +136,7 @@ func explained(response *http.Response) *http.Response {
 	return because(response, response.StatusCode, strings.TrimSpace(string(text)))
 }
 
-// because makes an answer a failure, with an explanation in OTLP's form.
+// because turns an answer into a failure, with an explanation in OTLP's form.
 func because(response *http.Response, code int, text string) *http.Response {
 	body, _ := proto.Marshal(status.New(codes.Unavailable, strings.ToValidUTF8(text, "\ufffd")).Proto()) // cannot fail
 	if code != response.StatusCode {

@@ -47,7 +47,7 @@ type reception struct {
 	abort   func()
 }
 
-// hold takes memory for the body, or fails with the reason.
+// hold takes memory for the body. It returns an error with the reason if it cannot.
 func (b *reception) hold(n int64) error {
 	if share := b.gate.receive; share != nil {
 		if b.conn != nil && b.conn.Held.Add(n) > share.Limit()/4 {
@@ -74,7 +74,7 @@ func (b *reception) hold(n int64) error {
 	return nil
 }
 
-// spare is the part of the share for bodies up to which large requests may fill it, together with all others.
+// spare returns how many bytes of the share for bodies may be in use after a large request has taken memory.
 func spare(share *memory.Share) int64 { return share.Limit() / 4 * 3 }
 
 // release frees all memory of the reception.
@@ -142,8 +142,8 @@ func isFraming(r *http.Request, err error) bool {
 	return r.ProtoMajor == 1 && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, net.ErrClosed) && !errors.As(err, &network)
 }
 
-// discard reads on without keeping anything, at the required pace, so that the sender reads why its request is rejected
-// and does not take it for a broken connection, which it would retry.
+// discard reads the rest of the body without keeping it, at the required pace. So the sender can read why its request
+// is rejected; it would take an early end for a broken connection, and retry.
 func (b *reception) discard(body io.Reader, scratch []byte) {
 	for left := int64(maxDiscard); left > 0; {
 		n, err := body.Read(scratch)

@@ -12,17 +12,17 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// repeatEvery is the minimum interval between two log lines of the same text: a store that is down for an hour is one
-// line every so often, not one for each attempt.
+// repeatEvery is the minimum interval between two log lines with the same text: a store that is down for an hour causes
+// one line per interval, not one for each attempt.
 const repeatEvery = 30 * time.Second
 
-// bridge is a logger for a Collector component that writes to the conductor's log.
+// bridge returns a logger for a Collector component that writes to the conductor's log.
 func bridge(log *slog.Logger, what string) *zap.Logger {
 	return zap.New(zapcore.NewSamplerWithOptions(slogCore{log.With("part", what)}, repeatEvery, 1, 0))
 }
 
-// A slogCore translates levels to their meaning for a user. The components log a failed attempt at info level, which is
-// a warning here, and their own state, which is not logged.
+// A slogCore translates the levels of components to their meaning for a user. The components log a failed attempt at
+// info level, which is a warning here, and their own state, which is not logged.
 type slogCore struct{ log *slog.Logger }
 
 func (c slogCore) Enabled(l zapcore.Level) bool { return l >= zapcore.InfoLevel }

@@ -39,14 +39,15 @@ type Config struct {
 	ForwardTraces, ForwardMetrics Target
 	ForwardLogs                   Target // of all log records, the ring's events among them
 
-	// Secrets receives the content of secret files, which must not be printed; nil: no receiver.
+	// Secrets receives the content of secret files, which must not be printed; nil: there is no receiver.
 	Secrets func(...string)
 
 	QueueBytes int64  // of each forwarding queue; what does not fit is dropped and counted; 0: 32 MiB
 	QueueDir   string // keeps the forwarding queues on disk, so that they survive the process; empty: in memory
 
-	// Logs, Spans and Metrics receive all telemetry: logs that the view has accepted, the others before they are passed
-	// on. They must neither change nor keep it, nor block; nil: none.
+	// Logs, Spans and Metrics receive all telemetry: logs after the view has accepted them, spans and metrics before
+	// they are forwarded. The functions must neither change nor keep what they receive, and must not block; nil: not
+	// called.
 	Logs    func(plog.Logs)
 	Spans   func(ptrace.Traces)
 	Metrics func(pmetric.Metrics)

@@ -11,7 +11,7 @@ import (
 	"chordconductor/conductor/internal/otlpscan"
 )
 
-// A query is the description of a request's body in its headers.
+// A query describes a request's body, according to its headers.
 type query struct {
 	signal  otlpscan.Signal
 	json    bool   // else protobuf
@@ -106,8 +106,8 @@ func (p *port) decode(ctx context.Context, q query, body []byte, work *work) (_ 
 	return nil, err
 }
 
-// look scans a body before it is decoded, and takes the memory that it needs once decoded: for logs half as much again,
-// as events are read from them.
+// look scans a body before it is decoded, and takes the memory that the decoded request needs. For logs it takes half
+// as much again, since events are read from them.
 func (p *port) look(ctx context.Context, q query, body *[]byte, w *work) (need int64, err error) {
 	if q.json {
 		*body = otlpscan.TrimBOM(*body)

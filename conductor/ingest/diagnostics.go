@@ -11,12 +11,12 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// maxStack bounds what the log has of a panic's stack.
+// maxStack bounds the bytes of a panic's stack that are logged.
 const maxStack = 8 << 10
 
-// A diagnosis receives net/http's own diagnostics, one a call: handshakes that failed, above all those of senders
-// without a certificate, which may read no more of it than a closed connection. They are counted, and logged at growing
-// intervals.
+// A diagnosis receives net/http's own diagnostics, one message per call: mostly failed handshakes, above all of senders
+// without a certificate, for which the failure may look like a closed connection. They are counted, and logged at
+// growing intervals.
 type diagnosis struct{ *port }
 
 func (d diagnosis) Write(line []byte) (int, error) {
@@ -33,8 +33,8 @@ func (d diagnosis) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// ended reports whether why, the text of a failed handshake, means that the connection ended, as those of probes do and
-// those that a browser opens and does not need.
+// ended reports whether why, the text of a failed handshake, means that the connection ended. Probes end connections in
+// this way, and browsers do with connections that they do not need.
 func ended(why string) bool {
 	for _, end := range []string{"EOF", "connection reset by peer", "i/o timeout", "broken pipe", "use of closed network connection"} {
 		if strings.HasSuffix(why, end) {
@@ -44,7 +44,8 @@ func ended(why string) bool {
 	return false
 }
 
-// handshake is the kind of a failure, by the text of net/http and crypto/tls: only that is passed on.
+// handshake returns the kind of a handshake's failure. It reads the text of the error, since net/http passes on nothing
+// else.
 func handshake(why string) problem {
 	switch {
 	case strings.Contains(why, "didn't provide a certificate"):

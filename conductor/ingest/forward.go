@@ -32,8 +32,8 @@ const (
 
 var storageID = component.MustNewID("file_storage")
 
-// A forwarder passes one signal on: a Collector's exporter, over gRPC or HTTP, with a bounded queue. It retries without
-// a time limit; the queue is the bound, and drops new requests when it is full.
+// A forwarder passes one signal on: a Collector's exporter, over gRPC or HTTP, with a bounded queue. The exporter
+// retries without a time limit; only the queue is bounded, and drops new requests when it is full.
 type forwarder struct {
 	component.Component
 	*tally
@@ -140,10 +140,11 @@ func (f *forwarder) put(size int, memory int64, records int, enqueue func()) {
 	}
 }
 
-// queued is the size of the queue, as it is sent.
+// queued returns the size of the queue, in bytes as they are sent.
 func (f *forwarder) queued() int64 { return f.gauge(queueSizeName) }
 
-// compression is none towards a store on the same machine, where it is not worth its processor time.
+// compression returns the compression towards an endpoint: none on the same machine, where it is not worth its
+// processor time.
 func compression(endpoint string) configcompression.Type {
 	if local(endpoint) {
 		return ""

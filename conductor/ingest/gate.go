@@ -66,9 +66,9 @@ func (g *gate) authorize(authorization []string) error {
 		return nil
 	}
 	g.rejected.Add(1)
-	// Worded such that the filter of secrets, through which logs go, leaves it whole.
+	// The texts must not look like a secret to the filter that logs pass through.
 	if len(authorization) == 0 {
-		return refused(noToken, codes.Unauthenticated, "no bearer token: this port needs the one that the conductor was started with (--otlp-token)")
+		return refused(noToken, codes.Unauthenticated, "no bearer token: this port requires the token that the conductor was started with (--otlp-token)")
 	}
 	return refused(wrongToken, codes.Unauthenticated, "the bearer token is not the one that the conductor was started with (--otlp-token)")
 }
@@ -86,14 +86,14 @@ func (g *gate) authorized(authorization []string) bool {
 	return false
 }
 
-// errTooMuch rejects a request permanently: it would not fit next time either.
+// errTooMuch returns the error that rejects a request permanently: the request would not fit if it was sent again.
 func errTooMuch(need, limit int64) error {
 	return refused(tooLarge, codes.ResourceExhausted, "the request would take some %d KiB of memory once decoded, and the limit for one request is %d KiB (--memory); send less at once",
 		need>>10, limit>>10)
 }
 
-// refuse is the answer under overload. The pause it names makes a client try again: without it, Go's exporter drops the
-// batch. It is random, so that senders do not all retry at the same time.
+// refuse returns the error under overload. It names a pause, after which a client tries again: without it, Go's
+// exporter drops the batch. The pause is random, so that senders do not all retry at the same time.
 func (g *gate) refuse(why string) error {
 	g.refused.Add(1)
 	st, err := status.New(codes.ResourceExhausted, why+"; try again").WithDetails(&errdetails.RetryInfo{
@@ -105,7 +105,8 @@ func (g *gate) refuse(why string) error {
 	return st.Err()
 }
 
-// heapNow is the size of the live heap at the last garbage collection, a tenth of a second old at most.
+// heapNow returns the size of the live heap at the last garbage collection. It reads the runtime's metric at most once
+// per heapEvery; between two readings it returns the earlier value.
 func (g *gate) heapNow() uint64 {
 	now, at := time.Now().UnixNano(), g.heapAt.Load()
 	if now-at > int64(heapEvery) && g.heapAt.CompareAndSwap(at, now) {

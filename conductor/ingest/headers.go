@@ -30,7 +30,7 @@ var reservedHeaders = []string{
 	"te", "trailer", "upgrade", "user-agent", "keep-alive", "proxy-connection", "expect",
 }
 
-// newHeaders reads headers. Files that they name are read again when they change. Errors never contain a value.
+// newHeaders parses headers. The files that they name are read again when they change. Errors never contain a value.
 func newHeaders(flag string, texts []string, cfg Config) (*reload.Value[[]header], error) {
 	if len(texts) > maxHeaders {
 		return nil, fmt.Errorf("%s: expected %[3]d headers at most, got %[2]d", flag, len(texts), maxHeaders)
@@ -70,7 +70,7 @@ func newHeaders(flag string, texts []string, cfg Config) (*reload.Value[[]header
 	}, files...)
 }
 
-// parseHeader reads NAME=VALUE. If the last word of VALUE is @FILE, that file's content replaces it.
+// parseHeader parses NAME=VALUE. If the last word of VALUE is @FILE, that file's content replaces the word.
 func parseHeader(text string) (header, error) {
 	name, value, found := strings.Cut(text, "=")
 	h := header{name: strings.ToLower(strings.TrimSpace(name)), value: strings.TrimSpace(value)}
@@ -95,7 +95,7 @@ func parseHeader(text string) (header, error) {
 	return h, checkHeaderValue(h.value)
 }
 
-// complete appends the file's content.
+// complete appends the content of the header's file to its value.
 func (h *header) complete() error {
 	if h.file == "" {
 		return nil

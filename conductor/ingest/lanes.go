@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// slotWait is how long a request waits for a slot and for memory. Then it is refused, to be sent again.
+	// slotWait is how long a request waits for a slot and for memory. Then it is refused, and its sender is to try
+	// again.
 	slotWait = 2 * time.Second
 	// A request is small if its body, as sent, is at most smallBody and decoding it takes at most smallDecode: the
 	// events of a host of some 30 members at the same time.
@@ -21,19 +22,20 @@ const (
 )
 
 var (
-	// errLarge ends a try in the lane of small requests: decoding needs more memory than a small request has.
+	// errLarge ends an attempt in the lane of small requests: decoding needs more memory than a small request may take.
 	errLarge = errors.New("the decoded request takes more memory than the lane of small requests allows")
-	// errShort ends a try that holds memory and needs more than is free.
+	// errShort ends an attempt that holds memory and needs more than is free.
 	errShort = errors.New("the memory that the request needs is in use")
 )
 
-// A class is the requests of one kind of signal: events, or all others. Neither waits for the other.
+// A class is the lanes for one kind of signal: events, or all others. Requests of one class do not wait for those of
+// the other.
 type class struct{ small, large *lane }
 
-// A lane is requests that share slots and memory for decoding. Small requests have a lane of their own, in which each
-// takes about a millisecond, so that they never wait for large ones: neither for memory, nor for the processors, of
-// which large requests of both classes together use half at most. Large requests take turns, so that events wait for
-// one large request of another signal at most.
+// A lane is a set of slots, with memory for decoding, that requests share. Small requests have a lane of their own, in
+// which each takes about a millisecond, so that they never wait for large ones: neither for memory, nor for the
+// processors, of which large requests of both classes together use half at most. Large requests take turns, so that
+// events wait for at most one large request of another signal.
 type lane struct {
 	slots  *semaphore.Weighted
 	memory *semaphore.Weighted // nil: the slots are so few that each has all the memory that it may take
@@ -44,9 +46,9 @@ type lane struct {
 
 func (l *lane) small() bool { return l.turns == nil }
 
-// newClasses divides the memory for decoding between events and others. No request waits for memory while it holds a
-// turn that the requests which hold the memory need: they hold turns too. And none waits for memory while it holds some
-// (work.hold): several could wait for each other.
+// newClasses divides the memory for decoding between events and other signals. It avoids two deadlocks. A request that
+// holds a turn does not wait for memory that only requests waiting for a turn could release: those that hold memory
+// have turns too. And no request waits for memory while it holds some (work.hold): several could wait for each other.
 func newClasses(limit int64, slots int) (events, others class) {
 	processors := min(max(runtime.GOMAXPROCS(0)/2, 1), slots)
 	turns := semaphore.NewWeighted(int64(processors))
@@ -68,9 +70,9 @@ func (g *gate) classOf(signal otlpscan.Signal) *class {
 	return &g.others
 }
 
-// admit runs do in a slot for a request whose body is complete. A request is small until it proves large: then it
-// starts again, in the lane of large ones, so that requests waiting for that lane hold no more than their bodies as
-// sent.
+// admit runs do in a slot for a request whose body is complete. A request counts as small until decoding shows that it
+// is large. Then it starts again in the lane of large requests, so that requests waiting for that lane hold no more
+// than their bodies as sent.
 func (g *gate) admit(ctx context.Context, signal otlpscan.Signal, size int, do func(*work) error) error {
 	if g.memoryLimit > 0 && g.heapNow() > g.memoryLimit {
 		return g.refuse("no memory is left")
@@ -107,7 +109,7 @@ func (g *gate) in(ctx context.Context, l *lane, do func(*work) error) error {
 	return err
 }
 
-// A work is a request that has its slot. It holds memory until leave.
+// A work is a request that has a slot. It holds memory until leave is called.
 type work struct {
 	gate *gate
 	lane *lane
@@ -115,9 +117,9 @@ type work struct {
 	held int64 // of the lane's memory
 }
 
-// hold takes memory before it is used. A request that holds none yet waits while others use it. One that holds some
-// does not, since those may be waiting for it: it ends with errShort, and is started again with all the memory that a
-// request may take.
+// hold takes memory before it is used. A request that holds none yet waits while others use the memory. One that
+// already holds some does not wait, since the others may be waiting for its memory: it ends with errShort, and is
+// started again with all the memory that a request may take.
 func (w *work) hold(ctx context.Context, n int64) error {
 	l := w.lane
 	if n > l.most-w.used {
@@ -153,7 +155,7 @@ func (w *work) acquire(ctx context.Context, n int64) error {
 	return nil
 }
 
-// give ends the use of memory, which stays held.
+// give ends the use of memory; the work still holds that memory.
 func (w *work) give(n int64) {
 	w.gate.decode.Give(n)
 	w.used -= n

@@ -6,9 +6,10 @@ import (
 	"chordconductor/conductor/memory"
 )
 
-// A ledger counts the memory of the requests in a forwarding queue. The queue counts them as they are sent, and decoded
-// they take up to thirty times as much, which the scan of each has measured (otlpscan). Requests leave the queue in
-// about the order in which they arrived, so it holds the newest ones that make up its size.
+// A ledger counts the memory of the requests in a forwarding queue. The queue itself counts their bytes as sent.
+// Decoded, a request takes up to thirty times as much; the scan (otlpscan) has measured that for each request. Requests
+// leave the queue in about the order in which they arrived, so the queue holds the newest requests whose sizes add up
+// to the queue's size.
 type ledger struct {
 	share *memory.Share // of all queues, which counts dropped requests; nil: only the queue's own bound holds
 	limit int64         // of this queue
@@ -21,7 +22,7 @@ type ledger struct {
 
 type queued struct{ size, memory int64 }
 
-// settle removes the entries that have left the queue.
+// settle removes the entries of requests that have left the queue.
 func (l *ledger) settle(inQueue int64) {
 	for len(l.entries) > 0 && l.size-l.entries[0].size >= inQueue {
 		l.size -= l.entries[0].size
@@ -49,7 +50,7 @@ func (l *ledger) add(inQueue func() int64, size, memory int64, put func()) bool 
 	return true
 }
 
-// held is the memory of the queue.
+// held returns the memory of the requests in the queue, in bytes.
 func (l *ledger) held(inQueue int64) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

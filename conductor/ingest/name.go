@@ -8,8 +8,8 @@ import (
 	"chordconductor/internal/netname"
 )
 
-// named rejects requests whose Host header names another server, as the page does: a web page whose DNS name was made
-// to point here could send telemetry through a browser. It has answered if it returns false.
+// named rejects requests whose Host header names another server, as the page does: otherwise a web page whose DNS name
+// was made to point here could send telemetry through a browser. If named returns false, it has answered the request.
 func (p *port) named(w http.ResponseWriter, r *http.Request) bool {
 	if netname.Serves(r.Host, p.gate.names) {
 		return true

@@ -15,7 +15,7 @@ import (
 	"chordconductor/conductor/internal/otlpscan"
 )
 
-// grpcPrefix is the length of the prefix of a gRPC message: whether it is compressed, and its length.
+// grpcPrefix is the length of the prefix of a gRPC message, which has a compression flag and the message's length.
 const grpcPrefix = 5
 
 var grpcPaths = map[string]otlpscan.Signal{
@@ -24,7 +24,8 @@ var grpcPaths = map[string]otlpscan.Signal{
 	"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export": otlpscan.Metrics,
 }
 
-// serveGRPC serves a call of OTLP/gRPC: one message in, one out, and the status in the trailers.
+// serveGRPC serves a call of OTLP/gRPC: it reads one message, answers with one message, and sends the status in the
+// trailers.
 func (p *port) serveGRPC(w http.ResponseWriter, r *http.Request) {
 	signal, known := grpcPaths[r.URL.Path]
 	q := query{signal: signal}
@@ -97,7 +98,7 @@ func failGRPC(w http.ResponseWriter, st *status.Status) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// percent encodes a message as gRPC requires in a header.
+// percent encodes a message as gRPC requires it in a header.
 func percent(message string) string {
 	var b strings.Builder
 	for _, c := range []byte(strings.ToValidUTF8(message, "\ufffd")) {

@@ -32,8 +32,9 @@ type pipeline struct {
 	events, foreignLogs, spans, points atomic.Uint64
 }
 
-// consumeLogs passes events to the ring view. Only here can a sender be pushed back: its events must not be lost. The
-// verdict names the records that were not accepted as events. memory is that of the decoded request.
+// consumeLogs passes events to the ring view. It is the only place where a sender is asked to try again: its events
+// must not be lost. The verdict names the records that were not accepted as events. memory is that of the decoded
+// request, in bytes.
 func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs, memory int64) (answer verdict, err error) {
 	type refused struct {
 		from chordevent.Source
@@ -70,7 +71,7 @@ func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs, memory int64) 
 	case err != nil:
 		return answer, status.Error(codes.Unavailable, err.Error())
 	}
-	// Counted, published and passed on only now: a batch that was pushed back is sent again.
+	// Records are counted, published and forwarded only now: a batch that was refused above is sent again.
 	if p.logs != nil {
 		p.logs(ld)
 	}
@@ -88,9 +89,9 @@ func (p *pipeline) consumeLogs(ctx context.Context, ld plog.Logs, memory int64) 
 	return answer, nil
 }
 
-// consumeTraces passes spans of lookups to the view, then forwards all spans. A forwarder that is behind drops them,
-// counted: neither the view nor a sender waits for it. The verdict names the spans that bear a name of the vocabulary
-// and violate it; they are forwarded nevertheless.
+// consumeTraces passes spans of lookups to the view, then forwards all spans. A forwarder whose queue is full drops and
+// counts them: neither the view nor a sender waits for it. The verdict names the spans that have a name of the
+// vocabulary and violate it; they are forwarded nevertheless.
 func (p *pipeline) consumeTraces(ctx context.Context, td ptrace.Traces, memory int64) (answer verdict) {
 	p.spans.Add(uint64(td.SpanCount()))
 	spans, broken := lookups.Decode(td)

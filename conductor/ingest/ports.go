@@ -10,14 +10,14 @@ import (
 	"chordconductor/internal/netname"
 )
 
-// Ports are the addresses of both protocols, bound but not served: connections wait for Run. A program that starts
-// more than a receiver binds before it creates files, so that an address in use leaves none behind.
+// Ports are the addresses of both protocols, bound but not served: connections wait for Run. A program that starts more
+// than a receiver binds them before it creates files, so that an address in use leaves no files behind.
 type Ports struct {
 	grpc, http net.Listener // nil: off
 	tls        *tls.Config  // of both; nil: none
 }
 
-// Bind checks a configuration and binds its ports. Errors name what to change.
+// Bind checks a configuration and binds its ports. Errors name the flag to change.
 func Bind(ctx context.Context, cfg Config) (*Ports, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -48,7 +48,8 @@ func bind(ctx context.Context, cfg Config) (*Ports, error) {
 	return p, nil
 }
 
-// Close releases the addresses. A Server that runs with them does so itself; closing again has no effect.
+// Close releases the addresses. A Server that runs with them also releases them at its end; closing again has no
+// effect.
 func (p *Ports) Close() error {
 	var errs []error
 	for _, l := range []net.Listener{p.grpc, p.http} {
@@ -62,7 +63,7 @@ func (p *Ports) Close() error {
 	return errors.Join(errs...)
 }
 
-// address is a listener's address; empty if the protocol is off.
+// address returns a listener's address; empty if the protocol is off.
 func address(l net.Listener) string {
 	if l == nil {
 		return ""

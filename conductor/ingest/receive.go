@@ -34,8 +34,8 @@ const (
 	idleTimeout    = 5 * time.Minute // of a connection without a request
 )
 
-// A port serves one of the two protocols at an address. Both are requests over HTTP, so that one server, one admission
-// and one decoder serve both; they differ in how a body is framed and how an answer reports an error.
+// A port serves one of the two protocols at an address. Both protocols are requests over HTTP, so one server, one
+// admission control and one decoder serve both; they differ in how a body is framed and how an answer reports an error.
 //
 // It replaces the Collector's receiver, which reads and decodes all requests before any hook can reject them:
 // docs/adr/0014.
@@ -55,7 +55,7 @@ type port struct {
 	stop    chan struct{}
 }
 
-// port completes a port at a listener.
+// port completes p and has it serve listener l.
 func (s *Server) port(cfg Config, l net.Listener, p *port) *port {
 	p.gate, p.pipeline, p.troubles = s.gate, s.pipeline, s.troubles
 	p.stop = make(chan struct{})
@@ -69,7 +69,7 @@ func (s *Server) port(cfg Config, l net.Listener, p *port) *port {
 	return p
 }
 
-// serve serves until shutdown. It sends the error of a listener that failed before.
+// serve serves until shutdown. If the listener fails before, it sends the error to failed.
 func (p *port) serve(failed chan<- error) {
 	p.serving.Go(func() { p.slow.run(p.stop) })
 	p.serving.Go(func() {
@@ -79,7 +79,8 @@ func (p *port) serve(failed chan<- error) {
 	})
 }
 
-// newServer bounds what a connection can hold; the shares of the memory budget bound the rest.
+// newServer returns an HTTP server. It bounds what a connection can hold; the shares of the memory budget bound the
+// rest.
 func newServer(p *port) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -104,8 +105,8 @@ func newServer(p *port) *http.Server {
 	}
 }
 
-// serverTLS is nil without certificates. They are read again when their files change; unusable files are reported, and
-// the previous certificates stay in use.
+// serverTLS returns the TLS configuration of the ports, or nil without certificates. The certificates are read again
+// when their files change; unusable files are logged, and the previous certificates stay in use.
 func serverTLS(t TLS, log *slog.Logger) (*tls.Config, error) {
 	if !t.enabled() {
 		return nil, nil
@@ -127,7 +128,7 @@ func serverTLS(t TLS, log *slog.Logger) (*tls.Config, error) {
 	}, nil
 }
 
-// config reads the files.
+// config reads the files and returns the TLS configuration.
 func (t TLS) config() (*tls.Config, error) {
 	pair, err := reload.LoadPair(t.CertFile, t.KeyFile)
 	if err != nil {
@@ -175,7 +176,8 @@ func isGRPC(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
-// telemetry is the Collector components' telemetry about themselves: nothing that would be received in turn.
+// telemetry returns the settings for the Collector components' telemetry about themselves. They must emit nothing,
+// since this receiver could receive it.
 func telemetry(log *zap.Logger, meters metric.MeterProvider) component.TelemetrySettings {
 	return component.TelemetrySettings{
 		Logger: log, MeterProvider: meters, TracerProvider: tracenoop.NewTracerProvider(), Resource: pcommon.NewResource(),

@@ -17,7 +17,7 @@ const (
 	maxNamedInAnswer = 5   // in the answer to one request
 )
 
-// A Rejection is one way in which records of one sender bear an event name of the vocabulary and violate it.
+// A Rejection describes one way in which records of one sender have an event name of the vocabulary and violate it.
 type Rejection struct {
 	Ring      string    `json:"ring"`
 	Instance  string    `json:"instance"` // service.instance.id of the sender
@@ -33,8 +33,8 @@ type Rejection struct {
 // kind is the key of a rejection.
 type kind struct{ ring, instance, event, attribute, reason string }
 
-// rejections keeps which records were not accepted as events, and why: for their senders in the answer, and for people
-// in the log, the API and the page. A persistent sender is logged at growing intervals.
+// rejections counts the records that were not accepted as events, with the reason: for their senders in the answer, and
+// for people in the log, the API and the page. Repeated rejections of one kind are logged at growing intervals.
 type rejections struct {
 	log *slog.Logger
 
@@ -87,9 +87,9 @@ func (r *rejections) note(now time.Time, from chordevent.Source, err *chordevent
 	}
 }
 
-// makeRoom forgets the kind that was last rejected longest ago, if that is longer ago than the longest time between two
-// log lines: otherwise old mistakes of processes that have ended would keep present ones from being named. The caller
-// holds r.mu.
+// makeRoom removes the kind whose last rejection is the oldest, if that is longer ago than the longest time between two
+// log lines. Otherwise old mistakes of processes that have ended would take the room of present ones. The caller holds
+// r.mu.
 func (r *rejections) makeRoom(now time.Time) bool {
 	var oldest kind
 	for key, k := range r.kinds {

@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A Sink receives decoded telemetry; *live.Live is one. Its methods must not block.
+// A Sink receives decoded telemetry; *live.Live implements it. Its methods must not block.
 type Sink interface {
 	// Offer accepts events that arrived together, or fails with live.ErrFull or live.ErrClosed and accepts none.
 	Offer(events []chordevent.Event, arrived time.Time) error
@@ -33,8 +33,8 @@ type Server struct {
 	ports              []*port
 }
 
-// Open makes a Server, at ports that it binds if the configuration has none, and opens what it forwards to. Nothing is
-// received before Run, which must follow: it closes what is open. Errors name what to change.
+// Open makes a Server and opens its forwarding targets. It binds the ports if the configuration has none. The Server
+// receives nothing before Run, which must be called: Run closes what Open has opened. Errors name the flag to change.
 func Open(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -53,7 +53,7 @@ func Open(ctx context.Context, cfg Config, sink Sink) (*Server, error) {
 	return s, nil
 }
 
-// open starts the parts from the far end: nothing is received before it can be passed on.
+// open starts the parts in the reverse order of the flow of telemetry: nothing is received before it can be forwarded.
 func (s *Server) open(ctx context.Context, cfg Config) (err error) {
 	host := &host{log: cfg.Logger, extensions: map[component.ID]component.Component{}}
 	if cfg.QueueDir != "" {
@@ -108,13 +108,13 @@ func (s *Server) begin(ctx context.Context, c component.Component, host componen
 	return nil
 }
 
-// GRPCAddr and HTTPAddr are the addresses listened on; empty if off.
+// GRPCAddr and HTTPAddr return the addresses listened on; empty if the protocol is off.
 func (s *Server) GRPCAddr() string { return s.grpcAddr }
 func (s *Server) HTTPAddr() string { return s.httpAddr }
 
-// Run receives until ctx ends, or a port fails. Then it stops listening, lets requests in progress finish, and flushes
-// the forwarding queues, and returns. If that takes longer than the configuration's grace, requests are aborted, queues
-// in memory are lost, and it returns an error.
+// Run receives until ctx ends, or a port fails. Then it stops listening, lets requests in progress finish, flushes the
+// forwarding queues, and returns. If that takes longer than Config.Grace, requests are aborted, queues in memory are
+// lost, and Run returns an error.
 func (s *Server) Run(ctx context.Context) error {
 	failed := make(chan error, len(s.ports))
 	for _, p := range s.ports {
@@ -157,11 +157,11 @@ func (s *Server) shutdown(ctx context.Context) error {
 	}
 }
 
-// elsewhere describes, for the text of an error, the address at which the other protocol is served. An unspecified
-// address (all interfaces) cannot be sent to, so then only the port is named.
+// elsewhere describes, for an error's text, the address at which the other protocol is served. For an unspecified
+// address (all interfaces) it names only the port, since nothing can be sent to that address.
 func elsewhere(address string) string {
 	if address == "" {
-		return "another receiver, as that protocol is off here"
+		return "another receiver, since that protocol is off here"
 	}
 	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().IsUnspecified() {
 		return fmt.Sprintf("port %d of this machine", a.Port())

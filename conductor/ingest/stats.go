@@ -21,8 +21,8 @@ type Stats struct {
 	Malformed   uint64 `json:"requests_malformed"` // not OTLP, or too large
 	Rejected    uint64 `json:"requests_rejected"`  // without the token, for another Host, or at the TLS handshake
 	Cut         uint64 `json:"requests_cut"`       // their bodies arrived too slowly
-	// Rejections lists records that bear event names of the vocabulary, or similar names, and are not events: newest
-	// first, 100 kinds at most; RejectionsMore counts the records of further kinds.
+	// Rejections lists the records that have event names of the vocabulary, or similar names, and are not events:
+	// newest first, at most 100 kinds; RejectionsMore counts the records of further kinds.
 	Rejections     []Rejection `json:"rejections"`
 	RejectionsMore uint64      `json:"rejections_more"`
 
@@ -31,7 +31,7 @@ type Stats struct {
 	Logs    Forwarded `json:"forward_logs"`
 }
 
-// Forwarded counts the spans, data points or log records to be passed on, by what became of them.
+// Forwarded counts the spans, data points or log records to be forwarded, by what became of them.
 type Forwarded struct {
 	Enabled    bool   `json:"enabled"`
 	Sent       uint64 `json:"sent"`
@@ -75,7 +75,7 @@ func (f *forwarder) forwarded() Forwarded {
 	return out
 }
 
-// instrument makes the metrics, all of which are read from the counters when the meter collects.
+// instrument makes the metrics. All of them are read from the counters when the meter collects.
 func (s *Server) instrument(meter metric.Meter) error {
 	_, err := chordevent.Received.Int64ObservableCounter(meter, func(_ context.Context, o metric.Int64Observer) error {
 		st := s.Stats()

@@ -10,8 +10,8 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 )
 
-// A tally is the meter provider of one exporter. The Collector's exporters publish what they sent, dropped and hold
-// only through their metrics; a tally keeps those few numbers, and nothing else.
+// A tally is the meter provider of one exporter. The Collector's exporters publish how much they have sent, dropped and
+// queued only through their metrics. A tally keeps these few numbers, and nothing else.
 type tally struct {
 	noop.MeterProvider
 	sent, dropped atomic.Uint64
@@ -61,8 +61,8 @@ func (c tallyCounter) Add(_ context.Context, n int64, _ ...metric.AddOption) {
 // answers of a store cannot make the sum overflow.
 func (t *tally) reject(n int64) { t.answered.Add(min(max(n, 0), 1<<31)) }
 
-// A sentCounter divides what the exporter takes as sent into sent and rejected, so that neither ever decreases, and
-// their sum is what was passed on even if a store reports more rejections than records.
+// A sentCounter divides what the exporter counts as sent into sent and rejected. Neither number ever decreases, and
+// their sum is what was forwarded, even if a store reports more rejections than it received records.
 type sentCounter struct {
 	noop.Int64Counter
 	t *tally
@@ -104,7 +104,7 @@ func (m tallyMeter) RegisterCallback(f metric.Callback, observed ...metric.Obser
 	return noop.Registration{}, nil
 }
 
-// gauge reads an observable gauge; 0 if there is none.
+// gauge reads the observable gauge of that name; 0 if there is none.
 func (t *tally) gauge(name string) int64 {
 	t.mu.Lock()
 	f := t.gauges[name]

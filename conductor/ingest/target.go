@@ -18,15 +18,16 @@ import (
 
 // A Target is where a signal is forwarded to.
 type Target struct {
-	// Endpoint is HOST:PORT or grpc://HOST:PORT for OTLP over gRPC, grpcs:// for that over TLS, or the http:// or https://
-	// URL for OTLP over HTTP, with /v1/SIGNAL at its end or not. Empty: the signal is not passed on.
+	// Endpoint is HOST:PORT or grpc://HOST:PORT for OTLP over gRPC, grpcs://HOST:PORT for OTLP over gRPC and TLS, or an
+	// http:// or https:// URL for OTLP over HTTP, with /v1/SIGNAL at its end or not. Empty: the signal is not
+	// forwarded.
 	Endpoint string
 	// Headers are sent with each request: NAME=VALUE, where a last word @FILE of VALUE stands for the file's content.
 	Headers []string
 	// Authority is the name of the target in requests and, over TLS, in its certificate. Empty: Endpoint's host.
 	Authority string
-	// CAFile verifies the target's certificate; empty: the system's authorities. The others are the client's
-	// certificate; both or neither.
+	// CAFile verifies the target's certificate; empty: the system's CA certificates do. CertFile and KeyFile are the
+	// client's certificate: both are set or neither.
 	CAFile, CertFile, KeyFile string
 }
 
@@ -42,14 +43,14 @@ type destination struct {
 	transport *http.Transport // of an exporter over HTTP; nil until it starts
 }
 
-// Ports that IANA has registered for the two protocols: using one for the other is the usual mistake.
+// The ports that IANA has registered for the two protocols. Using one port for the other protocol is the usual mistake.
 const (
 	grpcPort = "4317"
 	httpPort = "4318"
 )
 
-// check validates a target. It is nil if the signal is not forwarded. Errors name the flag, and contain no header's
-// value.
+// check validates a target. It returns nil if the signal is not forwarded. Errors name the flag, and contain no
+// header's value.
 func (t Target) check(signal string, cfg Config) (*destination, error) {
 	flag := "--forward-" + signal
 	if t.Endpoint == "" {
@@ -99,7 +100,7 @@ func (t Target) check(signal string, cfg Config) (*destination, error) {
 	return d, nil
 }
 
-// parse reads the endpoint.
+// parse returns the endpoint as a URL.
 func (t Target) parse() (*url.URL, error) {
 	want := errors.New("expected HOST:PORT or grpc://HOST:PORT for OTLP over gRPC, grpcs:// for that over TLS, or the http:// or https:// URL for OTLP over HTTP")
 	text := t.Endpoint
@@ -132,7 +133,7 @@ func (t Target) parse() (*url.URL, error) {
 	return u, nil
 }
 
-// hasHost reports whether host has the form HOST or HOST:PORT. An IP address with colons is in brackets.
+// hasHost reports whether the host of u has the form HOST or HOST:PORT. An IP address with colons must be in brackets.
 func hasHost(u *url.URL) bool {
 	name := u.Hostname()
 	if name == "" || strings.ContainsAny(name, " \t") || strings.HasSuffix(u.Host, ":") || strings.Contains(name, ":") != strings.HasPrefix(u.Host, "[") {
@@ -162,7 +163,8 @@ func isOwn(target *url.URL, address string) bool {
 	return local("http://"+target.Host) && local("http://"+address) && (host == "localhost" || target.Hostname() == "localhost")
 }
 
-// newTLS loads the files of a connection over TLS, again whenever they change. It is nil without TLS.
+// newTLS loads the files of a connection over TLS, and loads them again whenever they change. It returns nil if the
+// connection is not over TLS.
 func (t Target) newTLS(flag string, secure, overHTTP bool, log *slog.Logger) (*reload.Value[*tls.Config], error) {
 	files := []string{}
 	for _, file := range []struct{ suffix, path string }{{"-ca", t.CAFile}, {"-cert", t.CertFile}, {"-key", t.KeyFile}} {
@@ -209,7 +211,7 @@ func (t Target) newTLS(flag string, secure, overHTTP bool, log *slog.Logger) (*r
 	}, files...)
 }
 
-// dial connects over TLS with the files as they are now.
+// dial connects over TLS with the present content of the files.
 func (d *destination) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return (&tls.Dialer{Config: d.tls.Get()}).DialContext(ctx, network, address)
 }

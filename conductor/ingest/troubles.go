@@ -16,8 +16,8 @@ const (
 	lastRepeat  = time.Hour
 )
 
-// A problem is a kind of refusal. Each has intervals of its own in the log, so that none hides another: a probe every
-// second would hide a misconfigured exporter for an hour. This list bounds their number; no text of a sender adds one.
+// A problem is a kind of refusal. Each kind has its own intervals in the log, so that none hides another: a probe every
+// second would otherwise hide a misconfigured exporter for an hour. The kinds are fixed, so a sender cannot add one.
 type problem int
 
 const (
@@ -42,7 +42,7 @@ const (
 	problems                        // how many
 )
 
-// A refusal is the error of a request that is its sender's fault.
+// A refusal is the error of a request for which the sender is at fault.
 type refusal struct {
 	kind   problem
 	status *status.Status
@@ -55,13 +55,13 @@ func refused(k problem, code codes.Code, format string, args ...any) error {
 	return &refusal{k, status.Newf(code, format, args...)}
 }
 
-// malformed is the answer to a malformed request.
+// malformed returns the error for a malformed request.
 func malformed(format string, args ...any) error {
 	return refused(unreadable, codes.InvalidArgument, format, args...)
 }
 
-// troubles logs refusals: the first of a kind immediately, then at growing intervals while they continue, with their
-// number since.
+// troubles logs refusals: the first of a kind immediately, then, while they continue, at growing intervals, with the
+// number since the last line.
 type troubles struct {
 	log *slog.Logger
 

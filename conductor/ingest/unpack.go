@@ -15,16 +15,16 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// maxWindow bounds what a zstd decoder keeps: the window of encoders at their highest usual level. Encoders that have
-// the whole of a small body set its size as the window.
+// maxWindow bounds the window of a zstd decoder: encoders use as much at their highest usual level. Encoders that have
+// the whole of a small body set the body's size as the window.
 const (
 	maxWindow   = 8 << 20
 	smallWindow = smallDecode / 4
-	// unpackAtOnce is how much is decompressed before others run.
+	// unpackAtOnce is how many bytes are decompressed before the goroutine yields.
 	unpackAtOnce = 64 << 10
 )
 
-// unpackers are the supported compressions, by the name that both protocols use.
+// unpackers are the supported compressions, by the names that both protocols use.
 var unpackers = map[string]func(packed io.Reader, small bool) (io.Reader, func(), error){
 	"gzip": func(r io.Reader, _ bool) (io.Reader, func(), error) {
 		z, err := gzip.NewReader(r)
@@ -63,7 +63,7 @@ func unzlib(r io.Reader, _ bool) (io.Reader, func(), error) {
 	return z, func() {}, err
 }
 
-// unpack decompresses a body. The output is limited as it is produced, and its memory is taken before.
+// unpack decompresses a body. It limits the output while producing it, and takes the memory first.
 func unpack(ctx context.Context, packing string, packed []byte, most int64, w *work) ([]byte, error) {
 	open := unpackers[packing]
 	if open == nil {

@@ -109,7 +109,7 @@ func checkVerdict(t *testing.T, s *Server, conn *grpc.ClientConn, what, signal s
 func TestElsewhere(t *testing.T) {
 	for address, want := range map[string]string{
 		"127.0.0.1:4317": "127.0.0.1:4317", "[2001:db8::1]:4317": "[2001:db8::1]:4317",
-		"[::]:4317": "port 4317 of this machine", "0.0.0.0:14318": "port 14318 of this machine", "": "another receiver, as that protocol is off here",
+		"[::]:4317": "port 4317 of this machine", "0.0.0.0:14318": "port 14318 of this machine", "": "another receiver, since that protocol is off here",
 	} {
 		if got := elsewhere(address); got != want {
 			t.Errorf("%q: %q, want %q", address, got, want)

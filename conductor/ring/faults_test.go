@@ -333,7 +333,7 @@ func TestSumsDoNotOverflow(t *testing.T) {
 func TestBoundsAreRoundedAsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		bound := time.Duration(rapid.Int64Range(1, int64(1000*time.Hour)).Draw(t, "bound"))
-		for kind, words := range map[FaultKind][2]string{ClockAhead: {" at least ", " ahead"}, ClockBehind: {" by at most ", ""}} {
+		for kind, words := range map[FaultKind][2]string{ClockAhead: {", by ", " or more"}, ClockBehind: {", by up to ", ""}} {
 			text := (&Fault{Kind: kind, Bound: bound}).String()
 			_, stated, _ := strings.Cut(strings.TrimSuffix(text, words[1]), words[0])
 			d, err := time.ParseDuration(stated)
@@ -369,7 +369,7 @@ func TestFaultsOutliveACheckpoint(t *testing.T) {
 		t.Errorf("%+v, restored %+v", v.Faults, again.Faults)
 	}
 	for _, f := range v.Faults {
-		if text := f.String(); text == "" || f.Kind == ClockAhead && text != "clock of host host-200:1 at least 58s ahead" {
+		if text := f.String(); text == "" || f.Kind == ClockAhead && text != "the clock of host host-200:1 is ahead of the conductor's clock, by 58s or more" {
 			t.Errorf("%q", text)
 		}
 	}

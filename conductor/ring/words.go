@@ -65,9 +65,9 @@ func (f *Fault) String() string {
 	case TwoProcesses:
 		return fmt.Sprintf("one identity from two processes: events of incarnation %d come from service.instance.id %q and %q", f.Incarnation, f.Instances[0], f.Instances[1])
 	case ClockAhead:
-		return fmt.Sprintf("clock of host %s at least %s ahead", f.Host.Address, duration.Text(f.Bound.Truncate(time.Second)))
+		return fmt.Sprintf("the clock of host %s is ahead of the conductor's clock, by %s or more", f.Host.Address, duration.Text(f.Bound.Truncate(time.Second)))
 	case ClockBehind:
-		return fmt.Sprintf("clock of host %s behind, by at most %s", f.Host.Address, duration.Text((f.Bound + time.Second - 1).Truncate(time.Second)))
+		return fmt.Sprintf("the clock of host %s is behind the conductor's clock, by up to %s", f.Host.Address, duration.Text((f.Bound + time.Second - 1).Truncate(time.Second)))
 	}
 	return "unknown fault"
 }

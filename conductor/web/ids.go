@@ -47,9 +47,9 @@ func member(v *ring.View, text string, command bool) (chord.ID, *idError) {
 	least = min(least, digits)
 	text = strings.ToLower(text)
 	if strings.Trim(text, "0123456789abcdef") != "" || len(text) < least || len(text) > digits {
-		how := fmt.Sprintf("the %d hex digits of one", digits)
+		how := fmt.Sprintf("%d hex digits", digits)
 		if least < digits {
-			how += fmt.Sprintf(", or at least its first %d", least)
+			how += fmt.Sprintf(", or at least the first %d of them", least)
 		}
 		return chord.ID{}, &idError{http.StatusBadRequest, fmt.Sprintf("identifier %.48q: expected %s", text, how), nil}
 	}

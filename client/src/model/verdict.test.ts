@@ -84,13 +84,13 @@ it("faulty emitters are listed, one per line", () => {
   const ring = create(RingStateSchema, {
     bits: 160,
     faults: [
-      of("clock_ahead", "clock of host h:1 at least 58s ahead"),
+      of("clock_ahead", "the clock of host h:1 is ahead of the conductor's clock, by 58s or more"),
       of("two_processes", "one identity from two processes"),
     ],
     faultCount: 12,
   });
   expect(faults(ring).split("\n")).toEqual([
-    "clock of host h:1 at least 58s ahead",
+    "the clock of host h:1 is ahead of the conductor's clock, by 58s or more",
     "00000000: one identity from two processes",
     "and 10 more",
   ]);

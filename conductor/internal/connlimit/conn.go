@@ -31,7 +31,7 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
-// Read waits for data of the peer. A connection that has just received some is the last to be evicted.
+// Read waits for data from the peer. A connection that has just received data is the last to be evicted.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
@@ -51,7 +51,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// change updates the connection's list after a change of its work.
+// change updates the numbers of requests and writes in progress, and moves the connection to the list that they imply.
 func (c *Conn) change(work, writing int) {
 	c.limiter.mu.Lock()
 	defer c.limiter.mu.Unlock()
@@ -96,7 +96,7 @@ func (b *body) ends() {
 	}
 }
 
-// served is called once.
+// served ends the request's work; it must be called once.
 func (b *body) served() {
 	if b.state.Swap(over) == came {
 		b.conn.change(-1, 0)

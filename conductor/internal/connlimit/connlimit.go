@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 )
 
-// spares is how many connections are accepted beyond the limit, for health checks.
+// spares is how many connections are accepted beyond the limit, for health checks only.
 const spares = 32
 
-// A Limiter is the connections of one server. Use Listen, ConnContext and Handler of it together.
+// A Limiter bounds the connections of one server. The server must use its Listen, ConnContext and Handler together.
 type Limiter struct {
 	most int
 
@@ -34,7 +34,7 @@ type listener struct {
 	limiter *Limiter
 }
 
-// Accept accepts a connection, and evicts another for it if necessary.
+// Accept accepts a connection. At the limit it closes another connection for it.
 func (l *listener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
@@ -69,7 +69,7 @@ func (l *Limiter) admit(inner net.Conn) *Conn {
 	l.mu.Unlock()
 	if gives != nil {
 		l.evicted.Add(1)
-		_ = gives.Conn.Close() // its server notices by itself
+		_ = gives.Conn.Close() // the server notices the closed connection by itself
 	}
 	return c
 }
@@ -92,12 +92,12 @@ func (l *Limiter) leave(c *Conn) {
 	c.at = nil
 }
 
-// Evicted is how many connections were closed for others.
+// Evicted returns the number of connections that were closed to accept others.
 func (l *Limiter) Evicted() uint64 { return l.evicted.Load() }
 
 type connKey struct{}
 
-// ConnContext is for http.Server. TLS may be in between.
+// ConnContext is for the field of that name of http.Server. It also works if TLS wraps the connection.
 func (l *Limiter) ConnContext(ctx context.Context, c net.Conn) context.Context {
 	if outer, ok := c.(interface{ NetConn() net.Conn }); ok {
 		c = outer.NetConn()
@@ -108,13 +108,14 @@ func (l *Limiter) ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// Of is the connection of a request; nil if no limiter has it.
+// Of returns the connection on which the request of ctx arrived; nil if no Limiter accepted it.
 func Of(ctx context.Context) *Conn {
 	c, _ := ctx.Value(connKey{}).(*Conn)
 	return c
 }
 
-// Handler serves requests: health checks on any connection, others on ordinary ones. On a spare one, full answers.
+// Handler serves health checks on any connection, and other requests on ordinary connections with next. On a spare
+// connection full answers them.
 func (l *Limiter) Handler(next, full http.Handler, health func(*http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := Of(r.Context())

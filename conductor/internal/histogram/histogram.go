@@ -1,5 +1,5 @@
-// Package histogram divides the whole numbers from 0 on into buckets that grow with the numbers (log-linear), so that
-// counts of fixed size show quantiles with a bounded relative error.
+// Package histogram divides the whole numbers from 0 on into buckets that grow with the numbers (log-linear), so that a
+// fixed number of counters gives quantiles with a bounded relative error.
 package histogram
 
 import "math/bits"
@@ -9,10 +9,11 @@ import "math/bits"
 // 1 part in 1<<scale, and its middle differs from each by at most 1 part in 2<<scale.
 type Scale uint
 
-// Len is the number of buckets for numbers below 1<<bits. As a constant: (bits - scale + 1) << scale.
+// Len returns the number of buckets for numbers below 1<<bits. As a constant: (bits - scale + 1) << scale.
 func (s Scale) Len(bits int) int { return (bits - int(s) + 1) << s }
 
-// Bucket is a number's bucket, from 0 on: numbers below 2<<s have one each; above, the first s+1 bits choose.
+// Bucket returns the bucket of a number, from 0 on. Numbers below 2<<s have a bucket each; of greater numbers, the
+// position of the first bit and the s bits after it determine the bucket.
 func (s Scale) Bucket(n uint64) int {
 	if n < 2<<s {
 		return int(n)
@@ -21,23 +22,23 @@ func (s Scale) Bucket(n uint64) int {
 	return shift<<s + int(n>>shift)
 }
 
-// Low is the least number of a bucket.
+// Low returns the least number of a bucket.
 func (s Scale) Low(bucket int) uint64 {
 	shift := s.shift(bucket)
 	return uint64(bucket-shift<<s) << shift
 }
 
-// Top is the greatest number of a bucket.
+// Top returns the greatest number of a bucket.
 func (s Scale) Top(bucket int) uint64 { return s.Low(bucket) + 1<<s.shift(bucket) - 1 }
 
-// Middle is the number in the middle of a bucket; the greater of two.
+// Middle returns the number in the middle of a bucket; the greater one if there are two.
 func (s Scale) Middle(bucket int) uint64 { return s.Low(bucket) + 1<<s.shift(bucket)/2 }
 
-// shift is the logarithm of a bucket's width.
+// shift returns the binary logarithm of a bucket's width.
 func (s Scale) shift(bucket int) int { return max(bucket>>s-1, 0) }
 
-// Find returns the bucket of the number that is the rank-th in ascending order, from 1 on, of those counted; the first
-// bucket for 0, and the last one if fewer are counted.
+// Find returns the bucket of the number with the given rank among those counted: rank 1 is the least number. It returns
+// the first bucket for rank 0, and the last one if fewer numbers are counted.
 func Find[N uint32 | uint64](counts []N, rank uint64) int {
 	var seen uint64
 	for bucket, n := range counts {

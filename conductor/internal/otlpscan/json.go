@@ -6,8 +6,8 @@ import (
 	"runtime"
 )
 
-// maxOpen is how many objects and lists can be open at the same time: a value in a list of pairs takes four, those
-// around the first take less than 32, and a field that the schema does not have MaxDepth more.
+// maxOpen is how many objects and lists can be open at the same time: a value in a list of pairs opens four, those
+// around the first value fewer than 32, and a field that the schema does not have MaxDepth more.
 const maxOpen = 4*MaxDepth + 32 + MaxDepth
 
 // An open is an object or a list that contains the scan's position.
@@ -28,7 +28,7 @@ type jsonScan struct {
 	stack [maxOpen]open
 }
 
-// A deepField is an ErrDeep for whoever made a field that the schema does not have.
+// A deepField is the ErrDeep for a field that the schema does not have. Its text names the cause for the sender.
 type deepField struct{}
 
 func (deepField) Error() string {
@@ -37,13 +37,13 @@ func (deepField) Error() string {
 
 func (deepField) Is(target error) bool { return target == ErrDeep }
 
-// bom is the byte order mark that some tools write, without meaning.
+// bom is the byte order mark that some tools write before the text.
 var bom = []byte("\ufeff")
 
 // TrimBOM removes the byte order mark before a JSON body, which decoders do not accept.
 func TrimBOM(body []byte) []byte { return bytes.TrimPrefix(body, bom) }
 
-// JSON scans the JSON form of a request, as Proto does the protobuf form.
+// JSON scans the JSON form of a request, as Proto scans the protobuf form.
 func JSON(signal Signal, body []byte) (memory int64, err error) {
 	s := jsonScan{body: body, top: -1}
 	err = s.run(signal)
@@ -143,8 +143,8 @@ func (s *jsonScan) push(k kind, list bool) error {
 	return nil
 }
 
-// value reads a value, or its opening bracket. It must be of the field's kind: a decoder that meets another kind
-// reports an error, and continues somewhere in the middle of it.
+// value reads a value, or its opening bracket. The value must be of the field's kind: a decoder that meets another kind
+// reports an error and continues in the middle of the value.
 func (s *jsonScan) value(c child) error {
 	if s.pos == len(s.body) {
 		return ErrMalformed
@@ -204,7 +204,7 @@ func (s *jsonScan) value(c child) error {
 	return s.number(k)
 }
 
-// scalar adds the memory of a value.
+// scalar adds the memory that a scalar value takes.
 func (s *jsonScan) scalar(k kind, size int64) {
 	switch {
 	case k == text && s.stack[s.top].list:
@@ -246,7 +246,7 @@ func (s *jsonScan) text() (size int, escapes bool, err error) {
 	return 0, escapes, ErrMalformed
 }
 
-// escapeLen is the length of the escape that b begins with; 0: it is not an escape.
+// escapeLen returns the length of the escape that b begins with; 0 if b does not begin with one.
 func escapeLen(b []byte) int {
 	if len(b) < 2 {
 		return 0
@@ -275,7 +275,7 @@ func hex(c byte) int {
 	return -1
 }
 
-// name reads a field's name, and finds the field. To the decoders, an empty one ends an object.
+// name reads a field's name, and finds the field. An empty name is malformed: to the decoders it ends an object.
 func (s *jsonScan) name(of kind) (child, error) {
 	begin := s.pos + 1
 	size, escapes, err := s.text()
@@ -357,7 +357,7 @@ func (s *jsonScan) number(k kind) error {
 	return nil
 }
 
-// digits skips one digit or more; 0: there is none.
+// digits skips one digit or more, and returns the position after them; 0 if there is no digit.
 func digits(b []byte, i int) int {
 	begin := i
 	for i < len(b) && b[i] >= '0' && b[i] <= '9' {
@@ -369,7 +369,7 @@ func digits(b []byte, i int) int {
 	return i
 }
 
-// greatest is the largest value that a field of whole numbers can hold, with or without a sign before it.
+// greatest returns the greatest absolute value that a field of whole numbers can hold, with or without a minus sign.
 func greatest(k kind, negative bool) uint64 {
 	switch k {
 	case int32s:

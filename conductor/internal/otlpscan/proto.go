@@ -7,26 +7,27 @@ import (
 	"runtime"
 )
 
-// MaxDepth is how many levels deep attribute values may nest: the value of an attribute is the first.
+// MaxDepth is how many levels deep attribute values may nest: the value of an attribute is on the first level.
 const MaxDepth = 64
 
 var (
-	// ErrDeep: values nest deeper than MaxDepth, or fields that the schema does not have: errors.Is finds both.
+	// ErrDeep means that values, or fields that the schema does not have, nest deeper than MaxDepth. errors.Is finds it
+	// in both cases.
 	ErrDeep = errors.New("attribute values are nested more than 64 levels deep")
-	// ErrMalformed: a body is not of its declared format.
+	// ErrMalformed means that a body is not in its declared format.
 	ErrMalformed = errors.New("the body is malformed")
 )
 
-// maxFrames is the depth of the message that nests deepest: a value in a list of pairs takes three messages, those
-// around the first of them less than 16.
+// maxFrames is the depth of the deepest message: a value in a list of pairs takes three messages, and those around the
+// first value fewer than 16.
 const maxFrames = 3*MaxDepth + 16
 
-// stepsAtOnce is how many steps a scan takes, some 200 µs, before it yields: a scan of megabytes would otherwise hold
-// its processor for the scheduler's 10 ms, and an event, which passes through half a dozen goroutines, would wait for
-// that in each.
+// stepsAtOnce is how many steps a scan takes, in some 200 µs, before it yields. A scan of megabytes would otherwise
+// keep its processor for 10 ms, until the scheduler takes it away; an event passes through half a dozen goroutines, and
+// would wait so long in each.
 const stepsAtOnce = 1 << 14
 
-// A textCost is the memory of a string beyond its bytes: rounding, and its header where a slice holds it.
+// A textCost is the memory that a string takes beyond its bytes: for rounding, and for its header if a slice holds it.
 const textCost = 16
 
 // A frame is a message that contains the scan's position.
@@ -35,7 +36,7 @@ type frame struct {
 	kind kind
 }
 
-// located adds the place to an error of a scan, for whoever made the body.
+// located adds the place to an error of a scan, so that the sender can find it.
 func located(err error, pos int) error {
 	if err == nil {
 		return nil
@@ -109,7 +110,7 @@ func scanProto(signal Signal, body []byte) (memory int64, pos int, err error) {
 	}
 }
 
-// costOf is the memory of a decoded scalar field whose encoding has size bytes.
+// costOf returns the memory of a decoded scalar field whose encoding has size bytes.
 func costOf(k kind, size int64) int64 {
 	switch k {
 	case text, slice:
@@ -134,9 +135,9 @@ const (
 	wire32
 )
 
-// skip skips a field that is not entered. A group is malformed: no version of OTLP has groups, and the decoder reads
-// only a group's first field as such, and the rest as fields of the message around it. So a body that is shallow for a
-// reader that skips groups could be of any depth for the decoder.
+// skip skips a field that is not scanned. It rejects a group as malformed: no version of OTLP has groups, and the
+// decoder reads only a group's first field as such, and the rest as fields of the message around it. So a body that is
+// shallow for a reader that skips groups could be of any depth for the decoder.
 func skip(body []byte, pos, end int, wire uint64) (int, error) {
 	n := 0
 	switch wire {
@@ -163,8 +164,8 @@ func skip(body []byte, pos, end int, wire uint64) (int, error) {
 	return pos + n, nil
 }
 
-// uvarint reads a number as the decoder does: ten bytes at most; bits beyond the 64th are dropped. n is 0 if there is
-// none.
+// uvarint reads a number as the decoder does: at most ten bytes; bits beyond the 64th are dropped. n is 0 if b does not
+// begin with a number.
 func uvarint(b []byte) (v uint64, n int) {
 	if len(b) > 0 && b[0] < 0x80 {
 		return uint64(b[0]), 1

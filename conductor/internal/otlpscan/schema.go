@@ -13,7 +13,7 @@ const (
 
 func (s Signal) root() kind { return [...]kind{logsRequest, tracesRequest, metricsRequest}[s] }
 
-// A kind is a message of the schema, or one of the scalar kinds that come first.
+// A kind is a message type of the schema, or one of the scalar kinds, which come first.
 type kind uint8
 
 const (
@@ -82,7 +82,7 @@ const (
 	maxName        = 32   // bytes of the longest field name, at least
 )
 
-// A message is one row of the schema.
+// A message describes one message type of the schema.
 type message struct {
 	// cost is the memory of one decoded message: its struct, the pointer or slice element that holds it, what its slice
 	// reserves while growing, and the box of a value.
@@ -181,7 +181,7 @@ func many(number int, name string, k kind) field {
 	return field{number, name, child{kind: k, repeated: true}}
 }
 
-// camel is a field's name in JSON.
+// camel returns a field's name in JSON.
 func camel(snake string) string {
 	words := strings.Split(snake, "_")
 	for i, w := range words[1:] {
@@ -190,7 +190,7 @@ func camel(snake string) string {
 	return strings.Join(words, "")
 }
 
-// childOf is the field of a message by its number.
+// childOf returns the field with that number.
 func (m *message) childOf(number uint64) child {
 	switch {
 	case number == deprecatedList:

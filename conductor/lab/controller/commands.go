@@ -17,16 +17,16 @@ import (
 // commandLimit bounds a command: a lookup may take 10 s, retries included.
 const commandLimit = 15 * time.Second
 
-// answerLimit is how long a command that has timed out or been cancelled may take to report what it did.
+// answerLimit is how long a command that has timed out or been cancelled may take to report what it has done.
 const answerLimit = 2 * time.Second
 
 // do runs a command in the ring's runtime and waits for its answer. A command that runs out of time is cancelled, and
-// still answers with what it did.
+// still answers with what it has done.
 func do[T any](ctx context.Context, l *Controller, command func(context.Context, *faults.Deployment) (T, error)) (T, error) {
 	var none T
 	here := l.here()
 	if here == nil {
-		return none, deploy.Refuse(deploy.ErrConflict, "there is no ring to command")
+		return none, deploy.Refuse(deploy.ErrConflict, "there is no ring to send commands to")
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
@@ -136,8 +136,8 @@ func (l *Controller) Partition(ctx context.Context, groups [][]chord.ID) ([]chor
 	})
 }
 
-// Heal ends all partitions, slow links, pauses and telemetry outages. It returns the members of the hosts named in
-// those that have ended. After an error others may still be in force, at hosts that are asked again.
+// Heal ends all partitions, slow links, pauses and telemetry outages. It returns the members of the hosts that the
+// ended faults named. After an error some faults may still be in force, at hosts to which the order is sent again.
 func (l *Controller) Heal(ctx context.Context) ([]chord.ID, error) {
 	return do(ctx, l, func(ctx context.Context, here *faults.Deployment) ([]chord.ID, error) { return here.Faults.Heal(ctx) })
 }
@@ -150,7 +150,7 @@ func (l *Controller) Faults() []faults.Listed {
 	return nil
 }
 
-// Put, Get and Delete perform a client's operation on any host.
+// Put, Get and Delete perform a client's operation on any host that can serve it.
 func (l *Controller) Put(ctx context.Context, key, value []byte, ttl time.Duration) (wire.Written, error) {
 	return client(ctx, l, func(ctx context.Context, c deploy.Client) (wire.Written, error) {
 		answer, err := c.Put(ctx, &nodepb.PutRequest{Key: key, Value: value, TtlMillis: ttl.Milliseconds()})
@@ -177,10 +177,10 @@ func client[T any](ctx context.Context, l *Controller, op func(context.Context, 
 	return do(ctx, l, func(ctx context.Context, here *faults.Deployment) (T, error) { return onAny(ctx, here.Fleet, op) })
 }
 
-// hostTries is how many hosts an operation is tried on: hosts that cannot be reached or trusted are passed over.
+// hostTries is on how many hosts an operation is tried. Hosts that cannot be reached or trusted are skipped.
 const hostTries = 4
 
-// onAny runs an operation on a host, and on the next one as long as nothing of the operation was sent. If no host has
+// onAny runs an operation on a host, and, as long as nothing of the operation was sent, on the next one. If no host has
 // proven yet that it holds the token, the first host that the operation is tried on is challenged.
 func onAny[T any](ctx context.Context, f deploy.Fleet, op func(context.Context, deploy.Client) (T, error)) (T, error) {
 	var none T
@@ -200,7 +200,7 @@ func onAny[T any](ctx context.Context, f deploy.Fleet, op func(context.Context, 
 	}
 }
 
-// Lookup finds a key's owner, starting at a member or anywhere.
+// Lookup finds a key's owner, starting at the given member, or at any if from is nil.
 func (l *Controller) Lookup(ctx context.Context, key []byte, from *chord.ID, mode string) (*wire.Lookup, error) {
 	return do(ctx, l, func(ctx context.Context, here *faults.Deployment) (*wire.Lookup, error) {
 		f := here.Fleet

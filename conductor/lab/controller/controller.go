@@ -17,9 +17,9 @@ import (
 // Config is what a Controller needs.
 type Config struct {
 	run.Sources
-	// Deploy makes the ring of a scenario that has one of its own; nil: none can be made here.
+	// Deploy makes the ring of a scenario that has a ring section; nil: no ring can be made here.
 	Deploy func(ctx context.Context, s *scenario.Scenario) (*deploy.Deployment, error)
-	// Remote is the ring that runs elsewhere, for scenarios without one of their own; nil: there is none.
+	// Remote is the ring that runs elsewhere, for scenarios without a ring section; nil: there is none.
 	Remote deploy.Fleet
 }
 
@@ -39,7 +39,7 @@ type Controller struct {
 	closed  bool               // guarded by mu
 }
 
-// New returns a Controller without a ring of its own.
+// New returns a Controller that has made no ring yet.
 func New(cfg Config) *Controller {
 	l := &Controller{cfg: cfg}
 	l.lifetime, l.end = context.WithCancel(context.Background())
@@ -50,9 +50,9 @@ func New(cfg Config) *Controller {
 	return l
 }
 
-// StartSimulation begins a scenario. A scenario with an end must have reached it, or be stopped, before the next; one
-// without is replaced by the next. A scenario with a ring section gets a ring of its own, and the one before is
-// retired; without, it runs on the present ring.
+// StartSimulation begins a scenario. If the running scenario has an end, it must have reached the end, or be stopped,
+// before another one can begin; a scenario without an end is replaced. For a scenario with a ring section a new ring is
+// made, and the ring before is retired; without that section, the scenario runs on the present ring.
 func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 	l.change.Lock()
 	defer l.change.Unlock()
@@ -83,7 +83,7 @@ func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 	return l.begin(ctx, s)
 }
 
-// changeLimit bounds the exchange of one ring for another.
+// changeLimit bounds the time for replacing one ring by another.
 const changeLimit = 30 * time.Second
 
 // renew retires the present ring, and activates the deployment of a new one.
@@ -154,7 +154,7 @@ func (l *Controller) stopCurrent(ctx context.Context) {
 	_ = sim.Deployment.Do(ctx, sim.Abort) // a runtime that has ended has nothing to stop
 }
 
-// retire ends the present ring.
+// retire ends the ring that this process runs.
 func (l *Controller) retire(ctx context.Context) {
 	l.mu.Lock()
 	own := l.own
@@ -186,7 +186,7 @@ func (l *Controller) simulation() *run.Simulation {
 	return l.current
 }
 
-// here is the ring that commands act on: this process's own if there is one, else the remote one, else nil.
+// here returns the ring that commands act on: this process's own if there is one, else the remote one, else nil.
 func (l *Controller) here() *faults.Deployment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -196,7 +196,7 @@ func (l *Controller) here() *faults.Deployment {
 	return l.remote
 }
 
-// Simulation is the state of the running simulation, or of the last.
+// Simulation returns the state of the running simulation, or of the last one.
 func (l *Controller) Simulation() result.State {
 	st := result.State{Phases: []result.PlannedStep{}}
 	if here := l.here(); here != nil {
@@ -208,7 +208,8 @@ func (l *Controller) Simulation() result.State {
 	return st
 }
 
-// Result is what the current simulation has measured so far, or the last one measured; nil: there was none.
+// Result returns what the current simulation has measured so far, or what the last one measured. It returns nil if
+// there was none.
 func (l *Controller) Result() *result.Result {
 	if sim := l.simulation(); sim != nil {
 		return sim.Result()
@@ -216,7 +217,7 @@ func (l *Controller) Result() *result.Result {
 	return nil
 }
 
-// Workload is the present load.
+// Workload returns the present workload.
 func (l *Controller) Workload() scenario.Workload {
 	if sim := l.simulation(); sim != nil {
 		return sim.Workload()
@@ -224,11 +225,11 @@ func (l *Controller) Workload() scenario.Workload {
 	return scenario.Workload{}
 }
 
-// SetWorkload changes the load of the running simulation.
+// SetWorkload changes the workload of the running simulation.
 func (l *Controller) SetWorkload(w scenario.Workload) error {
 	sim := l.simulation()
 	if sim == nil || sim.Over() {
-		return deploy.Refuse(deploy.ErrConflict, "no simulation is running, so there is no load to change")
+		return deploy.Refuse(deploy.ErrConflict, "no simulation is running, so there is no workload to change")
 	}
 	if err := w.Check(); err != nil {
 		return deploy.Refuse(deploy.ErrInvalid, "%s", err)

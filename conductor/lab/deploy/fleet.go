@@ -9,23 +9,23 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// A Fleet is the hosts of a ring and the commands to them. Hosts come and go; a call about one that is gone returns
+// A Fleet holds the hosts of a ring, and commands them. Hosts come and go; a call about a host that is gone returns
 // ErrUnknown. All methods may be called from any task.
 type Fleet interface {
 	// Hosts lists the hosts, ordered by address, with their members that have not been stopped.
 	Hosts() []Host
-	// Start starts members: on the host of that ID or address, or, if it is empty, wherever this fleet puts new members.
-	// It returns when they are started, not when they have joined.
+	// Start starts members on the host with that ID or address. If host is empty, the fleet chooses the hosts. It
+	// returns when the members are started, not when they have joined.
 	Start(ctx context.Context, count int, host string) ([]chord.ID, error)
-	// Stop makes a member leave, which goes on after it returns, or crash.
+	// Stop makes a member leave or crash. A leave continues after Stop has returned.
 	Stop(ctx context.Context, id chord.ID, way Departure) error
-	// Client returns a host's key service as its clients have it; nil if there is no such host.
+	// Client returns a host's key service, through which clients use the host; nil if there is no such host.
 	Client(address string) Client
-	// SetFaults replaces all faults of a host: of its messages, of itself, of its telemetry. The host may be one that
-	// Hosts no longer lists, if faults of it are in force. Where a fleet can lose contact with a host, faults hold for
-	// a lease only, so they are sent again every faultRenewal.
+	// SetFaults replaces all faults of a host: those of its messages, of the host itself, and of its telemetry. The
+	// host may be one that Hosts no longer lists, if faults of it are in force. If a fleet can lose contact with a
+	// host, faults hold for a lease only, so they are sent again every faultRenewal.
 	SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error
-	// Replicas is how many replicas of each key the ring keeps, as far as is known.
+	// Replicas returns R, the number of hosts that shall hold each key, as far as it is known.
 	Replicas() int
 	// Close ends what the fleet has started: members stop without sending a message.
 	Close(ctx context.Context)
@@ -35,9 +35,9 @@ type Fleet interface {
 type Departure uint8
 
 const (
-	// Leave hands the keys off first. It is refused where no member remains that could take them.
+	// Leave hands the keys off first. It is refused if no remaining member could take the keys.
 	Leave Departure = iota
-	// ForcedLeave is Leave, but where no member remains the keys end with the member.
+	// ForcedLeave is like Leave, but if no member remains, the keys are lost with the member.
 	ForcedLeave
 	// Crash stops without a message.
 	Crash
@@ -48,12 +48,12 @@ type Host struct {
 	ID      string
 	Address string
 	Members []Member
-	// Unproven: telemetry names this address, but no host has proven there that it holds the token, or the last attempt
-	// failed. No keys and values are sent to such a host.
+	// Unproven means that telemetry names this address, but no host there has proven that it holds the token, or the
+	// last attempt failed. No keys and values are sent to such a host.
 	Unproven bool
 }
 
-// A Member is one ring member as its fleet knows it.
+// A Member is one ring member, as far as its fleet knows its state.
 type Member struct {
 	ID     chord.ID
 	Joined bool
@@ -83,7 +83,7 @@ func CountMembers(hosts []Host) (all, joined int) {
 	return all, joined
 }
 
-// HostOf finds the host that carries a member.
+// HostOf finds the host of a member.
 func HostOf(hosts []Host, id chord.ID) (Host, bool) {
 	for _, h := range hosts {
 		if slices.ContainsFunc(h.Members, func(m Member) bool { return m.ID == id }) {

@@ -53,7 +53,7 @@ func Load(name string) (*Scenario, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return nil, fmt.Errorf("%w: %q; shipped are %s", ErrNotShipped, name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("%w: %q; the shipped scenarios are %s", ErrNotShipped, name, strings.Join(names, ", "))
 }
 
 // leadingComment is the text of the comment lines that a file begins with.

@@ -6,13 +6,13 @@ import (
 	"chordconductor/conductor/lab/deploy"
 )
 
-// A Deployment is a deployment with the faults that are in force on it.
+// A Deployment is a deploy.Deployment with the faults that are in force on it.
 type Deployment struct {
 	*deploy.Deployment
 	Faults *InForce
 }
 
-// On is a deployment without faults.
+// On returns a Deployment without faults.
 func On(g *deploy.Deployment) *Deployment {
 	return &Deployment{g, newInForce(g.Fleet, g.Network, g.Runtime.Now)}
 }
@@ -23,8 +23,8 @@ func (s *Deployment) Close(ctx context.Context) {
 	s.End()
 }
 
-// Renew sends new hosts the faults in force, and sends them again to hosts that have not acknowledged them or
-// have them for a lease, until the runtime ends.
+// Renew sends the faults in force to new hosts. It sends them again to hosts that have not acknowledged them or that
+// keep them for a lease only, until the runtime ends.
 func (s *Deployment) Renew(ctx context.Context) {
 	for s.Runtime.Sleep(applyEvery) == nil {
 		_ = s.Faults.apply(ctx) // tried again

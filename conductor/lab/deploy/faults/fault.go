@@ -6,7 +6,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// A fault is one partition, slow link, pause or telemetry outage, of hosts named by address.
+// A Fault is one partition, slow link, pause or telemetry outage, of hosts named by address.
 type Fault struct {
 	From, To    map[string]bool // to nil: all hosts not in from
 	Both        bool            // also calls from "to" to "from"
@@ -23,7 +23,7 @@ func (d *Fault) concerns(from, to string) bool {
 	return (d.Partition || d.Latency > 0) && from != to && (d.oneWay(from, to) || d.Both && d.oneWay(to, from))
 }
 
-// orders reports whether the fault needs an order to a host: each host imposes the faults of its own outgoing calls.
+// orders reports whether the fault requires an order to a host: each host imposes the faults of its own outgoing calls.
 func (d *Fault) orders(host string) bool {
 	return d.From[host] || d.Both && (d.To[host] || d.To == nil)
 }
@@ -35,7 +35,7 @@ func (d *Fault) oneWay(from, to string) bool {
 	return d.From[from] && d.To[to]
 }
 
-// Kinds are the values of Listed.Kind.
+// Kinds returns the possible values of Listed.Kind.
 func Kinds() []string {
 	return []string{"partition", "one_way_cut", "slow_link", "pause", "telemetry_outage"}
 }

@@ -17,13 +17,13 @@ const (
 	faultRenewal = 10 * time.Second // hosts with faults are sent them again
 	faultRetry   = 2 * time.Second  // hosts that have not answered are asked again
 
-	// maxEnding bounds the faults that are listed as ending. At the bound the oldest are no longer listed; their hosts
-	// are still asked until they have confirmed.
+	// maxEnding bounds the faults that are listed as ending. Beyond it the oldest are no longer listed; the orders to
+	// their hosts are still repeated until they have confirmed the end.
 	maxEnding = 256
 )
 
-// InForce composes the faults in force into one order per host, and sends the orders. Later hosts are sent theirs as
-// well, so a new host does not bridge a partition.
+// InForce combines the faults in force into one order per host, and sends the orders. Hosts that start later are sent
+// an order as well, so that a new host does not bridge a partition.
 type InForce struct {
 	fleet deploy.Fleet
 	now   func() time.Time
@@ -40,8 +40,8 @@ func newInForce(f deploy.Fleet, n scenario.Network, now func() time.Time) *InFor
 	return &InForce{fleet: f, now: now, home: n, network: n, orders: make(map[string]*order)}
 }
 
-// Add puts a fault into force; the returned function ends it. After an error the fault stays in the list: hosts that
-// did not accept it are asked again while it lasts.
+// Add puts a fault into force; the returned function ends it. After an error the fault stays in the list: while it
+// lasts, it is sent again to hosts that did not accept it.
 func (f *InForce) Add(ctx context.Context, d *Fault) (end func(context.Context) error, err error) {
 	for _, h := range f.fleet.Hosts() {
 		if d.From[h.Address] || d.To[h.Address] {
@@ -56,7 +56,7 @@ func (f *InForce) Add(ctx context.Context, d *Fault) (end func(context.Context) 
 	return func(ctx context.Context) error { return f.Remove(ctx, d) }, f.send(ctx, d.orders)
 }
 
-// Remove ends faults. After an error, the hosts that did not confirm the end are asked again.
+// Remove ends faults. After an error, the order is sent again to the hosts that did not confirm the end.
 func (f *InForce) Remove(ctx context.Context, ds ...*Fault) error {
 	f.mu.Lock()
 	f.end(func(d *Fault) bool { return slices.Contains(ds, d) })
@@ -66,7 +66,7 @@ func (f *InForce) Remove(ctx context.Context, ds ...*Fault) error {
 	})
 }
 
-// end moves faults from those in force to those that are ending. f.mu is held.
+// end moves faults from those in force to those that are ending. The caller holds f.mu.
 func (f *InForce) end(which func(*Fault) bool) {
 	for _, d := range f.active {
 		if which(d) {
@@ -81,8 +81,9 @@ func every(*Fault) bool { return true }
 
 func everyHost(string) bool { return true }
 
-// Impose brings faults into force at every host concerned, or none of them: a command that fails leaves none behind. A
-// host that cannot be reached to take one back is asked again until it has, or its lease ends.
+// Impose puts faults into force at every host concerned, or leaves none in force: a command that fails takes back what
+// it has done. If a host cannot be reached to take a fault back, the order is sent again until the host confirms, or
+// its lease ends.
 func (f *InForce) Impose(ctx context.Context, ds ...*Fault) error {
 	for i, d := range ds {
 		_, err := f.Add(ctx, d)
@@ -97,9 +98,8 @@ func (f *InForce) Impose(ctx context.Context, ds ...*Fault) error {
 	return nil
 }
 
-// Heal ends all faults, also those that a host has not confirmed to have ended. It returns the members of the hosts
-// named by the faults that have ended. An error reports a host that could not be reached, where one may still be in
-// force.
+// Heal ends all faults, also those whose end a host has not confirmed yet. It returns the members of the hosts that the
+// ended faults named. An error reports a host that could not be reached, where a fault may still be in force.
 func (f *InForce) Heal(ctx context.Context) ([]chord.ID, error) {
 	f.mu.Lock()
 	f.end(every)
@@ -118,7 +118,7 @@ func (f *InForce) Heal(ctx context.Context) ([]chord.ID, error) {
 	return slices.Compact(ids), err
 }
 
-// List returns the faults that are in force, or may be.
+// List returns the faults that are, or may be, in force.
 func (f *InForce) List() []Listed {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -169,15 +169,15 @@ func (f *InForce) Partitioned() (n int) {
 	return n
 }
 
-// apply sends every host the order that is new to it. It continues after an error and returns the first. Where no order
-// is new, what failed a moment ago is left for later, and is no error now.
+// apply sends every host its order if that is new to the host. It continues after an error, and returns the first one.
+// An order that is not new and could not be sent a moment ago is left for later, without an error.
 func (f *InForce) apply(ctx context.Context) error {
 	return f.send(ctx, func(string) bool { return false })
 }
 
 // send is apply for a caller that has changed the orders of the hosts concerned. It waits for calls under way to these
-// hosts, and asks again those that failed a moment ago: apply runs concurrently and may have sent the change first, but
-// its errors do not reach this caller.
+// hosts, and sends again what failed a moment ago: apply runs concurrently and may have sent the change first, but its
+// errors do not reach this caller.
 func (f *InForce) send(ctx context.Context, concerned func(host string) bool) error {
 	var first error
 	f.mu.Lock()
@@ -199,7 +199,7 @@ func (f *InForce) send(ctx context.Context, concerned func(host string) bool) er
 }
 
 // missing returns how many of the hosts that a fault concerns have not acknowledged their order, and how many of these
-// the fault names: it is not known whether those are under the fault. f.mu is held.
+// the fault names. It is not known whether those hosts are under the fault. The caller holds f.mu.
 func (f *InForce) missing(d *Fault) (all, named int) {
 	for address, o := range f.orders {
 		if d.orders(address) && !o.taken() {
@@ -212,8 +212,8 @@ func (f *InForce) missing(d *Fault) (all, named int) {
 	return all, named
 }
 
-// Hit counts the hosts named by a fault in force that are under it. If the fault needs the part of other hosts and one
-// of these has not acknowledged it, the count is 0.
+// Hit returns how many of the hosts that a fault in force names are under the fault. If the fault also depends on other
+// hosts and one of these has not acknowledged its order, Hit returns 0.
 func (f *InForce) Hit(d *Fault) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -228,8 +228,8 @@ func (f *InForce) Hit(d *Fault) (n int) {
 	return n
 }
 
-// Stuck counts the hosts named by an ended fault that may still be under it: all of them, if a host on which the fault
-// depends has not confirmed the end.
+// Stuck counts the hosts named by an ended fault that may still be under it. If another host on which the fault depends
+// has not confirmed the end, it counts all of them.
 func (f *InForce) Stuck(d *Fault) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -240,7 +240,7 @@ func (f *InForce) Stuck(d *Fault) int {
 	return named
 }
 
-// Settled counts the hosts that have an order, and those that have acknowledged it.
+// Settled returns the number of hosts that have an order, and of those that have acknowledged it.
 func (f *InForce) Settled() (wanted, taken int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -253,7 +253,7 @@ func (f *InForce) Settled() (wanted, taken int) {
 	return wanted, taken
 }
 
-// Faulty counts the hosts that are under a fault, or may be.
+// Faulty returns the number of hosts that are, or may be, under a fault.
 func (f *InForce) Faulty() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// An order is the faults that a host is to have, and the faults that it acknowledged last.
+// An order holds the faults that a host is to have, and the faults that it acknowledged last.
 type order struct {
 	want         *nodepb.SetFaultsRequest
 	acknowledged *nodepb.SetFaultsRequest // nil: not known, since sending failed
@@ -22,8 +22,8 @@ type order struct {
 	busy         chan struct{}            // closed when the caller that is sending it has ended; nil: none is
 }
 
-// taken reports whether the host is known to have exactly the faults wanted. A host without an order has none, and none
-// are wanted.
+// taken reports whether the host is known to have exactly the faults wanted. A host without an order has no faults, and
+// none are wanted.
 func (o *order) taken() bool {
 	return o == nil || o.acknowledged != nil && proto.Equal(o.acknowledged, o.want)
 }
@@ -114,7 +114,7 @@ func (f *InForce) sendOrder(ctx context.Context, address string, new bool) error
 	}
 }
 
-// of composes a host's order. If several faults name one address, the first decides; faults for "*", all addresses,
+// of returns the order for a host. If several faults name one address, the first counts; faults for "*", all addresses,
 // come last.
 func (f *InForce) of(from string, hosts []deploy.Host) *nodepb.SetFaultsRequest {
 	q := &nodepb.SetFaultsRequest{}
@@ -141,7 +141,7 @@ func (f *InForce) of(from string, hosts []deploy.Host) *nodepb.SetFaultsRequest 
 	return q
 }
 
-// between composes the faults of one host's calls to another beyond the base; nil: none.
+// between combines the faults of one host's calls to another that go beyond base. It returns nil if there are none.
 func (f *InForce) between(from, to string, base *nodepb.Fault) (fault *nodepb.Fault) {
 	for _, d := range f.active {
 		if !d.concerns(from, to) {

@@ -17,7 +17,7 @@ import (
 	"chordconductor/otel"
 )
 
-// Endpoint is where the members of a ring in this process send their telemetry.
+// Endpoint is the address to which the members of a ring in this process send their telemetry.
 type Endpoint struct {
 	URL     string
 	Headers map[string]string
@@ -62,11 +62,11 @@ func (g Deployer) New(ctx context.Context, s *scenario.Scenario) (*deploy.Deploy
 	return deployment, nil
 }
 
-// grpcCallLimit is long because on loopback a dead host refuses calls at once: only an overloaded machine reaches the
-// limit, and taking live members for dead would load it further.
+// grpcCallLimit is long because on loopback a dead host refuses calls immediately. Only an overloaded machine reaches
+// the limit, and to treat live members as dead would increase its load.
 const grpcCallLimit = 2 * time.Second
 
-// grpcSlot is a port on loopback.
+// grpcSlot returns a hostSlot at a port on loopback.
 func grpcSlot(t *otel.Telemetry) (hostSlot, error) {
 	e, err := grpcenv.Listen(grpcenv.Options{
 		Listen: "127.0.0.1:0", Tracer: t.Tracers, Meter: t.Meters, Propagator: t.Propagator,

@@ -23,10 +23,11 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// seeds is how many hosts a new host is given as addresses to join through.
+// seeds is the number of addresses that a new host is given to join through.
 const seeds = 3
 
-// looksFresh is how long a list of hosts may be used again; only which of them have joined can be out of date in it.
+// looksFresh is how long a list of hosts may be used again. Within that time only the information which of them have
+// joined can become outdated.
 const looksFresh = 50 * time.Millisecond
 
 // A hostSlot is the environment of one host.
@@ -81,12 +82,12 @@ func newFleet(s *scenario.Scenario, w runtime.Runtime, t *otel.Telemetry, p func
 	return l
 }
 
-// Start starts members on new hosts, as many on each as the scenario's virtual nodes, or on the host that is named.
+// Start starts members: on the named host, or on new hosts, each with as many members as the scenario's virtual nodes.
 func (l *Fleet) Start(_ context.Context, count int, host string) ([]chord.ID, error) {
 	l.starting.Lock()
 	defer l.starting.Unlock()
 	if all, _ := deploy.CountMembers(l.Hosts()); all+count > scenario.MaxMembers {
-		return nil, deploy.Refuse(deploy.ErrConflict, "%d members are there; %d more are over the limit of %d", all, count, scenario.MaxMembers)
+		return nil, deploy.Refuse(deploy.ErrConflict, "the ring has %d members; %d more would exceed the limit of %d", all, count, scenario.MaxMembers)
 	}
 	if host != "" {
 		h := l.find(host)
@@ -126,11 +127,11 @@ func (l *Fleet) startOn(h *host, count int) ([]chord.ID, error) {
 	return ids, err
 }
 
-// open makes a host, which joins through some of the able hosts, and serves it.
+// open makes a host, which joins through some of the able hosts, and starts to serve its calls.
 func (l *Fleet) open(able []string) (*host, error) {
 	p, err := l.slot()
 	if err != nil {
-		return nil, fmt.Errorf("cannot make a slot for a host: %w", err)
+		return nil, fmt.Errorf("cannot set up the environment of a new host: %w", err)
 	}
 	h := &host{slot: p, gate: otel.NewGate(l.telemetry)}
 	r, t := l.scenario.Ring, l.scenario.Timing
@@ -162,7 +163,7 @@ func (l *Fleet) open(able []string) (*host, error) {
 	return h, nil
 }
 
-// joinable lists the hosts that have joined, so that others can join through them.
+// joinable lists the addresses of the hosts that have joined, so that others can join through them.
 func (l *Fleet) joinable() (able []string) {
 	for _, h := range l.Hosts() {
 		if h.Joined() {
@@ -172,7 +173,7 @@ func (l *Fleet) joinable() (able []string) {
 	return able
 }
 
-// someSeeds chooses hosts to join through: of those that are able, else of all.
+// someSeeds chooses hosts to join through: from those in able, or from all hosts if able is empty.
 func (l *Fleet) someSeeds(able []string) []string {
 	able = slices.Clone(able)
 	if len(able) == 0 {
@@ -287,7 +288,7 @@ func (l *Fleet) memberOf(id chord.ID) (*host, *member.Member) {
 	return nil, nil
 }
 
-// gone forgets a member that has stopped, and closes its host if it was the last.
+// gone removes a member that has stopped, and closes its host if it was the host's last member.
 func (l *Fleet) gone(h *host, m *member.Member) {
 	l.mu.Lock()
 	delete(l.stopped, m)
@@ -310,7 +311,7 @@ func (l *Fleet) Client(address string) deploy.Client {
 	return nil
 }
 
-// Replicas is R of the scenario's ring.
+// Replicas returns R of the scenario's ring.
 func (l *Fleet) Replicas() int { return l.scenario.Ring.Replicas }
 
 // States returns the pointers and ranges of the active members, read from their memory.
@@ -327,7 +328,7 @@ func (l *Fleet) States() (all []chord.State) {
 	return all
 }
 
-// Close ends all members without a handoff: the ring ends as a whole. Then it flushes their last events.
+// Close ends all members without a handoff: the ring ends as a whole. Then it exports their last events.
 func (l *Fleet) Close(ctx context.Context) {
 	l.mu.Lock()
 	l.closed = true
@@ -348,7 +349,7 @@ func (l *Fleet) Close(ctx context.Context) {
 	l.flush(ctx)
 }
 
-// end closes a host, in a task of its own if that can block.
+// end closes a host. If that can block, a separate task does so.
 func (l *Fleet) end(h *host) {
 	h.forget()
 	if h.slot.blocks {

@@ -14,7 +14,8 @@ import (
 	"chordconductor/otel"
 )
 
-// controllerAddress is the host of a simulated world on which the controller's own tasks run. It has no members.
+// controllerAddress is the address of the host of a simulated world on which the controller's own tasks run. It has no
+// members.
 const controllerAddress = "lab"
 
 // A World is a simulated world in which rings are made, one after the other.
@@ -23,15 +24,16 @@ type World struct {
 	rings, hosts int // so far
 }
 
-// OpenWorld makes a world without a ring, with a scenario's seed and network. A zero start is the world's own.
+// OpenWorld makes a world without a ring, with the seed and the network of a scenario. If start is zero, the world
+// begins at its default time.
 func OpenWorld(s *scenario.Scenario, start time.Time) *World {
 	cfg := conditions(s)
 	cfg.Start = start
 	return &World{World: simenv.New(cfg)}
 }
 
-// Ring makes the fleet of a scenario's ring, and the host of the controller's tasks that deal with it. It is called
-// within the world, of which seed and network become the scenario's.
+// Ring makes the fleet of a scenario's ring, and the host of the controller's tasks that deal with it. It must be
+// called within the world, and sets the world's seed and network to those of the scenario.
 func (w *World) Ring(s *scenario.Scenario, t *otel.Telemetry) (*Fleet, *simenv.Host, error) {
 	address := controllerAddress
 	if w.rings++; w.rings > 1 {
@@ -48,7 +50,7 @@ func (w *World) Ring(s *scenario.Scenario, t *otel.Telemetry) (*Fleet, *simenv.H
 	}), host, nil
 }
 
-// simulatedSlot is an address of a simulated world.
+// simulatedSlot returns a hostSlot at an address of a simulated world.
 func simulatedSlot(w *simenv.World, address string) (hostSlot, error) {
 	e, err := w.Host(address)
 	if err != nil {
@@ -79,7 +81,7 @@ func conditions(s *scenario.Scenario) simenv.Config {
 }
 
 // newPacedDeployment makes a simulated world that follows the wall clock. Its members' telemetry is exported as usual.
-// The world starts now, so that its times and the wall clock's are the same.
+// The world's time begins at the present time, so that its clock and the wall clock agree.
 func newPacedDeployment(s *scenario.Scenario, t *otel.Telemetry, flush func(context.Context), log *slog.Logger) (*deploy.Deployment, error) {
 	world := OpenWorld(s, time.Now())
 	fleet, host, err := world.Ring(s, t)

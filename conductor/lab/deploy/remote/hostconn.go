@@ -24,11 +24,12 @@ import (
 const (
 	proofLimit = 3 * time.Second // on a host's answer to a challenge
 	proofRetry = 2 * time.Second // a host that failed its challenge is asked again no sooner
-	// sessionLife is well below the time that the host grants, which began before its answer to the challenge arrived.
+	// sessionLife is well below the time for which the host grants a session, since that time began before the host's
+	// answer to the challenge arrived.
 	sessionLife = hostauth.NonceTTL / 2
 	maxIdle     = 16 // sessions of a host that wait for a command; further ones are dropped
 
-	// An unproven host may be any program at an address that telemetry names: so its answer is bounded before it is
+	// An unproven host may be any program at an address that telemetry names. So its answer is bounded before it is
 	// read, and truncated where an error quotes it.
 	maxHeaders = 16 << 10
 	maxProof   = 4 << 10
@@ -36,8 +37,8 @@ const (
 )
 
 // A hostConn is one network connection to a host. The host's proof that it holds the token is valid for this connection
-// only. So when the connection is lost, gRPC must not open another one under it: the hostConn is replaced, and the host
-// proves itself again.
+// only. When the connection is lost, gRPC must not open another one for the same hostConn: a new hostConn replaces it,
+// and the host must give its proof again.
 type hostConn struct {
 	address string
 	cc      *grpc.ClientConn
@@ -53,7 +54,7 @@ type hostConn struct {
 	idle     []session // guarded by mu
 }
 
-// A session is a session with a host, and the time at which it began.
+// A session is a session with a host, and the time at which the session began.
 type session struct {
 	*hostauth.Session
 	began time.Time
@@ -89,7 +90,7 @@ func (r *Fleet) newConn(address string) (*hostConn, error) {
 
 func (c *hostConn) close() { _ = c.cc.Close() } // fails only if it is closed
 
-// A watchedConn notes its end.
+// A watchedConn records the end of its connection.
 type watchedConn struct {
 	net.Conn
 	closed *atomic.Bool
