@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// A stage is a place in the order in which the program ends.
+// A stage is a position in the order in which the parts of the program end.
 type stage int
 
 // Producers end before the receiver, and the receiver before the fold.
@@ -18,9 +18,9 @@ const (
 	stages
 )
 
-// A lifecycle runs the parts of a program and ends them stage by stage. A part has the form Run(ctx) error: it runs until
-// ctx ends, and returns when it has ended cleanly, or with an error before. What can fail at the start is opened before,
-// and has the form Close() error.
+// A lifecycle runs the parts of a program and ends them stage by stage. A part has the form Run(ctx) error: it runs
+// until ctx ends, and returns nil when it has ended cleanly, or an error, possibly before ctx ends. What can fail at
+// the start must be opened before, and has the form Close() error.
 type lifecycle struct {
 	stages [stages]struct {
 		ctx     context.Context
@@ -60,13 +60,13 @@ func (l *lifecycle) run(s stage, what string, part func(context.Context) error) 
 	})
 }
 
-// closes closes something when the parts of its stage have ended; what was opened last is closed first. It is not called
-// by parts.
+// closes registers a function that is called when the parts of its stage have ended; functions registered last are
+// called first. Parts must not call it.
 func (l *lifecycle) closes(s stage, closer func() error) {
 	l.stages[s].closers = append(l.stages[s].closers, closer)
 }
 
-// stop ends everything, and returns the errors of parts and closers. It is called once.
+// stop ends everything, and returns the errors of parts and closers. It must be called once.
 func (l *lifecycle) stop() error {
 	for i := range l.stages {
 		at := &l.stages[i]

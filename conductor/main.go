@@ -29,7 +29,8 @@ const (
 	exitUsage  = 2 // it could not run: bad flag, bad file, port in use
 )
 
-// execute is the program: it returns the exit code, and prints an error as one line (a scenario's problems one each).
+// execute is the program: it returns the exit code, and prints an error as one line (for a scenario, one line for each
+// problem).
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	secrets := new(redact.Redactor)
 	secrets.AddEnvironment()
@@ -60,7 +61,7 @@ type failure struct{ err error }
 func (f *failure) Error() string { return f.err.Error() }
 func (f *failure) Unwrap() error { return f.err }
 
-// failed marks an error as one of a program that did run; nil stays nil.
+// failed wraps the error of a program that has started its work; nil stays nil.
 func failed(err error) error {
 	if err == nil {
 		return nil

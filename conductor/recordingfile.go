@@ -7,7 +7,7 @@ import (
 	"chordconductor/conductor/recording"
 )
 
-// recordingFile is the file of --record; without the flag, nothing.
+// recordingFile writes the file of --record; without the flag it does nothing.
 type recordingFile struct{ file *recording.Writer }
 
 // startRecording makes the file, which must be new.
@@ -29,7 +29,7 @@ func (t recordingFile) patient() {
 	}
 }
 
-// tap is the source of the telemetry to record.
+// tap returns a Tap that records the telemetry.
 func (t recordingFile) tap() run.Tap {
 	if t.file == nil {
 		return run.Tap{}
@@ -37,7 +37,7 @@ func (t recordingFile) tap() run.Tap {
 	return run.Tap{Logs: t.file.Logs, Spans: t.file.Traces, Metrics: t.file.Metrics}
 }
 
-// stop closes the file, and reports how many requests are missing from it if there are any.
+// stop closes the file. If requests are missing from the file, it reports their number to missed.
 func (t recordingFile) stop(missed func(uint64)) error {
 	if t.file == nil {
 		return nil

@@ -57,7 +57,7 @@ What has been played stays on the page's time line, to go back to.`,
 	return cmd
 }
 
-// showReplay serves the page on a recording until ctx ends.
+// showReplay serves the page with a replay of a recording until ctx ends.
 func showReplay(ctx context.Context, path string, speed float64, paused bool, o options, stdout, stderr io.Writer) error {
 	file, err := os.Open(path)
 	if err != nil {

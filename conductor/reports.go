@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// A reportFile is opened before the run, so that a path that cannot be written is detected first. Its previous content
-// stays until there is a report; a file that was made for a report that is never written is removed again.
+// A reportFile is opened before the run, so that a path that cannot be written is detected first. The file's previous
+// content stays until there is a report. A file that was made for a report and never written is removed again.
 type reportFile struct {
 	*os.File
 	made, written bool
@@ -41,7 +41,7 @@ func openReport(flag, path string) (*reportFile, error) {
 	return &reportFile{File: file, made: made}, nil
 }
 
-// write replaces the file's content by the report.
+// write replaces the file's content with the report.
 func (f *reportFile) write(text []byte) error {
 	f.written = true
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() { // /dev/stdout may be none

@@ -28,7 +28,8 @@ import (
 	"chordconductor/otel"
 )
 
-// errUnmet is the error of a run whose expectations did not hold. The report contains them.
+// errUnmet is the error of a run in which an expectation did not hold. It has no text, since the report lists the
+// expectations.
 var errUnmet = errors.New("")
 
 type runOptions struct {
@@ -134,7 +135,7 @@ func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader
 	return errors.Join(err, reported)
 }
 
-// distinct rejects one file for two purposes: one would be lost.
+// distinct rejects one file for two purposes: one of the two contents would be lost.
 func distinct(html, json, record string) error {
 	switch {
 	case html != "" && html == json:
@@ -147,7 +148,7 @@ func distinct(html, json, record string) error {
 	return nil
 }
 
-// runReal runs a scenario on the wall clock, with its telemetry over a real OTLP port.
+// runReal runs a scenario on the wall clock; the telemetry goes through a real OTLP port.
 func runReal(ctx context.Context, s *scenario.Scenario, tap run.Tap, show func(result.State, *ring.View), stderr io.Writer) (*result.Result, error) {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	budget, err := memory.Default()
@@ -253,8 +254,8 @@ func (p *progress) show(st result.State, v *ring.View) {
 		p.elapsed(st.ElapsedS), duration.Text(p.duration), strings.TrimSpace(clip(st.Phase, 34)), v.Counts.Active, v.Status, v.Error, st.Answered, st.Lost)
 }
 
-// elapsed is the time since the start, in tenths of a second that have passed, and never more than the whole: the
-// verdict takes a moment longer.
+// elapsed returns the time since the start, in whole tenths of a second. It never returns more than the scenario's
+// duration: the verdict takes a moment longer.
 func (p *progress) elapsed(seconds float64) string {
 	passed := time.Duration(math.Round(seconds * float64(time.Second)))
 	if passed >= p.duration {

@@ -16,7 +16,7 @@ import (
 func scenariosCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "scenarios [NAME]",
-		Short: "List the scenarios that ship with the program, or print one",
+		Short: "List the scenarios that come with the program, or print one of them",
 		Example: `  conductor scenarios                    the shipped scenarios, and what to look at
   conductor scenarios churn-demo > my.yaml   a start for one of your own`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -71,7 +71,7 @@ func wrapped(text string, indent, width int) string {
 	return out.String() + "\n"
 }
 
-// loadScenario reads a scenario file, or a shipped one by its name.
+// loadScenario reads a scenario file, or, by its name, a scenario that comes with the program.
 func loadScenario(name string, stdin io.Reader) (*scenario.Scenario, error) {
 	if name == "-" {
 		source, err := io.ReadAll(io.LimitReader(stdin, scenario.MaxSource+1)) // Parse rejects longer ones

@@ -9,8 +9,8 @@ import (
 	"chordconductor/node/env/access"
 )
 
-// addSecrets registers the secrets of flags, so that nothing prints them. Standard output shows one: the page's
-// address, which is there to be opened.
+// addSecrets registers the secrets among the flags, so that they are never printed. The only exception is the page's
+// address on standard output, which contains the token so that the page can be opened.
 func addSecrets(r *redact.Redactor, flags *pflag.FlagSet) {
 	for _, name := range []string{"token", "view-token", "otlp-token", "client-token"} {
 		if f := flags.Lookup(name); f != nil {
@@ -25,8 +25,8 @@ func addSecrets(r *redact.Redactor, flags *pflag.FlagSet) {
 	}
 }
 
-// checkSenders rejects OTLP ports that accept every sender, wherever the page is: senders of telemetry determine what
-// the page shows.
+// checkSenders rejects OTLP ports that accept every sender, on whatever address the page is: senders of telemetry
+// determine what the page shows.
 func (o *options) checkSenders() error {
 	if o.otlpInsecure || o.ingest.TLS.ClientCAFile != "" {
 		return nil
@@ -46,7 +46,7 @@ func (o *options) checkSenders() error {
 	return nil
 }
 
-// checkTokens rejects tokens that do not protect.
+// checkTokens rejects tokens that give no protection.
 func (o *options) checkTokens() error {
 	if err := o.checkDifferent(); err != nil {
 		return err
@@ -68,12 +68,12 @@ func (o *options) checkTokens() error {
 	return nil
 }
 
-// checkDifferent rejects one secret for two purposes: whoever has it would have the rights of both. (--client-token is
-// checked with the connections that it is for.)
+// checkDifferent rejects one secret for two purposes: whoever has it would have the rights of both. (nodeAccess checks
+// --client-token.)
 func (o *options) checkDifferent() error {
 	for _, pair := range []struct{ flag, value, other, otherValue, who, could string }{
-		{"--view-token", o.viewToken, "--token", o.token, "viewers", "command"},
-		{"--otlp-token", o.ingest.Token, "--token", o.token, "senders of telemetry", "command"},
+		{"--view-token", o.viewToken, "--token", o.token, "viewers", "send commands"},
+		{"--otlp-token", o.ingest.Token, "--token", o.token, "senders of telemetry", "send commands"},
 		{"--otlp-token", o.ingest.Token, "--view-token", o.viewToken, "viewers", "send telemetry, and so determine what the page shows"},
 	} {
 		if pair.value != "" && pair.value == pair.otherValue {

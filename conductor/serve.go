@@ -37,7 +37,7 @@ import (
 	"chordconductor/node/env/access"
 )
 
-// The time limits of the parts to stop, one after the other: producers before the receiver, the receiver before the
+// The time limits for stopping the parts, one after the other: producers before the receiver, the receiver before the
 // fold. Together they stay below five seconds.
 const (
 	labGrace    = 2500 * time.Millisecond
@@ -75,7 +75,7 @@ func serve(ctx context.Context, o options, stdin io.Reader, stdout, stderr io.Wr
 	return c.until(ctx)
 }
 
-// conductor is the running parts.
+// conductor has the running parts.
 type conductor struct {
 	options
 	*lifecycle
@@ -100,7 +100,7 @@ type conductor struct {
 	world      *run.World             // nil: the clock is the wall clock, or the player's
 }
 
-// begin makes what every start has, then has build add its parts. A start that fails leaves nothing behind.
+// begin makes what every start needs, then has build add its parts. A start that fails leaves nothing behind.
 func begin(o options, log *slog.Logger, build func(*conductor) error) (c *conductor, err error) {
 	c = &conductor{
 		options: o, lifecycle: newLifecycle(), log: log, token: o.token, open: access.OnLoopback(o.http), own: &ownTelemetry{}, watch: judge.NewWatch(),
@@ -113,7 +113,7 @@ func begin(o options, log *slog.Logger, build func(*conductor) error) (c *conduc
 		return nil, err
 	}
 	c.enforceMemory()
-	// Everything that can be rejected comes before files: a rejected start leaves none.
+	// Everything that can be rejected comes before files are made, so that a rejected start leaves none.
 	if err = c.bindPage(); err == nil {
 		err = build(c)
 	}
@@ -141,7 +141,7 @@ func start(o options, log *slog.Logger) (*conductor, error) {
 	return begin(o, log, (*conductor).receive)
 }
 
-// receive adds the parts that receive telemetry and command nodes.
+// receive adds the parts that receive telemetry and send commands to nodes.
 func (c *conductor) receive() error {
 	in := c.options.ingest
 	in.Logger, in.Memory = c.log, c.memory
@@ -223,7 +223,7 @@ func (c *conductor) openRecording() (err error) {
 	return nil
 }
 
-// bindPage binds the address of page and API.
+// bindPage binds the address of the page and the API.
 func (c *conductor) bindPage() error {
 	l, err := net.Listen("tcp", c.http)
 	if err != nil {
@@ -267,7 +267,7 @@ func (c *conductor) remember(fold ring.Options) (err error) {
 	return nil
 }
 
-// dirError adds to an error of history or audit log, which names the path, the flag that chose it.
+// dirError adds to an error of the history or the audit log, which names the path, the flag that set the path.
 func (c *conductor) dirError(err error) error {
 	if c.dataDir == "" {
 		return err
@@ -275,7 +275,8 @@ func (c *conductor) dirError(err error) error {
 	return fmt.Errorf("--data-dir: %w", err)
 }
 
-// rejections lists received records that violate the vocabulary; a replay and a simulated world receive nothing.
+// rejections lists received records that violate the vocabulary. It is empty in a replay and in a simulated world,
+// which receive nothing.
 func (c *conductor) rejections() []string {
 	if c.ingest == nil {
 		return nil
@@ -283,7 +284,7 @@ func (c *conductor) rejections() []string {
 	return c.ingest.Rejections()
 }
 
-// assemble makes the parts that read the view, and starts all of them.
+// assemble makes the parts that read the view, and starts all parts.
 func (c *conductor) assemble() error {
 	var err error
 	c.hub, err = hub.New(c.live, hub.Config{
@@ -311,7 +312,7 @@ func (c *conductor) assemble() error {
 		site.Replay = c.player
 	}
 	if err := instrumentMemory(c.own.meter("chordconductor/conductor/memory"), c.memoryNow); err != nil {
-		return fmt.Errorf("cannot create the metrics of the memory: %w", err)
+		return fmt.Errorf("cannot create the memory metrics: %w", err)
 	}
 	server, err := web.New(site)
 	if err != nil {
@@ -329,7 +330,7 @@ func (c *conductor) assemble() error {
 	return nil
 }
 
-// within gives a function that closes something a limit.
+// within returns closer as a function without arguments that has a time limit.
 func within(d time.Duration, closer func(context.Context) error) func() error {
 	return func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), d)
@@ -340,7 +341,7 @@ func within(d time.Duration, closer func(context.Context) error) func() error {
 
 func (c *conductor) logf(format string, args ...any) { c.log.Error(fmt.Sprintf(format, args...)) }
 
-// reloadFailed reports certificate files that changed and cannot be used.
+// reloadFailed logs that certificate files have changed and cannot be used.
 func (c *conductor) reloadFailed(err error) {
 	c.logf("cannot use the changed certificates; the previous ones stay in use: %v", err)
 }

@@ -28,7 +28,7 @@ const (
 // simulated reports whether the ring runs in a simulated world, on its clock.
 func (o *options) simulated() bool { return o.pace > 0 }
 
-// checkSpeed reads --speed, and rejects flags for what is not there in a simulated world: nodes, and OTLP.
+// checkSpeed parses --speed. It rejects flags for what a simulated world does not have: nodes, and OTLP.
 func (o *options) checkSpeed(flags *pflag.FlagSet) error {
 	switch o.speed {
 	case speedReal:
@@ -61,7 +61,7 @@ func (o *options) checkSpeed(flags *pflag.FlagSet) error {
 }
 
 // startSimulated starts all parts but the scenario, on the clock of a simulated world. The clock stands still until the
-// scenario begins, so that one seed is one run.
+// scenario begins, so that one seed always gives the same run.
 func startSimulated(o options, s *scenario.Scenario, log *slog.Logger) (*conductor, error) {
 	s.OwnRing = true
 	return begin(o, log, func(c *conductor) error { return c.simulate(s) })
@@ -95,7 +95,7 @@ func (c *conductor) simulate(s *scenario.Scenario) (err error) {
 	return c.assemble()
 }
 
-// setPace lets time pass at the speed of --speed while a simulation runs. Afterwards the ring goes on, for commands: a
+// setPace makes time pass at the speed of --speed while a simulation runs. Afterwards the ring goes on, for commands: a
 // world that ran as fast as possible continues at the speed of the wall clock.
 func (c *conductor) setPace(running bool) {
 	if !running && math.IsInf(c.pace, 1) {
@@ -105,7 +105,7 @@ func (c *conductor) setPace(running bool) {
 	c.world.SetSpeed(c.pace)
 }
 
-// clockText is the speed in words.
+// clockText describes the speed.
 func (c *conductor) clockText() string {
 	if math.IsInf(c.pace, 1) {
 		return "simulated, as fast as possible until the scenario ends"
@@ -113,8 +113,8 @@ func (c *conductor) clockText() string {
 	return fmt.Sprintf("simulated, %g seconds per second", c.pace)
 }
 
-// A patientHistory waits for the history to be written, so that none of it is left out: a simulated world makes an hour
-// of events in seconds, and can wait.
+// A patientHistory waits for the history to be written, so that nothing is left out: a simulated world makes an hour of
+// events in seconds, and can wait.
 type patientHistory struct {
 	*eventlog.History
 	waiting int

@@ -19,9 +19,9 @@ import (
 	"chordconductor/otel"
 )
 
-// ownTelemetry is the conductor's own metrics. They go where the OTEL_* variables direct them (to be scraped, among
-// others), or else, if metrics are forwarded at all, into its own OTLP port like all others. It traces nothing of what
-// it receives: that would be received in turn.
+// ownTelemetry has the conductor's own metrics. They go where the OTEL_* variables direct them (to be scraped, among
+// others), or else, if metrics are forwarded at all, into the conductor's own OTLP port, like all others. There are no
+// traces of what the conductor receives: it would receive these traces too.
 type ownTelemetry struct {
 	*otel.Telemetry
 	meters metric.MeterProvider // nil: no metrics are collected
@@ -48,7 +48,7 @@ func newOwnTelemetry(o options) (*ownTelemetry, error) {
 	return &ownTelemetry{t, t.Meters}, nil
 }
 
-// meter is nil if no metrics are collected.
+// meter returns a meter, or nil if no metrics are collected.
 func (t *ownTelemetry) meter(scope string) metric.Meter {
 	if t.meters == nil {
 		return nil
@@ -63,7 +63,7 @@ func (t *ownTelemetry) shutdown(ctx context.Context) error {
 	return nil
 }
 
-// endpointOf is the address of the conductor's own OTLP port for a sender in this process.
+// endpointOf returns the address of the conductor's own OTLP port for a sender in this process.
 func endpointOf(address string, cfg ingest.Config) local.Endpoint {
 	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().IsUnspecified() {
 		address = fmt.Sprintf("127.0.0.1:%d", a.Port())
@@ -86,8 +86,8 @@ func endpointOf(address string, cfg ingest.Config) local.Endpoint {
 	return e
 }
 
-// trustOwn trusts exactly the conductor's own certificate, whatever name it is for. While it is being exchanged, the
-// port may present the new one or still the old one.
+// trustOwn returns a client configuration that accepts only the conductor's own certificate, without checking its name.
+// After the files change it also accepts the previous certificate, since the OTLP port may still present it.
 func trustOwn(files ingest.TLS) (*tls.Config, error) {
 	type certificates struct{ now, before *x509.Certificate }
 	var last certificates
@@ -114,7 +114,8 @@ func trustOwn(files ingest.TLS) (*tls.Config, error) {
 	}, nil
 }
 
-// pageTLS is the page's side of TLS; nil without certificates. They are read again when they change.
+// pageTLS returns the TLS configuration of the page's server, or nil without certificates. Certificates are read again
+// when they change.
 func pageTLS(files ingest.TLS, failed func(error)) (*tls.Config, error) {
 	if files.CertFile == "" {
 		return nil, nil

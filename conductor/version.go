@@ -5,7 +5,7 @@ import "runtime/debug"
 // release is set by the linker in a release build.
 var release string
 
-// version is the release, or the version of Go's build information.
+// version returns the release, or else the version in Go's build information.
 func version() string {
 	if release != "" {
 		return release

@@ -33,7 +33,7 @@ type FeedEvent struct {
 	Outgoing bool  // of a key move: from ID to Peer
 }
 
-// Describe converts an event to readable form, under a sequence number.
+// Describe converts an event to readable form; seq becomes its sequence number.
 func Describe(seq uint64, ev *chordevent.Event) FeedEvent {
 	f := FeedEvent{
 		Seq: seq, Time: ev.Time, Kind: ev.Body.Kind(), ID: ev.Node.ID, Digits: ev.Node.Digits, Trace: ev.Trace,
@@ -47,7 +47,7 @@ func Describe(seq uint64, ev *chordevent.Event) FeedEvent {
 	return f
 }
 
-// concerned returns the other member of an event, if any, and whether the event is a warning.
+// concerned returns the other member that an event concerns, if any, and whether the event is a warning.
 func concerned(body chordevent.Body) (peer chordevent.PeerRef, warning bool) {
 	switch b := body.(type) {
 	case chordevent.Joined:
@@ -78,7 +78,7 @@ func Newsworthy(kind chordevent.Kind) bool {
 	return kind != chordevent.KindLoad && kind != chordevent.KindState && kind != chordevent.KindHostState
 }
 
-// A feed is the ring buffer of recent events. They are converted to text when read: most never are.
+// A feed is the ring buffer of recent events. Events are converted to text when they are read: most never are.
 type feed struct {
 	mu      sync.Mutex
 	entries [feedSize]arrival // guarded by mu; the event of sequence number n is at n % feedSize

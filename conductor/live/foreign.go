@@ -10,7 +10,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxForeign bounds the senders of other rings' events that are listed; of further ones only the events are counted.
+// maxForeign bounds the senders of other rings' events that are listed; of further senders only the events are counted.
 const maxForeign = 20
 
 // foreignFor is how long after its last event a foreign sender keeps its place in a full list. After that a new sender
@@ -25,7 +25,7 @@ type ForeignRing struct {
 	Last     time.Time // arrival of the newest one
 }
 
-// foreign is the list of these processes; only Run's goroutine uses it.
+// foreign is the list of the processes with events of other rings; only Run's goroutine uses it.
 type foreign struct{ list []ForeignRing }
 
 // note counts ev, and reports whether it is the first event of its process and the process is listed.
@@ -47,7 +47,7 @@ func (f *foreign) note(ev *chordevent.Event, arrived time.Time) (first bool) {
 	return first
 }
 
-// odd lists the ring parameters of refused members, each once; only Run's goroutine uses it.
+// odd lists the ring parameters of refused members, each combination once; only Run's goroutine uses it.
 type odd struct{ named []ring.Parameters } // at most maxForeign
 
 func (o *odd) name(log *slog.Logger, list []ring.Parameters) []ring.Parameters {
@@ -61,7 +61,7 @@ func (o *odd) name(log *slog.Logger, list []ring.Parameters) []ring.Parameters {
 	return list
 }
 
-// now is the present list, the newest first.
+// now returns the present list, the newest first.
 func (f *foreign) now() []ForeignRing {
 	if len(f.list) == 0 {
 		return nil

@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	// ErrFull: the queue of events is full. The caller keeps its events and offers them again later.
+	// ErrFull means that the queue of events is full. The caller keeps its events and offers them again later.
 	ErrFull = errors.New("the queue of events is full; send them again later")
 	// ErrClosed is returned after the fold has ended: it accepts no more events and spans.
 	ErrClosed = errors.New("the ring view is closed and accepts no more events")
@@ -38,12 +38,12 @@ const (
 	defaultSpanLimit  = 1 << 14
 )
 
-// Config is what a Live needs. The zero value is usable.
+// Config configures a Live. The zero value is usable.
 type Config struct {
 	Ring       ring.Options
 	Epoch      string // names this run; empty: a random one
 	QueueLimit int    // greatest number of events that wait to be folded; 0: 65,536
-	// The memory of the parts; nil: only their numbers are bounded.
+	// Shares of the memory, one for each part; nil: only numbers are bounded.
 	QueueMemory  *memory.Share // events that wait
 	FoldMemory   *memory.Share // the ring, whose Options.MaxBytes must be its limit
 	FeedMemory   *memory.Share // events that can be read back
@@ -53,10 +53,11 @@ type Config struct {
 	Recorder  Recorder     // receives all that the fold receives; nil: nothing is recorded
 	Meter     metric.Meter // for the conductor's own metrics; nil: none
 	Log       *slog.Logger // names senders and members that are not shown, each once; nil: no log
-	// Now is the clock that events' timestamps are compared with. nil: time.Now. A replay or a simulation has its own;
-	// it must not go back.
+	// Now is the clock that events' timestamps are compared with. If it is nil, time.Now is used. A replay or a
+	// simulation has its own clock, which must not go back.
 	Now func() time.Time
-	// World is the simulated clock on which Follow folds, in place of Run; it is Now, too. nil: the wall clock, and Run.
+	// World is the simulated clock on which Follow folds, in place of Run; it also replaces Now. nil: the wall clock,
+	// and Run.
 	World World
 }
 
@@ -107,7 +108,7 @@ type published struct {
 	stats Stats // the part that Run's goroutine measures
 }
 
-// A batch is events that arrived together; a sideBatch is spans and points.
+// A batch holds events that arrived together; a sideBatch holds spans and points.
 type batch struct {
 	events  []chordevent.Event
 	arrived time.Time
@@ -198,7 +199,7 @@ func (l *Live) Run(ctx context.Context) error {
 	}
 }
 
-// fold applies all that waits.
+// fold applies everything that waits.
 func (l *Live) fold(ctx context.Context) {
 	taken := l.events.take()
 	for i, b := range taken {
@@ -283,8 +284,8 @@ func (l *Live) advance() {
 	l.weigh()
 }
 
-// ofRing keeps the lookups of the ring that the view shows. Which one that is may be known later than their first
-// spans.
+// ofRing keeps the lookups of the ring that the view shows. Which ring that is may become known later than the first
+// spans of its lookups.
 func (l *Live) ofRing(found []lookups.Lookup) []lookups.Lookup {
 	v := l.View()
 	return slices.DeleteFunc(found, func(f lookups.Lookup) bool {
@@ -296,8 +297,8 @@ func (l *Live) ofRing(found []lookups.Lookup) []lookups.Lookup {
 	})
 }
 
-// publish makes the present state visible to readers, and takes a sample when one is due. In a large ring with much
-// uncertainty it takes long; then events are applied for as long before it is done again.
+// publish makes the present state visible to readers, and takes a sample when one is due. In a large ring with many
+// uncertain members it takes long; then the fold applies events for as long as publish took before it publishes again.
 func (l *Live) publish() {
 	l.published = time.Now()
 	defer func() {
@@ -322,8 +323,8 @@ func (l *Live) publish() {
 	l.subs.wake()
 }
 
-// Offer queues events that arrived together; the caller must not touch them afterwards. It never blocks. With ErrFull
-// or ErrClosed none was accepted.
+// Offer queues events that arrived together; the caller must not use them afterwards. It never blocks. If it returns
+// ErrFull or ErrClosed, it has accepted none of them.
 func (l *Live) Offer(events []chordevent.Event, arrived time.Time) error {
 	if len(events) == 0 {
 		return nil
@@ -376,14 +377,14 @@ func (l *Live) OfferSpans(spans []lookups.Span, points []lookups.Point) {
 	l.counts.spansDropped.Add(uint64(n))
 }
 
-// View is the newest published view. Never nil.
+// View returns the newest published view, which is never nil.
 func (l *Live) View() *ring.View { return l.latest.Load().view }
 
-// Epoch names this run of the conductor.
+// Epoch returns the name of this run of the conductor.
 func (l *Live) Epoch() string { return l.cfg.Epoch }
 
-// Events returns the events of the recent feed after a sequence number: the first limit of them, oldest first. After 0
-// stands for "none yet": the newest limit.
+// Events returns the events of the recent feed after a sequence number: the first limit of them, oldest first. If after
+// is 0, the caller has none yet: Events returns the newest limit.
 func (l *Live) Events(after uint64, limit int) []FeedEvent {
 	n := uint64(max(limit, 0))
 	if after == 0 {
@@ -396,15 +397,15 @@ func (l *Live) Events(after uint64, limit int) []FeedEvent {
 // EventsAbout returns the newest events of the feed that a member emitted, or that concern it, oldest first.
 func (l *Live) EventsAbout(id chord.ID, limit int) []FeedEvent { return l.feed.about(id, limit) }
 
-// FeedSeq is the sequence number of the newest event of the feed; 0: none yet.
+// FeedSeq returns the sequence number of the newest event of the feed; 0 if there is none yet.
 func (l *Live) FeedSeq() uint64 { return l.feed.newest() }
 
-// Lookups returns the most recent lookups, oldest first. One whose last spans arrived late is listed twice, the second
-// time complete; both have the same Trace and Span.
+// Lookups returns the most recent lookups, oldest first. A lookup whose last spans arrived late is listed twice, the
+// second time complete; both entries have the same Trace and Span.
 func (l *Live) Lookups(limit int) []lookups.Lookup { return l.done.tail(limit) }
 
-// LookupsUntil returns the newest lookups that had ended by an instant, oldest first. Further back than Lookups only a
-// few of each moment are kept, for about an hour.
+// LookupsUntil returns the newest lookups that had ended by an instant, oldest first. For instants further back than
+// Lookups reaches, only a few lookups of each moment are kept, for about an hour.
 func (l *Live) LookupsUntil(t time.Time, limit int) []lookups.Lookup {
 	ended := func(f lookups.Lookup) bool { return !f.Start.Add(f.Duration).After(t) }
 	recent := l.done.tail(lookupsKept)
@@ -426,11 +427,11 @@ func (l *Live) LookupsUntil(t time.Time, limit int) []lookups.Lookup {
 }
 
 // LookupsSince returns the lookups after the first n, oldest first, and the number of all lookups until now. Only the
-// newest thousand are kept.
+// newest thousand lookups are kept.
 func (l *Live) LookupsSince(n uint64) ([]lookups.Lookup, uint64) { return l.done.since(n) }
 
-// SamplesSince does the same for samples.
+// SamplesSince returns the samples after the first n, oldest first, and the number of all samples until now.
 func (l *Live) SamplesSince(n uint64) ([]Sample, uint64) { return l.samples.since(n) }
 
-// Samples returns the chart history, oldest first, an hour at most.
+// Samples returns the chart history, oldest first, at most an hour.
 func (l *Live) Samples() []Sample { return l.samples.tail(samplesKept) }

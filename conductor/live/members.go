@@ -11,8 +11,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// newMemberInstruments makes the metrics with a series for each member. They are read from the view when the meter
-// collects, and only while the ring has at most MemberMetricsLimit members: that bounds the time series of every store.
+// newMemberInstruments makes the metrics that have a series for each member. They are read from the view when the meter
+// collects, and only while the ring has at most MemberMetricsLimit members: that bounds the time series in every store.
 func newMemberInstruments(meter metric.Meter, l *Live) error {
 	for _, gauge := range []struct {
 		row  *chordevent.Metric

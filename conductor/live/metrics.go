@@ -84,7 +84,8 @@ func newInstruments(meter metric.Meter, l *Live) (*instruments, error) {
 			return nil
 		}},
 		{&chordevent.ConductorDropped, func(_ context.Context, o metric.Int64Observer) error {
-			// Without the traces that were dropped because some of their spans are missing: no queue was full.
+			// This does not count traces that were dropped because some of their spans are missing: then no queue was
+			// full.
 			o.Observe(int64(l.counts.spansDropped.Load()), metric.WithAttributes(chordevent.QueueKey.String("spans")))
 			return nil
 		}},
@@ -145,7 +146,7 @@ func (l *Live) observeFaults(_ context.Context, o metric.Int64Observer) error {
 	return nil
 }
 
-// observeViolations counts the present violations, by condition, with 0 for a condition without any.
+// observeViolations observes the number of present violations for each condition, 0 included.
 func (l *Live) observeViolations(_ context.Context, o metric.Int64Observer) error {
 	v := l.View()
 	n := map[string]int64{} // every condition from the start, or its first violation would have no 0 to rise from
@@ -167,7 +168,7 @@ func (l *Live) observeEvents(_ context.Context, o metric.Int64Observer) error {
 	c := l.View().Counts
 	n := map[string]uint64{"applied": c.Applied, "outdated": c.Outdated, "refused": c.Refused}
 	maps.Copy(n, l.counts.rejections())
-	// Every outcome from the start, or its first event would have no 0 to rise from.
+	// Every outcome is observed from the start: otherwise the series of its first event would not rise from 0.
 	for _, outcome := range chordevent.ConductorEvents.Values(chordevent.EventOutcomeKey) {
 		o.Observe(int64(n[outcome]), metric.WithAttributes(chordevent.EventOutcomeKey.String(outcome)))
 	}

@@ -38,9 +38,9 @@ func (q *queue[T]) put(item T, n int) error {
 	return nil
 }
 
-// take removes all waiting items. The slice is valid until the next call, and the caller clears the items that it has
-// processed, so that their events can be freed. Taken units occupy their places in the limit until done is called for
-// them.
+// take removes and returns all waiting items. The slice is valid until the next call, and the caller must clear the
+// items that it has processed, so that their events can be freed. Taken units count towards the limit until done is
+// called for them.
 func (q *queue[T]) take() []T {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -62,10 +62,11 @@ func (q *queue[T]) len() int {
 	return q.units
 }
 
-// utilization is the used share of the limit; above 1 while a single batch waits that is larger than the limit.
+// utilization returns the used share of the limit; it is above 1 while a single batch that is larger than the limit
+// waits.
 func (q *queue[T]) utilization() float64 { return float64(q.len()) / float64(q.limit) }
 
-// close refuses new items; waiting items can still be taken.
+// close makes the queue refuse new items; waiting items can still be taken.
 func (q *queue[T]) close() {
 	q.mu.Lock()
 	q.closed = true

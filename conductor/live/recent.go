@@ -10,13 +10,13 @@ const (
 	lookupsKept = 1024
 	samplesKept = 3600 // an hour
 
-	// Some lookups of each advanceEvery are kept for the page's view of the past: in a calm ring an hour of them, at
-	// worst ten minutes. They take some 10 MB.
+	// Some lookups of each advanceEvery are kept for the page's view of the past: in a calm ring those of an hour, at
+	// worst those of ten minutes. They take some 10 MB.
 	lookupsRemembered = 1 << 14
 	memorableTrouble  = 4 // at most, of those that met timeouts or failed, and one of the others
 )
 
-// memorable selects the lookups to keep from those that arrived together.
+// memorable selects, from lookups that arrived together, those to keep.
 func memorable(found []lookups.Lookup) []lookups.Lookup {
 	var out, fine []lookups.Lookup
 	for _, f := range found {
@@ -79,7 +79,7 @@ func (r *recent[T]) drop() {
 	r.gone++
 }
 
-// held is the memory of the values, and the number dropped for lack of memory.
+// held returns the memory of the values, and the number of values dropped for lack of memory.
 func (r *recent[T]) held() (bytes int64, crowded uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,7 +93,7 @@ func (r *recent[T]) tail(n int) []T {
 	return r.last(n)
 }
 
-// since returns the values added after number after, oldest first, and the number of the newest.
+// since returns the values added after number after, oldest first, and the number of the newest value.
 func (r *recent[T]) since(after uint64) ([]T, uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

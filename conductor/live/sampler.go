@@ -7,7 +7,7 @@ import (
 	"chordconductor/node/chord"
 )
 
-// A sampler turns totals into rates, once a second. It belongs to Run's goroutine.
+// A sampler converts totals to rates, once a second. Only Run's goroutine uses it.
 type sampler struct {
 	last   time.Time
 	round  uint64
@@ -27,7 +27,7 @@ type loadMark struct {
 	round       uint64
 }
 
-// sample takes the second's point of the charts.
+// sample returns the point of the charts for the last second.
 func (l *Live) sample(view *ring.View, now time.Time) Sample {
 	s := &l.sampler
 	first := s.last.IsZero()
@@ -64,8 +64,8 @@ func (l *Live) sample(view *ring.View, now time.Time) Sample {
 	return out
 }
 
-// operations counts the operations that members have served since the last sample. Their counters start at 0 in each
-// incarnation; for a member first seen in the middle of one, earlier operations are not counted.
+// operations counts the operations that members have served since the last sample. A member's counters start at 0 in
+// each incarnation. If the first event of an incarnation was missed, earlier operations are not counted.
 func (s *sampler) operations(view *ring.View) (gets, puts int64) {
 	if s.loads == nil {
 		s.loads = map[chord.ID]loadMark{}

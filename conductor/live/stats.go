@@ -21,7 +21,7 @@ type Sample struct {
 	Events, Spans float64       // received per second; spans of lookups only
 }
 
-// Stats is how far the view can be trusted, and what it costs.
+// Stats describes how far the view can be trusted, and the work that it takes.
 type Stats struct {
 	Published                  time.Time         // when the newest view was, by the wall clock
 	StalenessP50, StalenessP99 time.Duration     // event timestamp to applied, last ten seconds
@@ -42,7 +42,7 @@ type Stats struct {
 	LookupsSampled             float64 // share of lookups that arrive as traces; -1: unknown
 }
 
-// RejectedTotal is the number of malformed events.
+// RejectedTotal returns the number of malformed events.
 func (s Stats) RejectedTotal() (n uint64) {
 	for _, v := range s.Rejected {
 		n += v
@@ -50,7 +50,7 @@ func (s Stats) RejectedTotal() (n uint64) {
 	return n
 }
 
-// counters are written by any goroutine.
+// counters may be written by any goroutine.
 type counters struct {
 	refused, spans, spansDropped, lookupsForeign, ignored atomic.Uint64
 
@@ -89,7 +89,7 @@ func (l *Live) Stats() Stats {
 	return s
 }
 
-// measure adds what only Run's goroutine can measure.
+// measure adds the numbers that only Run's goroutine can measure.
 func (l *Live) measure(view *ring.View, now time.Time) Stats {
 	stale := l.staleness.quantiles(now, .5, .99)
 	return Stats{

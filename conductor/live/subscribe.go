@@ -2,14 +2,14 @@ package live
 
 import "sync"
 
-// A Subscription wakes its owner when something new was published. Wake-ups coalesce: one waits at most, so a slow
-// owner costs nothing.
+// A Subscription wakes its owner after something new was published. Wake-ups coalesce: at most one waits, so that a
+// slow owner costs nothing.
 type Subscription struct {
 	c    chan struct{}
 	from *subscribers
 }
 
-// C is ready when something was published since the last receive.
+// C returns a channel that is ready when something was published since the last receive.
 func (s *Subscription) C() <-chan struct{} { return s.c }
 
 // Close ends the subscription.
@@ -19,13 +19,13 @@ func (s *Subscription) Close() {
 	s.from.mu.Unlock()
 }
 
-// subscribers are as many as the program's parts that subscribe: the hub, not its clients.
+// subscribers has one entry for each part of the program that subscribes: the hub, not its clients.
 type subscribers struct {
 	mu  sync.Mutex
 	all map[*Subscription]struct{} // guarded by mu
 }
 
-// Subscribe returns a wake-up for every publication. Close it when done.
+// Subscribe returns a Subscription that is woken after each publication; wake-ups coalesce. The caller must close it.
 func (l *Live) Subscribe() *Subscription {
 	s := &Subscription{c: make(chan struct{}, 1), from: &l.subs}
 	l.subs.mu.Lock()

@@ -10,7 +10,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// shortDigits of an identifier are enough to distinguish members by eye.
+// shortDigits is the number of digits of an identifier that are shown: enough to distinguish members by eye.
 const shortDigits = 8
 
 // A describer writes an event as one line that continues the member's ID: "joined through 1f0c22ab".
@@ -65,7 +65,7 @@ func (d describer) text(body chordevent.Body) string {
 	return string(body.Kind())
 }
 
-// activities describe the operations that detect failed peers.
+// activities describes the operations that detect failed peers.
 var activities = map[string]string{
 	chordevent.SpanLookup:           "passing on a lookup",
 	chordevent.SpanGet:              "reading a key",

@@ -2,8 +2,8 @@ package live
 
 import "chordconductor/conductor/memory"
 
-// lookupShares divides the memory of lookups. Each part drops its oldest entries, except waiting spans, where new ones
-// are dropped, and the series, where further ones are not counted.
+// lookupShares divides the memory of lookups. Each part drops its oldest entries, with two exceptions: new spans are
+// dropped while too many wait, and further series are not counted.
 type lookupShares struct {
 	waiting          *memory.Share // spans and points that wait for the fold's goroutine
 	open             int64         // traces being assembled
@@ -19,7 +19,7 @@ func lookupParts(of *memory.Share) lookupShares {
 	return lookupShares{waiting: memory.NewShare("spans", 2*n), open: 2 * n, done: n, remembered: 2 * n, rates: n}
 }
 
-// weigh reports the memory of the parts of Run's goroutine, and what was dropped.
+// weigh reports the memory of the parts that only Run's goroutine uses, and the numbers of what was dropped.
 func (l *Live) weigh() {
 	l.cfg.FoldMemory.Set(l.ring.Bytes())
 	if n := l.ring.Crowded(); n != l.crowded {

@@ -34,7 +34,7 @@ func (w *window) roll(now time.Time) {
 	w.second = max(w.second, second)
 }
 
-// quantiles returns the durations below which the shares qs lie; zeroes if nothing was added.
+// quantiles returns the durations below which the shares qs of all durations lie; zeroes if none were added.
 func (w *window) quantiles(now time.Time, qs ...float64) []time.Duration {
 	w.roll(now)
 	var sums [numBuckets]uint64

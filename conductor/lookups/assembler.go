@@ -10,20 +10,21 @@ import (
 )
 
 const (
-	// Settle is how long a lookup whose own span has arrived waits for the spans of its hops: they come from other
+	// Settle is how long a lookup whose own span has arrived waits for the spans of its hops: these come from other
 	// processes, each with its own export interval. A lookup that is visibly complete does not wait.
 	Settle = 500 * time.Millisecond
-	// MaxAge is how long a trace is kept open after its first span. Hops that arrive within it are added to a lookup that
-	// was already returned, which is then returned again. Later ones are ignored.
+	// MaxAge is how long a trace is kept open after its first span. Hops that arrive within that time are added to a
+	// lookup that was already returned, and the lookup is returned again. Later hops are ignored.
 	MaxAge = 15 * time.Second
-	// MaxTraces and MaxSpans bound the table of open traces, which then takes some 20 MB; at a bound the oldest is closed.
+	// MaxTraces and MaxSpans bound the table of open traces, which then takes some 20 MB. At a bound the oldest trace
+	// is closed.
 	MaxTraces = 4096
 	MaxSpans  = 1 << 16
 	// maxTraceSpans bounds one trace; further spans are dropped.
 	maxTraceSpans = 512
 )
 
-// An Assembler assembles lookups from spans. Not safe for concurrent use.
+// An Assembler assembles lookups from spans. It is not safe for concurrent use.
 type Assembler struct {
 	open    map[trace.TraceID]*open
 	order   []*open // by first span; closed ones are skipped
@@ -51,7 +52,7 @@ type pending struct {
 	due  time.Time // when to return it; zero: nothing new since it was returned
 }
 
-// NewAssembler returns an empty one, which takes at most that many bytes: beyond it the oldest trace is closed. 0: only
+// NewAssembler returns an empty Assembler that takes at most most bytes: beyond it the oldest trace is closed. 0: only
 // numbers are bounded.
 func NewAssembler(most int64) *Assembler {
 	return &Assembler{open: map[trace.TraceID]*open{}, most: most}
@@ -107,8 +108,8 @@ func (a *Assembler) Add(s Span, now time.Time) {
 	}
 }
 
-// Advance returns the lookups that are ready, in the order of their start, and forgets traces past MaxAge. A lookup
-// that was returned before is returned again, under the same Trace and Span, if more of it has arrived.
+// Advance returns the lookups that are ready, in the order of their start, and drops traces older than MaxAge. A lookup
+// that was returned before is returned again, with the same Trace and Span, if more of its hops have arrived.
 func (a *Assembler) Advance(now time.Time) []Lookup {
 	var out []Lookup
 	for _, t := range a.order {
@@ -142,16 +143,16 @@ func (a *Assembler) Advance(now time.Time) []Lookup {
 	return out
 }
 
-// Open is the number of traces that wait for more spans.
+// Open returns the number of traces that wait for more spans.
 func (a *Assembler) Open() int { return len(a.open) }
 
-// Bytes is about the memory of the open traces.
+// Bytes returns approximately the memory of the open traces.
 func (a *Assembler) Bytes() int64 { return a.bytes }
 
-// Crowded counts the traces closed for lack of memory.
+// Crowded returns the number of traces closed for lack of memory.
 func (a *Assembler) Crowded() uint64 { return a.crowded }
 
-// Dropped is the number of traces and spans that were dropped: at a bound, or because hops arrived without their
+// Dropped returns the number of traces and spans that were dropped: at a bound, or because hops arrived without their
 // lookup.
 func (a *Assembler) Dropped() uint64 { return a.dropped }
 

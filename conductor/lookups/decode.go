@@ -13,14 +13,15 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// The bounds of what Decode accepts: a span beyond them is refused whole.
+// The bounds of what Decode accepts: it rejects a span beyond them as a whole.
 const (
 	maxText  = 256
 	maxPath  = 512
 	maxCount = 1 << 20
 )
 
-// A Span is what Decode keeps of a member's span: a lookup, one of its hops, or an operation that may contain one.
+// A Span is the part of a member's span that Decode keeps: of a lookup, of a hop, or of an operation that may contain a
+// lookup.
 type Span struct {
 	Trace      trace.TraceID
 	ID, Parent trace.SpanID
@@ -32,7 +33,7 @@ type Span struct {
 	Outcome    string
 	Err        string // status message, if the status is an error
 
-	// Of lookups and hops.
+	// The fields from here on belong to lookups and hops.
 	Key      chord.ID
 	Mode     string
 	Index    int      // of a hop: the members visited before it, the initiator included
@@ -46,15 +47,15 @@ type Span struct {
 	Path     []chord.ID // of a failed lookup that was not sampled
 }
 
-// A Broken span has a name of the vocabulary and breaks its rules. It is not part of a lookup; it is forwarded
+// A Broken span has a name of the vocabulary and violates the vocabulary. It is not part of a lookup; it is forwarded
 // nevertheless.
 type Broken struct {
 	From chordevent.Source
 	Err  *chordevent.DecodeError
 }
 
-// Decode picks the spans out that can be part of a lookup, as strictly as events are decoded: one that lacks an
-// identifier, or has a truncated one, is refused, since it would be read as another member's. It duplicates what it
+// Decode selects the spans that can be part of a lookup. It is as strict as the decoder of events: it rejects a span
+// that lacks an identifier, or has a truncated one, since that could be read as another member's. It copies what it
 // keeps and never changes td.
 func Decode(td ptrace.Traces) (out []Span, broken []Broken) {
 	for _, rs := range td.ResourceSpans().All() {
@@ -81,8 +82,9 @@ func Decode(td ptrace.Traces) (out []Span, broken []Broken) {
 	return out, broken
 }
 
-// names are the spans that Decode keeps, each with its operation. A lookup within any of these belongs to that
-// operation. The calls by which a lookup goes from member to member have no operation: they link its hops.
+// names has the spans that Decode keeps, each with its operation. A lookup within one of these spans belongs to that
+// operation. The calls by which a lookup is passed from member to member have no operation: they link the lookup's
+// hops.
 var names = func() map[string]string {
 	m := map[string]string{"chord.v1.Ring/Forward": "", "chord.v1.Ring/FindNext": ""}
 	for _, name := range []string{
@@ -106,7 +108,7 @@ func Operations() (operations []string) {
 	return operations
 }
 
-// allowedValues are the values that enumerated attributes of a span may have.
+// allowedValues has the values that enumerated attributes of a span may have.
 var allowedValues = func() map[string]map[attribute.Key][]string {
 	m := map[string]map[attribute.Key][]string{}
 	for _, e := range chordevent.Vocabulary() {

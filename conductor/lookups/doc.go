@@ -2,7 +2,6 @@
 // pointer that led to each, the duration and the outcome.
 //
 // Package ingest decodes spans with Decode; package live owns an Assembler, passes spans to it and reads the finished
-// lookups. The package has no clock, no goroutine and no network: time comes in as arguments. It never keeps a span of
-// another application, and it decides nothing about the ring: lookups are shown, the view of the ring does not depend
-// on them.
+// lookups. The package has no clock, no goroutine and no network: the time is an argument. It never keeps a span of
+// another application. Lookups are only shown: the view of the ring does not depend on them.
 package lookups

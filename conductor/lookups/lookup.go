@@ -17,7 +17,7 @@ const (
 	Failed
 )
 
-// A Lookup is one finished lookup, which may be part of a get, a put, or a member's own maintenance. Immutable.
+// A Lookup is one finished lookup, which may be part of a get, a put, or a member's own maintenance. It is immutable.
 type Lookup struct {
 	Trace     trace.TraceID
 	Span      trace.SpanID // of chord.lookup; distinguishes several lookups of one trace

@@ -8,7 +8,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// assemble makes one lookup of the spans received. It is complete when its hops lead from the initiator to the owner
+// assemble makes one lookup from the spans received. It is complete when its hops lead from the initiator to the owner
 // without a gap, and its operation is known.
 func (t *open) assemble(p *pending, tree *tree) (l Lookup, complete bool) {
 	root := &t.spans[p.root]
@@ -62,8 +62,8 @@ func (t *open) assemble(p *pending, tree *tree) (l Lookup, complete bool) {
 	return l, whole && sure
 }
 
-// clockOf is by how much the clock of a hop's host is at least ahead of the initiator's, or behind it (negative): a hop
-// begins no earlier than its lookup and, if that succeeded, no later than its end.
+// clockOf returns by how much, at least, the clock of a hop's host is ahead of the initiator's clock, or behind it
+// (negative): a hop begins no earlier than its lookup and, if the lookup succeeded, no later than the lookup's end.
 func clockOf(root, hop *Span) time.Duration {
 	if before := hop.Start.Sub(root.Start); before < 0 {
 		return before
@@ -76,9 +76,9 @@ func (s *Span) succeeded() bool {
 }
 
 // path returns the hop spans of one lookup by index, up to the owner. A lookup that failed on its way is retried,
-// member by member, so that several spans may have one index: recursive hops are left out if there are iterative ones;
-// of the others the hop on the path is the one that the previous hop chose, or a descendant of that hop, or else the
-// latest. Only that last choice depends on clocks.
+// member by member, so that several spans may have one index. If there are iterative hops, recursive ones are left out.
+// Of the others, the hop on the path is the one that the previous hop chose, or a descendant of that hop, or else the
+// latest. Only this last choice depends on clocks.
 func (t *open) path(p *pending, tree *tree) []*Span {
 	hops := tree.hops[p]
 	if slices.ContainsFunc(hops, func(i int) bool { return t.spans[i].Mode == chordevent.ModeIterative }) {
@@ -109,8 +109,8 @@ func (t *open) path(p *pending, tree *tree) []*Span {
 	return out
 }
 
-// operation is the name of the lookup's operation: that of an ancestor span, or the lookup itself. It is not sure while
-// that span, which ends later, has not arrived.
+// operation returns the name of the operation that the lookup belongs to: that of an ancestor span, or the lookup
+// itself. sure is false while an ancestor span, which ends later, has not arrived.
 func (t *open) operation(root *Span) (name string, sure bool) {
 	for i := range t.spans {
 		if s := &t.spans[i]; s.ID == root.Parent && s.Name != "" {

@@ -13,21 +13,21 @@ import (
 )
 
 const (
-	// maxSeries bounds the series (process, mode, outcome) whose last point is remembered; further ones are not counted.
+	// maxSeries bounds the series (process, mode, outcome) whose last point is kept; further series are not counted.
 	maxSeries = 4096
-	// maxBuckets bounds the buckets of one point; beyond it the point's distribution is ignored.
+	// maxBuckets bounds the buckets of one point; the distribution of a point with more is ignored.
 	maxBuckets = 128
 	// hold is the least time for which a series without a new point still contributes to the rate; the longest usual
 	// export interval is a minute.
 	hold = 75 * time.Second
-	// fresh is the greatest age of a series whose first point contributes with everything since the series began. The
-	// first point of an older series covers a past that is not part of the present rate.
+	// fresh is the greatest age of a series whose first point contributes everything since the series began. The first
+	// point of an older series covers a past that is not part of the present rate.
 	fresh = time.Minute
-	// longest is the greatest quantile: bounds are foreign numbers, and may be of any size.
+	// longest bounds quantiles: the bounds of buckets come from outside, and may be of any size.
 	longest = 24 * time.Hour
 )
 
-// A Point is a point of the histogram chord.lookup.duration: unlike the spans, which are sampled, it has every lookup.
+// A Point is a point of the histogram chord.lookup.duration, which counts every lookup; spans are sampled.
 type Point struct {
 	series      uint64
 	start, time time.Time
@@ -39,7 +39,7 @@ type Point struct {
 
 var seed = maphash.MakeSeed()
 
-// DecodeMetrics picks the lookup points out. It duplicates what it keeps and never changes md.
+// DecodeMetrics selects the points of lookups. It copies what it keeps and never changes md.
 func DecodeMetrics(md pmetric.Metrics) []Point {
 	var out []Point
 	for _, rm := range md.ResourceMetrics().All() {
@@ -69,7 +69,7 @@ func decodePoint(res pcommon.Resource, p pmetric.HistogramDataPoint, delta bool)
 	return out
 }
 
-// seriesOf hashes a point's identity. The sum makes the order of attributes not matter.
+// seriesOf returns a hash of a point's identity. It adds up hashes, so that the order of attributes does not matter.
 func seriesOf(maps ...pcommon.Map) uint64 {
 	var sum uint64
 	for i, m := range maps {
@@ -86,8 +86,8 @@ func seriesOf(maps ...pcommon.Map) uint64 {
 	return sum
 }
 
-// Rates computes the present lookups per second, and their duration, from the points of all processes. Not safe for
-// concurrent use.
+// Rates computes the present lookups per second, and their duration, from the points of all processes. It is not safe
+// for concurrent use.
 type Rates struct {
 	series  map[uint64]*series
 	bytes   int64 // their memory
@@ -95,10 +95,10 @@ type Rates struct {
 	crowded uint64
 }
 
-// Bytes is about the memory of the series.
+// Bytes returns approximately the memory of the series.
 func (r *Rates) Bytes() int64 { return r.bytes }
 
-// Crowded counts the points that were left out for lack of memory.
+// Crowded returns the number of points that were left out for lack of memory.
 func (r *Rates) Crowded() uint64 { return r.crowded }
 
 type series struct {
@@ -163,7 +163,7 @@ func (r *Rates) Add(p Point, now time.Time) {
 	}
 }
 
-// Now returns the lookups per second over all processes, and their median and 99th percentile. Known is false while no
+// Now returns the lookups per second of all processes, and their median and 99th percentile. known is false while no
 // process sends points.
 func (r *Rates) Now(now time.Time) (perSecond float64, p50, p99 time.Duration, known bool) {
 	byBound := map[uint64]float64{}
@@ -194,7 +194,8 @@ func (r *Rates) Now(now time.Time) (perSecond float64, p50, p99 time.Duration, k
 	return perSecond, quantile(bounds, byBound, .5), quantile(bounds, byBound, .99), known
 }
 
-// quantile interpolates within the bucket of the quantile; in the last one, which has no end, it is the last bound.
+// quantile interpolates within the bucket of the quantile. In the last bucket, which has no upper bound, it returns the
+// last bound.
 func quantile(bounds []float64, byBound map[uint64]float64, q float64) time.Duration {
 	var total, below, low float64
 	for _, b := range bounds {

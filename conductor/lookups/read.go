@@ -25,8 +25,8 @@ func (r *reader) fail(key attribute.Key, why chordevent.Reason, want string, v *
 	}
 }
 
-// need checks that the span has the attributes without which it is useless. No other is required: an emitter leaves out
-// what it does not know.
+// need checks that the span has its required attributes. No others are required: an emitter leaves out what it does not
+// know.
 func (r *reader) need(name string, has pcommon.Map) {
 	required := []attribute.Key{chordevent.NodeIDKey}
 	switch name {

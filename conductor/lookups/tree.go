@@ -8,8 +8,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A tree is how the spans of one trace descend from each other. It is made for all lookups of the trace together, in a
-// time that does not depend on how deep they lie: one trace may have hundreds of lookups, under hundreds of calls.
+// A tree holds which spans of one trace descend from which. It is made for all lookups of the trace together, in a time
+// that does not depend on their depth: one trace may have hundreds of lookups, under hundreds of calls.
 type tree struct {
 	caller []int              // of each span the nearest ancestor that is not a mere call; -1: none has arrived
 	hops   map[*pending][]int // the hop spans of each lookup
@@ -52,8 +52,9 @@ func (t *open) tree() *tree {
 	return out
 }
 
-// nearest returns the nearest ancestor of each span for which is holds, or -1. Spans that are their own ancestors end the
-// way up. Each span is climbed once: who comes to one that was climbed before takes over its result.
+// nearest returns, for each span, the nearest ancestor for which is returns true, or -1. A span that is its own
+// ancestor ends the search. Each span is visited once: the search takes over the result of a span that was visited
+// before.
 func nearest(parent []int, is func(int) bool) []int {
 	const unknown, climbing = -2, -3
 	out := slices.Repeat([]int{unknown}, len(parent))
@@ -88,8 +89,8 @@ func nearest(parent []int, is func(int) bool) []int {
 	return out
 }
 
-// likely is the lookup of a hop where spans between the two have not arrived: the trace's only one, or of several (a get
-// that retries) the last one with the hop's key that had started by then.
+// likely returns the lookup of a hop if spans between the two have not arrived: the trace's only lookup, or of several
+// (a get that retries) the last one with the hop's key that had started by then.
 func (t *open) likely(hop *Span) *pending {
 	if len(t.lookups) == 1 {
 		return t.lookups[0]

@@ -10,18 +10,19 @@ import (
 )
 
 const (
-	// Least is the smallest budget: less would leave nothing to receive with.
+	// Least is the smallest budget: with less, no memory would be left to receive with.
 	Least = 128 << 20
-	// program is the memory of the process that the Go runtime does not count: the program's code.
+	// program is the memory of the process that the Go runtime does not count, such as the program's code.
 	program = 48 << 20
 
-	// By default a control group's limit is taken nearly whole, since only the conductor uses it, and a quarter of a
-	// machine's memory, since others use it too.
+	// By default the conductor takes nearly the whole limit of a control group, since only the conductor uses it, and a
+	// quarter of a machine's memory, since other programs use it too.
 	groupShare   = 0.9
 	machineShare = 0.25
 )
 
-// A Budget is the memory of the process, and its shares. Each share has a comment on what gives way when it is used up.
+// A Budget is the memory of the process, divided into shares. The comment on each share names what is refused or
+// dropped when the share is used up.
 type Budget struct {
 	Limit  int64
 	Source string // where the limit comes from, for people
@@ -41,9 +42,9 @@ type Budget struct {
 	Answers   *Share // answers of the API: the slowest readers are disconnected
 }
 
-// shares is the division in thousandths of the limit. The rest is room for garbage, stacks, buffers of connections and
-// what estimates miss. Not all shares are used up at the same time: a view of the past shares memory with the present
-// one.
+// shares returns the division, in thousandths of the limit. The rest is for garbage, stacks, buffers of connections and
+// what estimates miss. Not all shares are used up at the same time: a view of the past has parts in common with the
+// present view.
 func (b *Budget) shares() []struct {
 	share **Share
 	name  string
@@ -61,7 +62,7 @@ func (b *Budget) shares() []struct {
 	}
 }
 
-// few writes a size that is too little, in bytes where it is less than a MiB: whoever leaves the unit out should see so.
+// few formats a size that is too small: in bytes if it is less than a MiB, so that a missing unit is noticed.
 func few(size int64) string {
 	if size < 1<<20 {
 		return fmt.Sprintf("%d bytes", size)
@@ -69,7 +70,7 @@ func few(size int64) string {
 	return fmt.Sprintf("%d MiB", size>>20)
 }
 
-// New divides a limit.
+// New returns the budget of a limit in bytes; source is the origin of the limit, for people.
 func New(limit int64, source string) (*Budget, error) {
 	if limit < Least {
 		return nil, fmt.Errorf("%s of memory (%s) is too little: the conductor needs %d MiB at least; set --memory, or GOMEMLIMIT", few(limit), source, Least>>20)
@@ -81,8 +82,8 @@ func New(limit int64, source string) (*Budget, error) {
 	return b, nil
 }
 
-// Beyond describes, for people, a budget of more memory than the process can have: it would end the process before its
-// shares refuse anything. Empty: it is not, or what the process can have is not known.
+// Beyond describes, for people, a budget of more memory than the process can have: the process would be ended before
+// its shares refuse anything. It returns "" if the budget is within that memory, or the memory is not known.
 func (b *Budget) Beyond() string {
 	group, err := memlimit.FromCgroup()
 	if err != nil {
@@ -106,8 +107,8 @@ func (b *Budget) beyond(group, machine uint64) string {
 	return fmt.Sprintf("%d MiB of memory (%s) is more than %s, %d MiB: the system may end the process before the limit is enforced", b.Limit>>20, b.Source, whose, has>>20)
 }
 
-// Default is the budget of a process without --memory: GOMEMLIMIT if that is set, else a share of the control group's
-// memory or of the machine's.
+// Default returns the budget of a process without --memory: GOMEMLIMIT if that is set, else a share of the control
+// group's memory or of the machine's.
 func Default() (*Budget, error) {
 	if limit := debug.SetMemoryLimit(-1); os.Getenv("GOMEMLIMIT") != "" && limit < math.MaxInt64 {
 		return New(limit, "GOMEMLIMIT")
@@ -124,8 +125,8 @@ func Default() (*Budget, error) {
 	return New(max(Least, int64(float64(machine)*machineShare)), "a quarter of the machine's memory")
 }
 
-// Enforce sets the Go runtime's limit accordingly. GOMEMLIMIT does not hold beside --memory: the runtime would collect
-// garbage all the time, and requests would be refused, well below the limit that the flag sets.
+// Enforce sets the memory limit of the Go runtime to the budget's. It replaces GOMEMLIMIT: with a lower one the runtime
+// would collect garbage all the time, and requests would be refused, well below the limit that --memory sets.
 func (b *Budget) Enforce() { debug.SetMemoryLimit(b.Limit - program) }
 
 // Usage returns the present usage of the shares.

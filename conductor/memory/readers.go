@@ -8,8 +8,8 @@ import (
 )
 
 // Readers are the readers to which the contents of a share are being sent. When the share is full, the reader that has
-// received nothing for longest is disconnected: a reader that reads receives its message within milliseconds, and is
-// not disconnected because of others that do not read. A nil share is never full.
+// received nothing for longest is disconnected. A reader that reads receives its message within milliseconds, so it is
+// not disconnected because of others that do not read. If the share is nil, it is never full.
 type Readers struct {
 	Share *Share
 
@@ -19,12 +19,11 @@ type Readers struct {
 	ending time.Time     // guarded by mu; when a reader was disconnected whose memory has not come free yet; zero: none
 }
 
-// stall is the time without any reception after which a reader is disconnected to make room for others. When these have
-// waited for half of their time limit, a reader that has received only a little now and then during stall is
-// disconnected, too.
+// stall is how long a reader may receive nothing before it is disconnected to make room for others. When others have
+// waited for half of their time limit, a reader that received only a little during stall is disconnected, too.
 const stall = 250 * time.Millisecond
 
-// A Reader is one of Readers, from Begin to End.
+// A Reader is one of Readers, from the call of Begin to that of End.
 type Reader struct {
 	of         *Readers
 	at         *list.Element // guarded by of.mu; nil: disconnected, or ended
@@ -34,7 +33,7 @@ type Reader struct {
 	since time.Time // guarded by of.mu; when it began, or last received something
 }
 
-// Begin adds a reader. disconnect must end its sending soon, and not block.
+// Begin adds a reader. disconnect must make the reader's handler end soon, and must not block.
 func (r *Readers) Begin(disconnect func()) *Reader {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -44,7 +43,8 @@ func (r *Readers) Begin(disconnect func()) *Reader {
 	return one
 }
 
-// Progress records that the reader has received something, and calls and, unless the reader has been disconnected.
+// Progress records that the reader has received something. Unless the reader has been disconnected, it calls and, and
+// returns true.
 func (one *Reader) Progress(and func()) (goOn bool) {
 	one.of.mu.Lock()
 	defer one.of.mu.Unlock()
@@ -57,7 +57,7 @@ func (one *Reader) Progress(and func()) (goOn bool) {
 	return true
 }
 
-// DropStalled disconnects the reader that has received nothing for longest, if that is longer than a time.
+// DropStalled disconnects the reader that has received nothing for longest, if that is longer than the given time.
 func (r *Readers) DropStalled(longer time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,8 +98,9 @@ func (r *Readers) Give(n int64) {
 	}
 }
 
-// disconnectOne disconnects the reader that has received nothing for longest, or if it must the one that began first,
-// if that is long enough ago, unless one is still ending. It returns after how long to try again. The caller holds mu.
+// disconnectOne disconnects the reader that has received nothing for longest, or, if must is true, the one that began
+// first, provided that this is long enough ago and no disconnected reader is still ending. It returns after how long to
+// try again. The caller holds mu.
 func (r *Readers) disconnectOne(must bool) (again time.Duration) {
 	front := r.order.Front()
 	if front == nil {
@@ -125,13 +126,13 @@ func (r *Readers) disconnectOne(must bool) (again time.Duration) {
 	return stall
 }
 
-// Take reserves bytes, disconnecting readers if necessary. It waits until what they hold is given back, and fails when
-// that takes too long, or if the limit is smaller.
+// Take reserves bytes, and disconnects readers if necessary. It waits until they have given back what they hold. It
+// returns false if that takes longer than patience, or if the limit of the share is smaller.
 func (r *Readers) Take(ctx context.Context, n int64, patience time.Duration) bool {
 	return n <= r.Share.Limit() && r.wait(ctx, patience, func() bool { return r.Share.take(n, r.Share.Limit()) }) || r.Share == nil
 }
 
-// Room waits until the share is not full, in the same way.
+// Room waits until the share is not full, and disconnects readers as Take does.
 func (r *Readers) Room(ctx context.Context, patience time.Duration) bool {
 	return r.wait(ctx, patience, func() bool { return !r.Share.Full() })
 }

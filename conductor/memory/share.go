@@ -2,7 +2,8 @@ package memory
 
 import "sync/atomic"
 
-// A Share is a part's portion. The nil Share has no limit, and is what parts have in tests. Safe for concurrent use.
+// A Share is the memory of one part. The nil Share has no limit; parts in tests use it. A Share is safe for concurrent
+// use.
 type Share struct {
 	name    string
 	limit   int64
@@ -10,13 +11,13 @@ type Share struct {
 	refused atomic.Uint64
 }
 
-// NewShare makes a share that belongs to no budget.
+// NewShare returns a share that belongs to no budget.
 func NewShare(name string, limit int64) *Share { return &Share{name: name, limit: limit} }
 
 // Take reserves n bytes, or none if that is more than is left. Give returns them.
 func (s *Share) Take(n int64) bool { return s.TakeBelow(n, s.Limit()) }
 
-// TakeBelow is Take with a lower bound than the limit, which leaves the rest to others.
+// TakeBelow is like Take, with a bound below the limit, so that the rest remains for others.
 func (s *Share) TakeBelow(n, bound int64) bool {
 	if s.take(n, bound) {
 		return true
@@ -64,7 +65,7 @@ func (s *Share) Set(n int64) {
 // Refuse counts one request or record that the part dropped, or did not accept, for lack of memory.
 func (s *Share) Refuse() { s.RefuseAll(1) }
 
-// RefuseAll counts n of them.
+// RefuseAll counts n requests or records, like Refuse.
 func (s *Share) RefuseAll(n uint64) {
 	if s != nil {
 		s.refused.Add(n)
@@ -74,7 +75,7 @@ func (s *Share) RefuseAll(n uint64) {
 // Full reports whether more is used than the limit, for a part that reduces its use itself.
 func (s *Share) Full() bool { return s != nil && s.used.Load() > s.limit }
 
-// Limit is the greatest use, in bytes; 0: there is no limit.
+// Limit returns the greatest use, in bytes; 0: there is no limit.
 func (s *Share) Limit() int64 {
 	if s == nil {
 		return 0
@@ -82,7 +83,7 @@ func (s *Share) Limit() int64 {
 	return s.limit
 }
 
-// Used is the number of bytes taken.
+// Used returns the number of bytes taken.
 func (s *Share) Used() int64 {
 	if s == nil {
 		return 0

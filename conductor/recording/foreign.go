@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// peeked is how much of an unreadable message is examined for its format.
+// peeked is how many bytes of an unreadable message are examined for its format.
 const peeked = 4096
 
-// packings lists the formats of compressed files: how each begins, and the tool that unpacks it.
+// packings lists the formats of compressed files: the first bytes, and the tool that unpacks the format.
 var packings = []struct{ begin, name, tool string }{
 	{"\x1f\x8b", "gzip", "gunzip"},
 	{"\x28\xb5\x2f\xfd", "zstd", "unzstd"},
@@ -19,8 +19,8 @@ var packings = []struct{ begin, name, tool string }{
 	{"PK\x03\x04", "zip", "unzip"},
 }
 
-// foreign names the format of data that could not be read, and how to make a recording that can. Empty: the format is
-// unknown.
+// foreign names the format of data that could not be read, and how to make a recording that can be. It returns "" if
+// the format is unknown.
 func foreign(data []byte) string {
 	for _, p := range packings {
 		if bytes.HasPrefix(data, []byte(p.begin)) {
@@ -36,10 +36,11 @@ func foreign(data []byte) string {
 	return ""
 }
 
-// isZstd recognizes a zstd frame by how it begins. As protobuf that would be a field 5, which no OTLP request has.
+// isZstd recognizes a zstd frame by its first bytes. In protobuf these would be a field 5, which no OTLP request has.
 func isZstd(data []byte) bool { return bytes.HasPrefix(data, []byte("\x28\xb5\x2f\xfd")) }
 
-// looksLikeJSON recognizes objects, and lists of them, by how they begin, in UTF-8 or in UTF-16 with a byte order mark.
+// looksLikeJSON recognizes objects, and lists of them, by their first bytes, in UTF-8 or in UTF-16 with a byte order
+// mark.
 func looksLikeJSON(data []byte) bool {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {

@@ -14,10 +14,10 @@ import (
 	"chordconductor/conductor/internal/otlpscan"
 )
 
-// maxMessage bounds one message; it is the receiver's own limit of one request.
+// maxMessage bounds the bytes of one message; it is the receiver's own limit for one request.
 const maxMessage = 64 << 20
 
-// A Message is one recorded request. One of the fields is set.
+// A Message is one recorded request. Exactly one of the fields is set.
 type Message struct {
 	Logs    *plog.Logs
 	Traces  *ptrace.Traces
@@ -30,10 +30,10 @@ type Reader struct {
 	offset int64 // of the next message
 }
 
-// NewReader reads from r.
+// NewReader returns a Reader that reads from r.
 func NewReader(r io.Reader) *Reader { return &Reader{from: bufio.NewReaderSize(r, 1<<16)} }
 
-// A DamageError reports where a recording stops being one.
+// A DamageError describes where the readable part of a recording ends, and why.
 type DamageError struct {
 	Offset int64
 	What   string
@@ -41,7 +41,8 @@ type DamageError struct {
 
 func (e *DamageError) Error() string { return fmt.Sprintf("at byte %d: %s", e.Offset, e.What) }
 
-// Next is the next message, or io.EOF at the end. Any other error is a DamageError or one of reading.
+// Next returns the next message, or io.EOF at the end. Any other error is a DamageError or an error of the underlying
+// reader.
 func (r *Reader) Next() (Message, error) {
 	head := make([]byte, 4)
 	switch n, err := io.ReadFull(r.from, head); {
@@ -78,8 +79,8 @@ func (r *Reader) Next() (Message, error) {
 	return m, nil
 }
 
-// damage is the error of an unreadable message: its format if that is a known one, else what is wrong with it as a
-// message.
+// damage returns the error for an unreadable message: it names the message's format if that is a known one, and
+// otherwise what is wrong.
 func (r *Reader) damage(data []byte, format string, args ...any) error {
 	if what := foreign(data); what != "" {
 		return &DamageError{r.offset, what}
@@ -87,14 +88,15 @@ func (r *Reader) damage(data []byte, format string, args ...any) error {
 	return &DamageError{r.offset, fmt.Sprintf(format, args...)}
 }
 
-// begin is the beginning of a message, its length included.
+// begin returns the beginning of a message, its length included.
 func begin(head, body []byte) []byte { return append(head, body[:min(len(body), peeked)]...) }
 
-// Offset is where the next message begins.
+// Offset returns the position of the next message, in bytes.
 func (r *Reader) Offset() int64 { return r.offset }
 
-// decode tries the three signals. What is wrong for one is an error of its scan or its decoder: records, spans and
-// metrics begin with fields of different types. The scan comes first, since a decoder recurses as deep as values nest.
+// decode tries the three signals. A message of another signal is an error of the scan or of the decoder: records, spans
+// and metrics begin with fields of different types. The scan comes first, since a decoder recurses as deep as values
+// nest.
 func decode(body []byte) (m Message, err error) {
 	var deep error
 	try := func(signal otlpscan.Signal, decode func() error) bool {

@@ -19,8 +19,8 @@ const (
 	flushEvery = time.Second
 )
 
-// A Writer appends received requests to a file. Logs and Traces may be called from any goroutine. They never wait for
-// the disk unless Patient was called.
+// A Writer writes received requests to a file. Logs, Traces and Metrics may be called from any goroutine. They never
+// wait for the disk unless Patient was called.
 type Writer struct {
 	file *os.File
 	wake chan struct{}
@@ -38,7 +38,7 @@ type Writer struct {
 	err     error // of the file, the first; read after done
 }
 
-// Create makes a new file. An existing one is not overwritten.
+// Create makes a new file. It does not overwrite an existing one.
 func Create(path string) (*Writer, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -50,34 +50,34 @@ func Create(path string) (*Writer, error) {
 	return w, nil
 }
 
-// Within bounds the queue for the disk to n bytes; by default, and at most, it holds 64 MiB.
+// Within bounds the queue for the disk to n bytes; the default, which is also the maximum, is 64 MiB.
 func (w *Writer) Within(n int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.most = int(min(n, maxWaiting))
 }
 
-// Patient makes Logs and Traces wait for the disk rather than leave something out: for callers that may block, as a run
-// in virtual time, which makes an hour of telemetry in seconds.
+// Patient makes Logs, Traces and Metrics wait for the disk instead of leaving requests out. It is for callers that may
+// block, such as a run in virtual time, which makes an hour of telemetry in seconds.
 func (w *Writer) Patient() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.patient = true
 }
 
-// Logs records a request. It encodes immediately, so the caller may change it afterwards.
+// Logs records a request. It encodes the request immediately, so the caller may change it afterwards.
 func (w *Writer) Logs(ld plog.Logs) {
 	body, err := new(plog.ProtoMarshaler).MarshalLogs(ld)
 	w.add(body, err)
 }
 
-// Traces records a request, likewise.
+// Traces records a request, like Logs.
 func (w *Writer) Traces(td ptrace.Traces) {
 	body, err := new(ptrace.ProtoMarshaler).MarshalTraces(td)
 	w.add(body, err)
 }
 
-// Metrics records a request, likewise.
+// Metrics records a request, like Logs.
 func (w *Writer) Metrics(md pmetric.Metrics) {
 	body, err := new(pmetric.ProtoMarshaler).MarshalMetrics(md)
 	w.add(body, err)
@@ -104,10 +104,10 @@ func (w *Writer) add(body []byte, err error) {
 	}
 }
 
-// Dropped is how many requests were not recorded.
+// Dropped returns the number of requests that were not recorded.
 func (w *Writer) Dropped() uint64 { return w.dropped.Load() }
 
-// run writes the queue, until Close. After an error of the file it only empties the queue.
+// run writes the queue to the file, until Close. After an error of the file it only empties the queue.
 func (w *Writer) run() {
 	defer close(w.done)
 	out := bufio.NewWriterSize(w.file, 1<<18)
@@ -153,7 +153,7 @@ func (w *Writer) keep(err error) {
 	}
 }
 
-// Close writes the queue and closes the file. It returns the first error of the file.
+// Close writes what is left in the queue and closes the file. It returns the first error of the file.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	first := !w.closed

@@ -21,13 +21,13 @@ const (
 	MaxStep  = 10_000 // events in one step
 )
 
-// LongGap is the longest recorded time without a message that is waited for; longer gaps are skipped.
+// LongGap is the longest recorded time without a message that the player waits for; it skips longer gaps.
 const LongGap = time.Minute
 
-// maxEarly bounds the data points that are kept until the first message with a time; further ones are dropped.
+// maxEarly bounds the data points that are kept until the first message that has a time; further ones are dropped.
 const maxEarly = 1 << 12
 
-// A View receives what is played; *live.Live is one.
+// A View receives what is played; *live.Live implements it.
 type View interface {
 	Offer(events []chordevent.Event, arrived time.Time) error
 	OfferSpans(spans []lookups.Span, points []lookups.Point)
@@ -48,14 +48,14 @@ type State struct {
 // ErrEnded means that nothing is left to play.
 var ErrEnded = errors.New("the recording is at its end")
 
-// A Player plays one recording. Play belongs to one goroutine; all other methods are safe for concurrent use.
+// A Player plays one recording. Only one goroutine may call Play; all other methods are safe for concurrent use.
 type Player struct {
 	name   string
 	reader *recording.Reader
 	begin  time.Time
 	wake   chan struct{} // speed, pause or steps have changed
 
-	// Used only by Play.
+	// Only Play uses the following fields.
 	ahead   *read // the message after next, if it had to be read
 	next    recording.Message
 	events  []chordevent.Event // of the current message, not played yet
@@ -76,7 +76,7 @@ type Player struct {
 	stepped chan struct{} // guarded by mu; closed when steps is 0 again; nil: no Step waits
 }
 
-// A read is a result of the reader.
+// A read is one result of the recording's reader.
 type read struct {
 	m   recording.Message
 	err error
@@ -118,8 +118,8 @@ func checkSpeed(speed float64) error {
 	return nil
 }
 
-// Clock is the recorded time that has been reached. It does not pass the recording's end, so that no member becomes
-// silent there.
+// Clock returns the recorded time that has been reached. It does not pass the recording's end, so that no member
+// becomes silent there.
 func (p *Player) Clock() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,7 +143,7 @@ func (p *Player) State() State {
 	return State{File: p.name, From: p.begin, Time: p.clock(), Speed: p.speed, Paused: p.paused, Ended: p.ended, Events: p.played, Damage: p.damage}
 }
 
-// Set pauses or resumes the replay, and changes its speed. A nil argument leaves that setting as it is.
+// Set pauses or resumes the replay, and changes its speed. A nil argument leaves its setting unchanged.
 func (p *Player) Set(paused *bool, speed *float64) error {
 	if speed != nil {
 		if err := checkSpeed(*speed); err != nil {
@@ -197,8 +197,8 @@ func (p *Player) signal() {
 	}
 }
 
-// Play plays until the recording ends, or ctx does. It is called once. A damaged recording ends with its last whole
-// message before the damage, and State describes it.
+// Play plays until the recording ends, or ctx ends. It must be called once. A damaged recording ends with the last
+// whole message before the damage, and State describes the damage.
 func (p *Player) Play(ctx context.Context, to View) error {
 	p.mu.Lock()
 	p.started = true
@@ -234,7 +234,7 @@ func (p *Player) Play(ctx context.Context, to View) error {
 	}
 }
 
-// take makes a message the current one.
+// take makes a message the current message.
 func (p *Player) take(m recording.Message) {
 	p.next, p.offered, p.events = m, false, nil
 	if m.Logs != nil {
@@ -253,8 +253,8 @@ func (p *Player) read() (recording.Message, error) {
 	return p.reader.Next()
 }
 
-// confirmed reports whether a time that is far ahead is also that of the next message. A single time far ahead comes
-// from a faulty clock: everything after it would wait for that time, which may be years away.
+// confirmed reports whether the next message confirms a time that is far ahead. A single time far ahead comes from a
+// faulty clock: everything after it would wait for that time, which may be years away.
 func (p *Player) confirmed(at time.Time) bool { return p.peek().After(at.Add(-LongGap)) }
 
 // peek returns the time of the message after the current one; zero if that message has no time, or there is none.
@@ -286,7 +286,7 @@ func (p *Player) finishSteps() {
 	}
 }
 
-// turn waits until the current message may be played: whole, when its time is reached, or a step of it.
+// turn waits until the current message may be played: all of it, once its time is reached, or a step of it.
 func (p *Player) turn(ctx context.Context) (step bool, err error) {
 	for {
 		p.mu.Lock()
@@ -313,7 +313,7 @@ func (p *Player) turn(ctx context.Context) (step bool, err error) {
 	}
 }
 
-// offer passes the current message to the view, or as many of its events as Step requested.
+// offer passes the current message to the view. If step is true, it passes only as many events as Step requested.
 func (p *Player) offer(ctx context.Context, to View, step bool) error {
 	if !p.offered {
 		p.offered = true
@@ -355,8 +355,8 @@ func (p *Player) offer(ctx context.Context, to View, step bool) error {
 	return nil
 }
 
-// advance moves the clock to the latest of some events: it never goes back, nor past the time of their message. The
-// caller holds p.mu.
+// advance moves the clock to the latest timestamp of some events. The clock never goes back, nor past the time of their
+// message. The caller holds p.mu.
 func (p *Player) advance(events []chordevent.Event) {
 	for _, ev := range events {
 		if ev.Time.After(p.at) && !ev.Time.After(p.last) {

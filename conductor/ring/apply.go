@@ -6,7 +6,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// applyMember applies an event to the registers of the member that emitted it, and reports whether ev changed any of
+// applyMember applies an event to the registers of the member that emitted it, and reports whether that changed any of
 // them.
 func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) bool {
 	seq := ev.Node.Seq
@@ -119,7 +119,7 @@ func (r *Ring) setOwnership(x *record, seq int64, o chordevent.Ownership) {
 	}
 }
 
-// samePeers reports whether two lists name the same incarnations. It ignores the event numbers in them.
+// samePeers reports whether two lists name the same incarnations. It ignores the event numbers in the lists.
 func samePeers(a, b []chordevent.PeerRef) bool {
 	if len(a) != len(b) {
 		return false
@@ -132,7 +132,7 @@ func samePeers(a, b []chordevent.PeerRef) bool {
 	return true
 }
 
-// newIncarnation begins a new incarnation of a member: nothing that the old one reported holds any more.
+// newIncarnation begins a new incarnation of a member: nothing that the old one reported counts any more.
 func (r *Ring) newIncarnation(x *record, inc int64) {
 	if x.inc != 0 && x.newest != 0 {
 		x.rival = rival{x.inc, x.newest, x.arrived, x.arrived}

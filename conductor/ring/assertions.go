@@ -2,8 +2,8 @@ package ring
 
 import "chordconductor/otel/chordevent"
 
-// assert checks what holds of every view, whatever events arrive: at a cost that does not grow with the ring. Tests
-// compare the same sums with those of all members. See package assertion.
+// assert checks what must hold of every view, whatever events arrive, in a time that does not grow with the ring. Tests
+// compare the same sums with those over all members. See package assertion.
 func (r *Ring) assert(v *View) {
 	counts := r.opt.Assertions
 	if w := r.tree.total(); w.live < 0 || w.live > r.counted || w.owners < 0 || w.owners > r.counted || w.starts != w.ends {

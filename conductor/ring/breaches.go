@@ -26,7 +26,7 @@ type breachKey struct {
 }
 
 // A breach is a condition that does not hold. A breach of a condition on a single list is a violation immediately,
-// since that list is fully known; any other becomes one after its grace.
+// since that list is fully known; a breach of any other condition becomes a violation after its grace.
 type breach struct {
 	breachKey
 	since   time.Time
@@ -38,12 +38,12 @@ type breach struct {
 	members []chord.ID
 }
 
-// local reports whether condition concerns the list of a single member.
+// local reports whether a condition concerns the list of a single member.
 func local(condition string) bool {
 	return condition == chord.OrderedSuccessorLists || condition == chord.NoDuplicates
 }
 
-// breach records that a condition does not hold.
+// breach records that a condition does not hold. If the condition is one on a single member, of is that member.
 func (r *Ring) breach(condition string, of *record) *breach {
 	key := breachKey{condition, of}
 	b := r.breaches[key]
@@ -57,8 +57,8 @@ func (r *Ring) breach(condition string, of *record) *breach {
 	return b
 }
 
-// graceEnd is when a breach becomes a violation. It is not before the end of forming: the invariant is inductive, so it
-// does not apply to a ring whose members have all only begun to find each other.
+// graceEnd returns when a breach becomes a violation. That is not before the end of forming: the invariant is
+// inductive, so it does not apply to a ring whose members have all only begun to find each other.
 func (r *Ring) graceEnd(b *breach) time.Time {
 	end := b.since.Add(r.opt.grace())
 	if b.condition == UnderReplicated {
@@ -76,7 +76,7 @@ func (r *Ring) graceEnd(b *breach) time.Time {
 // formingGraces is the age of the oldest member, in graces, at which a ring is no longer forming.
 const formingGraces = 15
 
-// formedBy is the instant until which the ring may be forming, whatever its size. It depends on the members' own
+// formedBy returns the instant until which the ring may be forming, whatever its size. It depends on the members' own
 // incarnations, so that neither the start of the conductor nor the order of events matters.
 func (r *Ring) formedBy() time.Time {
 	f := &r.formed
@@ -123,7 +123,7 @@ func (r *Ring) closeAll(x *record) {
 	}
 }
 
-// raise turns the breaches whose grace is over into violations.
+// raise makes violations of the breaches whose grace is over.
 func (r *Ring) raise() (changed bool) {
 	r.witness.listed = false
 	for _, b := range r.breaches {
@@ -144,7 +144,7 @@ func (r *Ring) raise() (changed bool) {
 	return changed
 }
 
-// checkList checks a member's list by itself.
+// checkList checks the conditions on a single list for x's list.
 func (r *Ring) checkList(x *record) {
 	unruly := x.seen && !x.refused && !x.status.gone() && !listRuns(x)
 	if !unruly && !x.unruly {
@@ -191,7 +191,7 @@ func stateOf(x *record) chord.State {
 	return s
 }
 
-// violation returns a breach as readers see it.
+// violation returns a breach in the form that readers of the view see.
 func (r *Ring) violation(b *breach) Violation {
 	v := Violation{Condition: b.condition, Detail: b.detail, Members: b.members, Since: b.since, Trace: b.cause}
 	x := b.of

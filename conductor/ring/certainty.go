@@ -10,7 +10,7 @@ import (
 )
 
 // The certainty of the ring is reported beside its status (docs/adr/0008): the status is computed over the certain
-// members, and the certainty names the others.
+// members, and the certainty lists the others.
 
 // CertaintyState is how much of the ring is certain.
 type CertaintyState uint8
@@ -35,10 +35,10 @@ const (
 	TwiceRun                     // its events come from two processes
 )
 
-// maxUncertain bounds the members that a Certainty names; its Count includes all.
+// maxUncertain bounds the members that a Certainty lists; its Count includes all.
 const maxUncertain = 100
 
-// A Certainty lists the members of the ring that are not known well enough to compute its status with. Immutable.
+// A Certainty lists the members of the ring that are not known well enough to compute the status with. It is immutable.
 type Certainty struct {
 	State   CertaintyState
 	Count   int // uncertain members; at most maxUnseen of those without any event are counted
@@ -58,7 +58,7 @@ type UncertainMember struct {
 // All reports whether every member is certain.
 func (c *Certainty) All() bool { return c.State == AllCertain }
 
-// Share is the share of certain members among all that are on the ring, or may be.
+// Share returns the number of certain members divided by the number of members that are, or may be, on the ring.
 func (c *Certainty) Share() float64 {
 	switch {
 	case c.State == AllCertain:
@@ -79,8 +79,8 @@ type incarnation struct {
 	inc int64
 }
 
-// certainty lists the members that the status leaves out; unseen counts those of them without any event. It takes no
-// time while all are certain and every list agrees with its head's, and O(N) otherwise.
+// certainty lists the members that the status leaves out; unseen is the number of those without any event. It takes no
+// time while all are certain and every list agrees with the list of its head (its first entry), and O(N) otherwise.
 func (r *Ring) certainty() (c Certainty, unseen int) {
 	if r.seenCount == 0 {
 		return c, 0
@@ -119,8 +119,8 @@ func (r *Ring) mayLackMembers() bool {
 	return r.doubtful+r.sums.unknown+r.sums.tails+len(r.referencedOnly)+r.tally[Failed]+r.reporting+r.faulty > 0
 }
 
-// firstUncertain returns the first maxUncertain of all members, by identifier. It does not sort them all: there may be
-// thousands, and sorting would take most of the time of a View.
+// firstUncertain returns the first maxUncertain of all members, by identifier. It does not sort all of them: there may
+// be thousands, and sorting would take most of the time of a View.
 func firstUncertain(all []UncertainMember) []UncertainMember {
 	order := func(a, b UncertainMember) int {
 		return cmp.Or(a.ID.Compare(b.ID), cmp.Compare(a.Incarnation, b.Incarnation))
@@ -156,7 +156,7 @@ func (x *record) why() Why {
 }
 
 // unseenMembers collects the incarnations without any event: those that members on the ring name, and those that are
-// reported dead and may yet refute it.
+// reported dead and may yet refute the report.
 type unseenMembers struct {
 	r     *Ring
 	most  int // to look for
@@ -165,7 +165,7 @@ type unseenMembers struct {
 }
 
 // findUnseen searches for at most the given number of unseen members. The result is valid until the next search, which
-// reuses its memory: otherwise each View of a ring of which little is known would leave a megabyte of garbage.
+// reuses its memory: otherwise each View of a ring with many unseen members would leave a megabyte of garbage.
 func (r *Ring) findUnseen(most int) *unseenMembers {
 	u := &r.unseen
 	clear(u.named)
@@ -181,9 +181,9 @@ const maxUnseen = 8192
 // enough reports whether u has as many members as the search is for.
 func (u *unseenMembers) enough() bool { return len(u.list) >= u.most }
 
-// fingersUpTo is the size of the largest ring whose fingers are searched for unseen members. In a larger one that would
-// take too long; and a member that is in no successor list has a list's length of unseen neighbours, so little is known
-// anyway.
+// fingersUpTo is the size of the largest ring whose fingers are searched for unseen members. In a larger ring that
+// would take too long; and a member that is in no successor list has as many unseen neighbours as a list has entries,
+// so little is known anyway.
 const fingersUpTo = 1024
 
 func (u *unseenMembers) find() {
@@ -213,7 +213,7 @@ func (u *unseenMembers) find() {
 	for x := range r.referencedOnly {
 		u.addReported(x)
 	}
-	// The entries of a list behind the first are those of the head's list, unless the head is uncertain.
+	// The entries of a list after the first are those of the head's list, unless the head is uncertain.
 	if len(u.list)+r.doubtful > 0 && !u.enough() {
 		u.findDeep()
 	}
@@ -255,7 +255,7 @@ func (u *unseenMembers) findDeep() {
 	}
 }
 
-// look adds a peer that a member names, if no event of that incarnation has arrived.
+// look adds a peer that a member names, if no event of the peer's incarnation has arrived.
 func (u *unseenMembers) look(x *record, p chordevent.PeerRef, named time.Time) {
 	switch {
 	case !p.Real():

@@ -6,14 +6,14 @@ import (
 	"chordconductor/node/chord"
 )
 
-// Where a member's first live successor leads, as far as the view shows.
+// Special values for the member that a member's first live successor is, as far as the view shows.
 const (
 	nowhere = -1 // all its entries are dead
 	unknown = -2 // the member, or a peer that it names, is uncertain
 )
 
 // check checks the conditions on all members together. It concludes nothing about an uncertain member. The conditions
-// hold whenever every pointer is right (the ring error is 0), and they are not required of r certain members or fewer.
+// hold whenever every pointer is right (the ring error is 0). They are not required of r certain members or fewer.
 func (r *Ring) check() (changed bool) {
 	r.unchecked, r.revised = false, false
 	r.round++
@@ -53,7 +53,7 @@ func (r *Ring) rankAll() {
 }
 
 // skipSilent stops counting a silent member if the list of the nearest member before it that is not silent skips it:
-// peers found it dead, and their reports were lost.
+// then peers found the member dead, and their reports were lost.
 func (r *Ring) skipSilent() (changed bool) {
 	if r.tally[Silent] == 0 {
 		return false

@@ -14,8 +14,9 @@ import (
 // ErrVersion is the error for a checkpoint of another version of this program.
 var ErrVersion = errors.New("ring: the checkpoint was written by another version of the program")
 
-// A pace counts members that are written or read. Checkpoints serve the past, which can wait: after some members, about
-// a millisecond, they yield to other goroutines, which the Go scheduler would otherwise let wait for ten.
+// A pace counts the members that are written or read. Checkpoints serve queries of the past, which can wait: after a
+// number of members, about a millisecond, they yield to other goroutines, which the Go scheduler would otherwise let
+// wait for 10 ms.
 type pace int
 
 func (p *pace) another() {
@@ -25,14 +26,14 @@ func (p *pace) another() {
 }
 
 // Checkpoint returns the whole state in a compact form, some 250 bytes for each member. A Ring restored from it gives
-// the same views after the same events, except that every member counts as changed when the Ring has been restored.
+// the same views after the same events, except that every member counts as changed at the time of the restore.
 func (r *Ring) Checkpoint() []byte {
 	w := encoding.NewWriter()
 	r.Save(w)
 	return w.Bytes()
 }
 
-// Restore returns the Ring whose checkpoint is given. Options must be the same as that Ring's.
+// Restore returns the Ring of a checkpoint. opt must be the same as the Options of the Ring that made it.
 func Restore(opt Options, checkpoint []byte) (*Ring, error) {
 	in := encoding.NewReader(checkpoint)
 	r, err := Load(opt, in)
@@ -120,7 +121,7 @@ func Load(opt Options, in *encoding.Reader) (*Ring, error) {
 	return r, nil
 }
 
-// derive computes all that follows from the registers and from each member's status.
+// derive computes everything that follows from the registers and from each member's status.
 func (r *Ring) derive() {
 	r.regroup = true
 	r.tree.all(func(x *record) { r.cast(x, voteOf(x)) })

@@ -150,8 +150,8 @@ func writeReports(w *encoding.Writer, all reports) {
 	}
 }
 
-// readReports reads the reports of one member. Before form 5 there was one at most, whose number is written in the same
-// way.
+// readReports reads the reports of one member. Before form 5 there was at most one, and the number of reports was
+// written in the same way.
 func readReports(in *encoding.Reader) (all reports) {
 	n := in.Count()
 	if n > maxReports {
@@ -208,7 +208,7 @@ func (r *Ring) writeBreaches(w *encoding.Writer) {
 	}
 }
 
-// readBreaches replaces the breaches that derive found by those in the checkpoint, which have their history.
+// readBreaches replaces the breaches that derive found with those of the checkpoint, which have their times and causes.
 func (r *Ring) readBreaches(in *encoding.Reader) {
 	clear(r.breaches)
 	r.round = 1

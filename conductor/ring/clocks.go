@@ -6,12 +6,12 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxAhead is the most by which a host's clock is corrected. Beyond it the host's statement is wrong or false.
+// maxAhead is the most by which a host's clock is corrected. If a host states more, its statement is wrong or a lie.
 const maxAhead = 366 * 24 * time.Hour
 
 // ringTime returns an event's timestamp in ring time, the time of the median host: it subtracts the offset that the
-// event's host has last reported. So timestamps of two hosts can be compared. It returns the timestamp unchanged if the
-// host has not reported an offset yet.
+// event's host has last reported. So timestamps of two hosts can be compared. If the host has not reported an offset
+// yet, ringTime returns the timestamp unchanged.
 func (r *Ring) ringTime(ev *chordevent.Event) time.Time {
 	x := r.stated.by[ev.Host.Address]
 	if x == nil {
@@ -29,21 +29,21 @@ func (r *Ring) ringTime(ev *chordevent.Event) time.Time {
 	return ev.Time.Add(-ahead)
 }
 
-// A clock is what the newest event shows of the clock of a member's host. The conductor sees no call together with its
-// answer, so it knows only bounds: an event cannot have been emitted after it arrived, nor before the member's previous
-// event.
+// A clock is what the newest event of a member shows about the clock of the member's host. The conductor does not see
+// when an event was sent, so it knows only bounds: an event cannot have been emitted after it arrived, nor before the
+// member's previous event.
 type clock struct {
 	lead  time.Duration // the timestamp minus the arrival
 	delay time.Duration // the most that the event has been on its way
 	timed bool          // delay is known
 }
 
-// maxLate is the greatest delay that an event's timestamp alone may show without a fault: hosts keep their clocks
-// within a minute of each other.
+// maxLate is the greatest delay that an event's timestamp may show without a fault: hosts keep their clocks within a
+// minute of each other.
 const maxLate = time.Minute
 
 // next returns the clock after the next event, which arrived `after` later than the event that c is from. An outage
-// delays an event by no more than its own length: a greater delay means that the clock is wrong.
+// delays an event by no more than the outage's length: a greater delay means that the clock is wrong.
 func (c clock) next(at, arrived time.Time, after time.Duration) clock {
 	n := clock{lead: at.Sub(arrived)}
 	claimed := max(-n.lead, 0)
@@ -65,8 +65,8 @@ func (c clock) faults() faultSet {
 	return 0
 }
 
-// Delay is the time from an event's timestamp until now, in ring time, and whether it is known: it is not while the
-// host's clock is faulty.
+// Delay returns the time from an event's timestamp until now, in ring time. It returns false while the host's clock is
+// faulty: then the delay is not known.
 func (r *Ring) Delay(ev *chordevent.Event, now time.Time) (time.Duration, bool) {
 	delay := max(now.Sub(r.ringTime(ev)), 0)
 	if delay <= maxLate {

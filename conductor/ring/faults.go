@@ -20,13 +20,13 @@ const (
 	ClockBehind                          // timestamps lie before anything that the order of arrival allows
 )
 
-// maxFaults bounds the faults that a view names; its counts include all.
+// maxFaults bounds the faults that a view lists; its counts include all.
 const maxFaults = 100
 
-// FaultCounts is the number of faults of each kind.
+// FaultCounts has the number of faults of each kind.
 type FaultCounts [ClockBehind + 1]int
 
-// Total is the number of faults of all kinds.
+// Total returns the number of faults of all kinds.
 func (c FaultCounts) Total() (n int) {
 	for _, k := range c {
 		n += k
@@ -34,7 +34,7 @@ func (c FaultCounts) Total() (n int) {
 	return n
 }
 
-// A Fault is a fault of one member's emitter, or of the clock of one host. Immutable.
+// A Fault is a fault of one member's emitter, or of the clock of one host. It is immutable.
 type Fault struct {
 	Kind        FaultKind
 	ID          chord.ID
@@ -68,8 +68,8 @@ type source struct {
 	arrived  time.Time // arrival of its last event
 }
 
-// rivalPeriods is the number of keyframe periods for which new events of a lower incarnation must arrive before that is
-// a fault: the last events of an ended incarnation may be on their way when the next one begins.
+// rivalPeriods is for how many keyframe periods new events of a lower incarnation must arrive before that counts as a
+// fault: the last events of an ended incarnation may still be on their way when the next one begins.
 const rivalPeriods = 2
 
 // noteRival records an event of a lower incarnation than the member's own.
@@ -95,7 +95,7 @@ func (r *Ring) noteRival(x *record, inc, seq int64, arrived time.Time) (changed 
 	return x.faults != before
 }
 
-// noteSource records the process that an event comes from. Of several processes it keeps the first and the last by
+// noteSource records the process that an event comes from. If there are several, it keeps the first and the last by
 // name, whatever the order of arrival.
 func (x *record) noteSource(instance string, arrived time.Time) {
 	if instance == "" {
@@ -239,7 +239,8 @@ func (r *Ring) listFaults() (list []Fault, counts FaultCounts) {
 	return list[:min(len(list), maxFaults)], counts
 }
 
-// tighter reports whether other, a fault of another member of the same host, has closer bounds of the clock's offset.
+// tighter reports whether other, a fault of another member of the same host, gives a closer bound of the clock's offset
+// than f.
 func (f *Fault) tighter(other Fault) bool {
 	if f.Kind == ClockAhead {
 		return other.Bound > f.Bound

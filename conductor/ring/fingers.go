@@ -13,14 +13,14 @@ type fingerRun struct {
 	seq int64
 }
 
-// A fingerTable has one register per finger slot, kept as runs: ascending, disjoint. A slot that no event has set is in
-// none. The slots bound it to chord.MaxBits runs.
+// A fingerTable has one register per finger slot, stored as runs: ascending and disjoint. A slot that no event has set
+// is in no run. As the circle has at most chord.MaxBits slots, there are at most so many runs.
 type fingerTable struct {
 	runs  []fingerRun
 	floor int64 // event number of the newest keyframe applied: it set every slot, so older events are outdated
 }
 
-// set applies one run of an event. It returns scratch, perhaps grown, for the next call.
+// set applies one run of an event. It returns scratch, which may have grown, for the next call.
 func (t *fingerTable) set(run chordevent.FingerRun, seq int64, scratch []fingerRun) []fingerRun {
 	if seq < t.floor || run.First < 0 || run.Last >= chord.MaxBits || run.First > run.Last {
 		return scratch
@@ -63,7 +63,7 @@ func (t *fingerTable) set(run chordevent.FingerRun, seq int64, scratch []fingerR
 	return out
 }
 
-// replace applies a keyframe's runs: slots that they do not name are empty.
+// replace applies a keyframe's runs: slots that are in no run are empty.
 func (t *fingerTable) replace(runs []chordevent.FingerRun, seq int64, scratch []fingerRun) []fingerRun {
 	if seq <= t.floor {
 		return scratch
@@ -84,7 +84,7 @@ func (t *fingerTable) replace(runs []chordevent.FingerRun, seq int64, scratch []
 	return scratch
 }
 
-// view returns the table as readers see it: without empty slots, equal neighbours joined.
+// view returns the table in the form that readers see: without empty slots, and with equal neighbours joined.
 func (t *fingerTable) view() []chordevent.FingerRun {
 	if len(t.runs) == 0 {
 		return nil

@@ -11,8 +11,9 @@ import (
 	"chordconductor/node/chord"
 )
 
-// checkPrincipals counts the principal members: those that lie strictly between no two neighbours in any member's list,
-// its owner being its first entry. Uncertain members that may be on the ring may be principal too.
+// checkPrincipals counts the principal members: those that no member's list skips, that is, that lie strictly between
+// no two neighbours of a list with its owner as the first entry. Uncertain members that may be on the ring may be
+// principal too.
 func (r *Ring) checkPrincipals() {
 	n := len(r.live)
 	r.skips = append(r.skips[:0], make([]int, n+1)...)
@@ -33,8 +34,8 @@ func (r *Ring) checkPrincipals() {
 	}
 }
 
-// uncounted is the number of members that may be on the ring and are not counted: no event of theirs has arrived, or
-// not the one that reports their join. It stops counting at enough.
+// uncounted returns the number of members that may be on the ring and are not counted: no event of theirs has arrived,
+// or not the one that reports their join. It stops counting at enough.
 func (r *Ring) uncounted(enough int) int {
 	n := r.doubtful - (r.counted - r.tree.total().live)
 	if n >= enough || !r.mayLackMembers() {
@@ -47,7 +48,7 @@ func (r *Ring) uncounted(enough int) int {
 func (r *Ring) countSkips(x *record) (any bool) {
 	h := &x.to[head]
 	if h.cost == namesMember && x.tail == 0 && !h.to.uncertain {
-		// The rest of the list is the head's, and counted there.
+		// The rest of the list is part of the head's list, and is counted there.
 		return r.skip(x.rank+1, h.to.rank, x.id.Compare(h.to.id) >= 0)
 	}
 	last := chord.Peer{ID: x.id, Incarnation: x.inc}
@@ -67,12 +68,12 @@ func (r *Ring) countSkips(x *record) (any bool) {
 	return any
 }
 
-// seekAhead is the number of ranks that seek tries before it searches: lists name neighbours.
+// seekAhead is the number of ranks that seek compares one by one before it searches: lists mostly name neighbours.
 const seekAhead = 4
 
-// seek returns the rank of a peer among the counted members, or the rank it would have, starting at a likely one. It
-// compares the first bytes of identifiers, which lie beside each other in memory: with lists that name members all over
-// a large ring, comparing records would read one from memory for each step.
+// seek returns the rank of a peer among the counted members, or the rank that the peer would have; it starts at hint, a
+// likely rank. It compares the first bytes of identifiers, which are stored beside each other: with lists that name
+// members all over a large ring, to compare records would take a memory access for each step.
 func (r *Ring) seek(p chord.Peer, hint int) (rank int, found bool) {
 	head := r.headOf(p.ID)
 	for i := hint; i < min(hint+seekAhead, len(r.live)); i++ {
@@ -97,8 +98,9 @@ func (r *Ring) seek(p chord.Peer, hint int) (rank int, found bool) {
 	return rank, false
 }
 
-// headOf returns the eight bytes of an identifier in which those of a ring differ first: in a ring of few bits all
-// bytes before them are zero. They have the order of the identifiers, of which several may share them.
+// headOf returns the eight bytes of an identifier in which the identifiers of the ring first differ: in a ring of few
+// bits all bytes before them are zero. These heads have the order of the identifiers; several identifiers may have the
+// same one.
 func (r *Ring) headOf(id chord.ID) uint64 {
 	for _, b := range id[:r.headAt] {
 		if b != 0 { // of a ring with more bits
@@ -109,12 +111,13 @@ func (r *Ring) headOf(id chord.ID) uint64 {
 }
 
 // inOrder compares incarnations around the circle: a later incarnation of a member lies right after an earlier one, so
-// that a list that names the earlier skips the later.
+// that a list that names the earlier one skips the later one.
 func inOrder(x *record, p chord.Peer) int {
 	return cmp.Or(x.id.Compare(p.ID), cmp.Compare(x.inc, p.Incarnation))
 }
 
-// skip adds the ranks from "from" up to but not including "to", around the circle if they wrap.
+// skip marks the ranks from `from` up to, but not including, `to` as skipped; if wrap is true, around the circle. It
+// reports whether there are any.
 func (r *Ring) skip(from, to int, wrap bool) bool {
 	n := len(r.live)
 	if !wrap && from == to || wrap && from == n && to == 0 {
@@ -165,7 +168,7 @@ func lost(members int) string {
 	return fmt.Sprintf("%d members do not reach the ring", members)
 }
 
-// bestSuccessor is the rank of the first live entry of x's list, or nowhere, or unknown.
+// bestSuccessor returns the rank of the first live entry of x's list, or nowhere, or unknown.
 func (r *Ring) bestSuccessor(x *record) int {
 	if x.uncertain {
 		return unknown
@@ -189,8 +192,8 @@ func (r *Ring) bestSuccessor(x *record) int {
 	return nowhere
 }
 
-// followNext finds the cycles of a graph in which each node has one successor or none: which nodes are on one, and one
-// node of each.
+// followNext finds the cycles of a graph in which each node has at most one successor. It returns which nodes are on a
+// cycle, and one node of each cycle.
 func followNext(next []int) (on []bool, cycles []int) {
 	on = make([]bool, len(next))
 	visit := make([]int, len(next)) // the pass, numbered from 1, that visited it first
@@ -212,7 +215,7 @@ func followNext(next []int) (on []bool, cycles []int) {
 	return on, cycles
 }
 
-// winding is the number of times that a cycle goes around the circle.
+// winding returns how many times a cycle goes around the circle.
 func winding(next []int, start int) (turns int) {
 	for at := start; ; {
 		to := next[at]

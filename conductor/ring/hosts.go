@@ -8,15 +8,15 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A HostState is the state of a host by its own last event. A host without members stays known, so that it can be given
-// some. Immutable.
+// A HostState is the state of a host by the host's own last event. A host without members stays known, so that members
+// can be started on it. It is immutable.
 type HostState struct {
 	chordevent.Host
 	chordevent.HostState
 }
 
-// hosts are the hosts whose state has arrived, by address: at most as many as members (Options.MaxMembers). At the
-// bound the state of a further one is refused. A host that has reported its end is kept, and not shown, until it is
+// hosts holds the hosts whose state has arrived, by address: at most as many as members (Options.MaxMembers); beyond
+// that the state of a further host is refused. A host that has reported its end is kept, and not shown, until it is
 // forgotten, so that a late event does not bring it back.
 type hosts struct {
 	by    map[string]*hostRecord
@@ -36,8 +36,8 @@ func (h *hostRecord) present(now time.Time) bool { return h.Period > 0 && now.Be
 
 func (h *hostRecord) silentAt() time.Time { return h.arrived.Add(silentPeriods * h.Period) }
 
-// applyHost applies a host's state: the greatest incarnation and number wins. It reports whether the view changes, and
-// whether the event is accepted.
+// applyHost applies a host's state: the one with the greatest incarnation and number counts. It reports whether the
+// view changes, and whether the event is accepted.
 func (r *Ring) applyHost(ev *chordevent.Event, body chordevent.HostState, arrived time.Time) (isNew, accepted bool) {
 	x := r.stated.by[ev.Host.Address]
 	if x == nil {

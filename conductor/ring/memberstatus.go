@@ -8,10 +8,10 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// The ages of a member's newest event, in keyframe periods, at which its telemetry is overdue and at which it is
-// silent. The next keyframe is due after one period, so the other half allows for its delivery.
+// The ages of a member's newest event, in keyframe periods, at which the member's telemetry is overdue and at which the
+// member is silent. The next keyframe is due after one period; the other half period allows for its delivery.
 //
-// overduePeriods makes the staleness bound.
+// overduePeriods determines the staleness bound.
 const (
 	overduePeriods = 1.5
 	silentPeriods  = 3
@@ -24,18 +24,18 @@ func periods(x *record, n float64) time.Duration {
 	return time.Duration(n * float64(x.keyframePeriod()))
 }
 
-// maxLag bounds the clock difference and delivery time together. An event with a greater lag is an old one, of a member
-// that could not be reached.
+// maxLag is the greatest sum of clock difference and delivery time. An event with a greater lag is an old one, of a
+// member that could not be reached.
 const maxLag = 5 * time.Second
 
-// StalenessBound is the greatest age of a field of a member that is not uncertain: the member sends its whole state
-// every keyframe period, and its telemetry takes time on its way (docs/adr/0010).
+// StalenessBound returns the greatest age of a field of a member that is not uncertain: the member sends its whole
+// state every keyframe period, and its telemetry takes the time way to arrive (docs/adr/0010).
 func StalenessBound(keyframe, way time.Duration) time.Duration {
 	return min(way, maxLag) + time.Duration(overduePeriods*float64(keyframe))
 }
 
-// overdueAt returns when x becomes uncertain if no more events of it arrive. It counts from the newest event's own
-// time, not from its arrival, which may be late.
+// overdueAt returns when x becomes uncertain if no more events of x arrive. It counts from the newest event's own time,
+// not from its arrival, which may be late.
 func overdueAt(x *record) time.Time {
 	return x.last.Add(StalenessBound(x.keyframePeriod(), x.lag))
 }
@@ -43,7 +43,8 @@ func overdueAt(x *record) time.Time {
 // gone reports whether s is Left or Failed.
 func (s MemberStatus) gone() bool { return s == Left || s == Failed }
 
-// statusNow is a member's status by its registers, by reports and by time.
+// statusNow returns a member's present status, which depends on the member's registers, on reports of its death and on
+// the time.
 func (r *Ring) statusNow(x *record) MemberStatus {
 	switch died := x.died(); {
 	case x.reportedStatus.val == chordevent.StatusLeft:
@@ -76,7 +77,7 @@ func (r *Ring) uncertainNow(x *record, s MemberStatus) bool {
 // lacksList reports whether x is on the ring and its successor list has not arrived.
 func (x *record) lacksList() bool { return x.succ.seq == 0 && x.wasIn() }
 
-// wasIn reports whether x was on the ring according to the newest status that it has emitted.
+// wasIn reports whether x was on the ring according to the newest status that x has emitted.
 func (x *record) wasIn() bool {
 	return x.reportedStatus.val == chordevent.StatusActive || x.reportedStatus.val == chordevent.StatusLeaving
 }
@@ -101,7 +102,7 @@ func (x *record) isDoubtful(s MemberStatus, uncertain bool) bool {
 	return uncertain && !s.gone() && !x.skippedSilent && !x.refused
 }
 
-// updateStatus updates a member's status by its registers, by reports of its death, and by time.
+// updateStatus updates a member's status: see statusNow.
 func (r *Ring) updateStatus(x *record) {
 	s := r.statusNow(x)
 	if s != Silent {
@@ -171,7 +172,7 @@ func (r *Ring) statusDue(x *record) time.Time {
 	return x.arrived.Add(periods(x, silentPeriods))
 }
 
-// forgetAt is when a member that is gone or silent is forgotten.
+// forgetAt returns when a member that is gone or silent is forgotten.
 func (r *Ring) forgetAt(x *record) time.Time {
 	at := x.arrived
 	if x.status == Silent {
@@ -234,7 +235,7 @@ func (a *alarm) rings(now time.Time) bool {
 	return true
 }
 
-// enroll returns the member that an event is about, and makes a new one if there is room. It returns nil if there is
+// enroll returns the member that an event is about. It makes a new one if there is room, and returns nil if there is
 // none.
 func (r *Ring) enroll(id chord.ID, inc int64) *record {
 	x := r.records[id]
@@ -254,9 +255,8 @@ func (r *Ring) enroll(id chord.ID, inc int64) *record {
 	return x
 }
 
-// makeRoom forgets at most a sixteenth of the members: of those that are gone or silent, the ones whose newest events
-// are the oldest. When it finds none it searches again only after the next Advance, so that a flood of new members
-// costs little.
+// makeRoom forgets at most a sixteenth of the members: those that are gone or silent and whose newest events are the
+// oldest. If it finds none it searches again only after the next Advance, so that a flood of new members costs little.
 func (r *Ring) makeRoom() bool {
 	if r.full {
 		return false
@@ -278,7 +278,7 @@ func (r *Ring) makeRoom() bool {
 	return true
 }
 
-// forget removes a member. Its identifier stays while others name it, with the reports of its death.
+// forget removes a member. While others name the member, its identifier stays, with the reports of its death.
 func (r *Ring) forget(x *record) {
 	r.tallyBy(x, -1)
 	x.reports.since(x.inc)

@@ -10,12 +10,13 @@ import (
 // ErrMemory is the error for a checkpoint whose ring takes more memory than Options.MaxBytes.
 var ErrMemory = errors.New("ring: the checkpoint needs more memory than Options.MaxBytes")
 
-// A Ring counts its memory as it changes: for each member a fixed size and its strings and lists, for each referenced
-// identifier, host, key move and process a fixed size and strings. An event that would exceed Options.MaxBytes is
-// refused, as if it had not arrived: its member is uncertain, as after any loss, until there is room. Long lists are
-// refused first: a member of up to slimSize may use all memory, a larger one grows only while half is free. So members
-// with the longest lists and strings that an event may carry leave room for all others. For a member within slimSize,
-// those gone or silent longest are forgotten, as at Options.MaxMembers.
+// A Ring counts its memory as it changes: for each member a fixed size and its strings and lists, and for each
+// referenced identifier, host, key move and process a fixed size and strings. An event that would exceed
+// Options.MaxBytes is refused, as if it had not arrived: its member is then uncertain, as after any loss, until there
+// is room. Long lists are refused first: a member of up to slimSize may use all memory, a larger one grows only while
+// half of the memory is free. So members with the longest lists and strings that an event may carry leave room for all
+// others. To make room for a member within slimSize, the members that have been gone or silent longest are forgotten,
+// as at Options.MaxMembers.
 const (
 	reportsSize    = maxReports * int64(unsafe.Sizeof(report{}))
 	memberSize     = int64(unsafe.Sizeof(record{})+unsafe.Sizeof(Member{})) + reportsSize + 1200 // its rows and entries elsewhere, and its breaches
@@ -27,20 +28,20 @@ const (
 	slimSize = 24 << 10
 )
 
-// Bytes is about the memory that the Ring takes.
+// Bytes returns approximately the memory that the Ring takes.
 func (r *Ring) Bytes() int64 { return r.kept() + r.stated.bytes }
 
-// kept is the same without hosts, which checkpoints do not have.
+// kept returns the memory that the Ring takes without hosts, which checkpoints do not contain.
 func (r *Ring) kept() int64 {
 	return r.bytes + int64(len(r.referencedOnly))*referencedSize + r.lost.bytes + r.moves.bytes
 }
 
-// hostShare is the divisor of MaxBytes that gives the part of hosts; members and all else have the rest.
+// hostShare is the divisor of MaxBytes that gives the share of hosts; members and everything else have the rest.
 const hostShare = 8
 
 func (r *Ring) membersMost() int64 { return r.opt.MaxBytes - r.opt.MaxBytes/hostShare }
 
-// roomForHost reports whether another host, whose state takes n bytes, fits.
+// roomForHost reports whether there is memory for another host whose state takes n bytes.
 func (r *Ring) roomForHost(n int64) bool {
 	if r.opt.MaxBytes <= 0 || r.stated.bytes+n <= r.opt.MaxBytes/hostShare {
 		return true
@@ -52,7 +53,7 @@ func (r *Ring) roomForHost(n int64) bool {
 // tooLarge reports whether the Ring, restored from a checkpoint, takes more than MaxBytes.
 func (r *Ring) tooLarge() bool { return r.opt.MaxBytes > 0 && r.bytes > r.opt.MaxBytes }
 
-// Crowded is the number of events refused for lack of memory.
+// Crowded returns the number of events refused for lack of memory.
 func (r *Ring) Crowded() uint64 { return r.crowded }
 
 // weigh updates the memory that is counted for a member.
@@ -63,8 +64,8 @@ func (r *Ring) weigh(x *record) {
 	x.memory = n
 }
 
-// roomFor reports whether there is memory for what ev adds to its member. To free memory it forgets other members,
-// where that is allowed.
+// roomFor reports whether there is memory for what ev adds to its member. If need be and allowed, it forgets other
+// members to free memory.
 func (r *Ring) roomFor(ev *chordevent.Event) bool {
 	if r.opt.MaxBytes <= 0 {
 		return true
@@ -79,7 +80,8 @@ func (r *Ring) roomFor(ev *chordevent.Event) bool {
 	return fits
 }
 
-// fits reports whether the member that results from an event fits, and whether it is within slimSize.
+// fits reports whether there is memory for the member that results from an event, and whether that member is within
+// slimSize.
 func (r *Ring) fits(ev *chordevent.Event) (fits, slim bool) {
 	x := r.records[ev.Node.ID]
 	var was incarnationState
@@ -108,7 +110,7 @@ func (r *Ring) fits(ev *chordevent.Event) (fits, slim bool) {
 	return growth <= 0 || r.kept()+growth <= limit, slim
 }
 
-// sizeWith is the counted size of a member after an event, and the peers that it would newly name.
+// sizeWith returns the counted size of a member after an event, and the peers that the member would newly name.
 func (l *incarnationState) sizeWith(ev *chordevent.Event) (size int64, named [2]chordevent.PeerRef) {
 	seq := ev.Node.Seq
 	host, address, pred := l.host, l.started.val.Address, l.pred.val.Addr
@@ -175,5 +177,5 @@ func hostBytes(h chordevent.Host) int64 { return hostSize + 2*textSize(h.Address
 
 func (s *moveSide) size() int64 { return textSize(s.body.MoveID) + textSize(s.body.Peer.Addr) }
 
-// textSize is a string's bytes as the allocator rounds them.
+// textSize returns the memory of a string's bytes, rounded up as the allocator rounds it.
 func textSize(s string) int64 { return int64(len(s)+15) &^ 15 }

@@ -11,10 +11,10 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxMoves bounds the key moves that are kept: beyond it, those with the oldest newest event are dropped.
+// maxMoves bounds the key moves that are kept: beyond it, the moves whose newest event is the oldest are dropped.
 const maxMoves = 512
 
-// A moveTable has two registers for each key move: what its source reports of it, and what its receiver reports.
+// A moveTable has two registers for each key move: what the sender reports of it, and what the receiver reports.
 type moveTable struct {
 	by      map[string]*move
 	bytes   int64   // of memory
@@ -43,7 +43,7 @@ type moveSide struct {
 	body     chordevent.KeysMoved
 }
 
-// newest is the later of the two sides' timestamps.
+// newest returns the later of the two sides' timestamps.
 func (m *move) newest() time.Time {
 	if a, b := m.side[incoming].at, m.side[outgoing].at; a.After(b) {
 		return a
@@ -52,7 +52,7 @@ func (m *move) newest() time.Time {
 	}
 }
 
-// compare orders moves by their newest events.
+// compare orders moves by the time of their newest event.
 func (m *move) compare(o *move) int {
 	return cmp.Or(m.newest().Compare(o.newest()), cmp.Compare(m.id, o.id))
 }
@@ -87,7 +87,7 @@ func (t *moveTable) apply(ev *chordevent.Event, body *chordevent.KeysMoved, arri
 	return true
 }
 
-// drop removes the move with the oldest newest event.
+// drop removes the move whose newest event is the oldest.
 func (t *moveTable) drop() {
 	var last *move
 	for _, m := range t.by {
@@ -103,7 +103,7 @@ func (t *moveTable) remove(m *move) {
 	t.bytes -= moveSize + m.side[incoming].size() + m.side[outgoing].size()
 }
 
-// forget removes the moves without a new event for long.
+// forget removes the moves that have had no new event for long.
 func (t *moveTable) forget(r *Ring) (changed bool) {
 	for _, m := range t.by {
 		if end := m.arrived.Add(r.opt.Forget); r.now.Before(end) {
@@ -116,7 +116,7 @@ func (t *moveTable) forget(r *Ring) (changed bool) {
 	return changed
 }
 
-// view returns the moves as readers see them, the newest first.
+// view returns the moves in the form that readers see, the newest first.
 func (t *moveTable) view() []*Move {
 	if !t.changed {
 		return t.shown
@@ -135,8 +135,8 @@ func (t *moveTable) view() []*Move {
 	return t.shown
 }
 
-// view merges what the sender and the receiver of a move have reported. The report of the later phase holds: neither
-// member reports done, or failed, before that is the case.
+// view merges what the sender and the receiver of a move have reported. The report of the later phase counts: neither
+// member reports done, or failed, before that is true.
 func (m *move) view() *Move {
 	in, out := &m.side[incoming], &m.side[outgoing]
 	lead := out

@@ -2,7 +2,7 @@ package ring
 
 import "chordconductor/node/chord"
 
-// A seam is how the range of an owner meets that of the owner before it.
+// A seam describes how the range of an owner meets the range of the owner before it.
 type seam uint8
 
 const (
@@ -42,7 +42,7 @@ func (r *Ring) updateOwnership(x *record) {
 	}
 }
 
-// ownerFrom returns the owner that has k owners before it, counting on around the circle; nil if there is no owner.
+// ownerFrom returns the owner that has k owners before it, counted around the circle; nil if there is no owner.
 func (r *Ring) ownerFrom(k int) *record {
 	n := r.tree.total().owners
 	if n == 0 {
@@ -51,7 +51,7 @@ func (r *Ring) ownerFrom(k int) *record {
 	return r.tree.owner((k%n + n) % n)
 }
 
-// updateSeam compares the beginning of an owner's range with the end of the one before it.
+// updateSeam compares the beginning of an owner's range with the end of the range before it.
 func (r *Ring) updateSeam(x *record) {
 	before := r.ownerFrom(r.tree.before(x).owners - 1)
 	from := x.owned.val.From
@@ -78,8 +78,8 @@ func (r *Ring) setSeam(x *record, s seam) {
 	}
 }
 
-// isCertain reports whether b is certain: every member that could disprove it is certain. Breaches that check finds are
-// always certain.
+// isCertain reports whether a breach is certain: every member that could disprove it is certain. Breaches that check
+// finds are always certain.
 func (r *Ring) isCertain(b *breach) bool {
 	if b.condition == UnderReplicated {
 		return !b.of.uncertain
@@ -94,6 +94,6 @@ func (r *Ring) isCertain(b *breach) bool {
 	if b.condition == OwnershipOverlap {
 		return true
 	}
-	// A member in the gap may own it, while the event of that has not arrived.
+	// A member in the gap may own it, although the event that reports this has not arrived.
 	return !r.witnessBetween(before.id, x.id)
 }

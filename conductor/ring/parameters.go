@@ -21,8 +21,9 @@ type vote struct {
 	weight int
 }
 
-// Votes of one weight outweigh any number of the next. A host that the ring refuses brings as many joiners as it has
-// virtual nodes, and a ring that has ended leaves its dead members behind: neither may hide the running ring.
+// Each kind of vote outweighs any number of votes of the next kind. A host that the ring refuses brings as many joining
+// members as it has virtual nodes, and a ring that has ended leaves its dead members behind: neither may hide the
+// running ring.
 const (
 	ofRing   = iota // active, or leaving
 	ofSilent        // was that by its last event
@@ -87,7 +88,7 @@ func (r *Ring) cast(x *record, now vote) (changed bool) {
 }
 
 // isRefused reports whether x's ring parameters differ from the ring's. The ring's hosts refuse each call of such a
-// member, so it is not a member of this ring, whatever its ring's name.
+// member, so it is not a member of this ring, whatever ring name it sends.
 func (r *Ring) isRefused(x *record) bool {
 	c := parametersOf(x)
 	return c != (parameters{}) && c != r.parameters
@@ -118,7 +119,7 @@ func (r *Ring) updateRefused(x *record) {
 	r.regroup = true
 }
 
-// poll adds a vote, or removes it. Zero ring parameters are those of a member that has not reported any.
+// poll adds a vote, or removes it. A member with zero ring parameters has not reported any.
 func (r *Ring) poll(v vote, sign int) {
 	if v.parameters == (parameters{}) {
 		return
@@ -155,10 +156,10 @@ type Parameters struct {
 	Members    int `json:"members"`
 }
 
-// maxParameters bounds the ring parameters that RefusedParameters returns.
+// maxParameters bounds the number of ring parameters that RefusedParameters returns.
 const maxParameters = 10
 
-// RefusedParameters returns the ring parameters of the refused members, those of most members first.
+// RefusedParameters returns the ring parameters of the refused members, those with the most members first.
 func (r *Ring) RefusedParameters() (list []Parameters) {
 	if r.refused == 0 {
 		return nil

@@ -7,13 +7,13 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// The two pointers of a member whose right value follows from its place in the order of members.
+// The two pointers of a member whose right value follows from the member's place in the order of members.
 const (
 	predecessor = iota
 	head
 )
 
-// A pointer is a predecessor or a list entry with its part of the ring error.
+// A pointer is a predecessor or the head of a list, with its part of the ring error.
 type pointer struct {
 	to    *record // the record of the member that it names; nil: none, or a placeholder
 	inc   int64   // the incarnation that it names
@@ -21,7 +21,7 @@ type pointer struct {
 	cost  cost
 }
 
-// A cost is the sum of the ring error that a pointer is in.
+// A cost is the sum of the ring error to which a pointer belongs.
 type cost uint8
 
 const (
@@ -32,7 +32,7 @@ const (
 	namesUnknown             // neither right nor wrong: what it names is uncertain
 )
 
-// errorSums are the parts of the ring error of the certain members. chord.Global.RingError defines it.
+// errorSums holds the parts of the ring error of the certain members. chord.Global.RingError defines the ring error.
 type errorSums struct {
 	none    int // pointers
 	dead    int // pointers
@@ -43,7 +43,7 @@ type errorSums struct {
 	tails   int // entries after the head that differ from the head's list
 }
 
-// total is the ring error of n members.
+// total returns the ring error of n members.
 func (e *errorSums) total(n int) int {
 	t := e.dead*(n+1) + e.between + e.tails
 	if n > 1 { // a member that is alone rightly names none
@@ -52,7 +52,7 @@ func (e *errorSums) total(n int) int {
 	return t
 }
 
-// errorOf is a member's share of the ring error, for n members, whose ranks are set.
+// errorOf returns a member's share of the ring error in a ring of n members. Their ranks must be set.
 func (x *record) errorOf(n int) int {
 	if !x.sure {
 		return 0
@@ -74,7 +74,7 @@ func (x *record) errorOf(n int) int {
 	return e
 }
 
-// arc is the arc of the circle between a pointer's ends, clockwise.
+// arc returns the two members that a pointer connects, in clockwise order.
 func (x *record) arc(k int) (from, to *record) {
 	if k == predecessor {
 		return x.to[k].to, x
@@ -82,7 +82,7 @@ func (x *record) arc(k int) (from, to *record) {
 	return x, x.to[k].to
 }
 
-// updatePointer makes a pointer name what the member's register names.
+// updatePointer makes a pointer name the peer that the member's register names.
 func (r *Ring) updatePointer(x *record, k int) {
 	p := &x.to[k]
 	ref := x.pointerRegister(k)
@@ -107,7 +107,7 @@ func (r *Ring) updatePointer(x *record, k int) {
 	r.noteCause(x)
 }
 
-// pointerRegister is the value that a pointer's register holds.
+// pointerRegister returns the value of a pointer's register.
 func (x *record) pointerRegister(k int) chordevent.PeerRef {
 	if k == predecessor {
 		return x.pred.val
@@ -118,7 +118,7 @@ func (x *record) pointerRegister(k int) chordevent.PeerRef {
 	return chordevent.PeerRef{}
 }
 
-// unlink makes a pointer that removeError has taken out name none.
+// unlink makes a pointer name no member. removeError must have taken it out of the sums.
 func (r *Ring) unlink(x *record, k int) {
 	p := &x.to[k]
 	to := p.to
@@ -185,7 +185,7 @@ func (r *Ring) sumArc(x *record, k, sign int) {
 	r.tree.add(to, weights{ends: sign})
 }
 
-// between counts the certain members strictly between two of them.
+// between returns the number of certain members strictly between two of them.
 func (t *tree) between(from, to *record) int {
 	n := t.before(to).live - t.before(from).live - from.own.live
 	if from.id.Compare(to.id) >= 0 {
@@ -194,8 +194,8 @@ func (t *tree) between(from, to *record) int {
 	return n
 }
 
-// A stance is all that decides the cost of the pointers that a record has, and of those that name it. The zero value is
-// that of an identifier that only others name.
+// A stance holds everything that decides the cost of the pointers that a record has, and of those that name it. The
+// zero value is the stance of an identifier that only others name.
 type stance struct {
 	counted   bool              // it is one of the ring's members
 	sure      bool              // it is, and nothing about it is uncertain: the ring error is computed over these
@@ -226,8 +226,8 @@ func (x *record) isUnknown(inc int64) bool {
 	return !slices.Contains(x.reported[:], inc)
 }
 
-// updateStance updates a record's stance, the cost of every pointer that names it or that it has, and the arcs that it
-// lies in.
+// updateStance updates a record's stance, the cost of every pointer that names the record or that it has, and the arcs
+// that it lies in.
 func (r *Ring) updateStance(x *record, now stance) {
 	was := x.stance
 	if now == was {
@@ -332,8 +332,8 @@ func (r *Ring) tailErrors(x *record) int {
 }
 
 // samePeersAsHead reports whether the rest of a list, which runs clockwise and stops before its owner, is the beginning
-// of its head's: nearly always so, and then no entry is wrong. The slow comparison also checks the place of each entry
-// on the circle, which a list that runs clockwise has right.
+// of its head's list. That is nearly always so, and then no entry is wrong. The slow comparison also checks the place
+// of each entry on the circle, which is right in a list that runs clockwise.
 func samePeersAsHead(list, heads []chordevent.PeerRef) bool {
 	if len(list) > len(heads) {
 		return false
@@ -347,7 +347,7 @@ func samePeersAsHead(list, heads []chordevent.PeerRef) bool {
 	return true
 }
 
-// noteCause records that x's pointers or status changed, and by which event.
+// noteCause records that x's pointers or status have changed, and which event changed them.
 func (r *Ring) noteCause(x *record) {
 	x.changedBy, x.cause = r.seq+1, r.by
 	r.unchecked, r.tolerated = true, false

@@ -7,7 +7,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// View returns the ring as it is now. It shares what has not changed with the last View.
+// View returns the ring at present. It shares with the last View what has not changed.
 func (r *Ring) View() *View {
 	certainty, unseen := r.certainty()
 	counts := r.countsNow(unseen)
@@ -51,7 +51,7 @@ func (r *Ring) countsNow(unseen int) Counts {
 	return c
 }
 
-// showMembers lists all members by identifier, making new Members of those that changed.
+// showMembers lists all members by identifier, and makes new Members of those that have changed.
 func (r *Ring) showMembers(errors bool) []*Member {
 	var out []*Member
 	switch {
@@ -92,8 +92,8 @@ func (r *Ring) showMembers(errors bool) []*Member {
 	return out
 }
 
-// showErrors makes a member dirty if its share of the ring error differs from the one it shows. Joins and failures of
-// others change it, so it checks all members: at each view, not at each event.
+// showErrors makes a member dirty if its share of the ring error differs from the shown one. Joins and failures of
+// other members change that share, so all members are checked: at each view, not at each event.
 func (r *Ring) showErrors() {
 	n := 0
 	for _, x := range r.order {
@@ -113,7 +113,7 @@ func (r *Ring) showErrors() {
 	}
 }
 
-// show makes a member's Member.
+// show returns the Member that shows x to readers.
 func (r *Ring) show(x *record) *Member {
 	x.dirty = false
 	if !x.fingersOK {
@@ -129,7 +129,7 @@ func (r *Ring) show(x *record) *Member {
 	return x.shown
 }
 
-// Member returns one member as it is now, or nil if it is not known.
+// Member returns one member in its present state, or nil if it is not known.
 func (r *Ring) Member(id chord.ID) *Member {
 	x := r.records[id]
 	if x == nil || !x.seen {

@@ -9,7 +9,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A register keeps the value from the event with the greatest number. Number 0: not set.
+// A register keeps the value from the event with the greatest number; number 0 means that it is not set.
 type register[T any] struct {
 	seq int64
 	val T
@@ -23,8 +23,8 @@ func (r *register[T]) set(seq int64, val T) bool {
 	return true
 }
 
-// A record is all that is known of one identifier. It is a member once an event of its own has arrived (seen); until
-// then it is only referenced, and kept while members name it or report it dead.
+// A record holds everything that is known about one identifier. It is a member once an event of its own has arrived
+// (seen). Until then it is only referenced, and is kept while members name it or report it dead.
 type record struct {
 	id   chord.ID
 	seen bool
@@ -34,7 +34,8 @@ type record struct {
 	rival   rival
 	since   time.Time // only referenced: from when on it was named; a doubtful member: from when on it was doubtful
 
-	// What follows is derived. Each is changed only by the function named, together with what depends on it.
+	// The fields below are derived. Each is changed only by the function named beside it, together with what depends on
+	// the field.
 
 	status        MemberStatus // updateStatus
 	uncertain     bool         // updateStatus
@@ -74,7 +75,7 @@ type record struct {
 	fingersOf []chordevent.FingerRun // what Members show
 }
 
-// An incarnationState is the state of one incarnation by its events.
+// An incarnationState is the state of one incarnation, as its events report it.
 type incarnationState struct {
 	inc     int64
 	seqs    seqSet
@@ -100,7 +101,7 @@ type incarnationState struct {
 	listBytes, runBytes int64 // of succ and fingers; see weigh
 }
 
-// keyframePeriod is the longest time that the member may emit nothing.
+// keyframePeriod returns the longest time for which the member may emit nothing.
 func (l *incarnationState) keyframePeriod() time.Duration {
 	if l.period.val > 0 {
 		return l.period.val

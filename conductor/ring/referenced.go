@@ -4,13 +4,13 @@ import (
 	"chordconductor/node/chord"
 )
 
-// maxReported bounds the referenced identifiers that no member names. Referenced are identifiers without an event of
-// their own yet: peers that members name as predecessor or head, at most two for each member, and peers reported dead
-// that no member names. A report beyond that is dropped; its member, should an event of it ever arrive, falls silent
-// instead.
+// maxReported bounds the referenced identifiers that no member names. Referenced identifiers are those without an event
+// of their own yet: peers that members name as predecessor or head, at most two for each member, and peers reported
+// dead that no member names. A report beyond the bound is dropped; if an event of its member ever arrives, that member
+// becomes silent instead of failed.
 const maxReported = 1024
 
-// recordOf returns the record of an identifier, a new one that is only referenced if there is none.
+// recordOf returns the record of an identifier. If there is none, it makes one that is only referenced.
 func (r *Ring) recordOf(id chord.ID) *record {
 	x := r.records[id]
 	if x == nil {
@@ -21,13 +21,14 @@ func (r *Ring) recordOf(id chord.ID) *record {
 	return x
 }
 
-// dropReferenced takes a record out of those that are only referenced: it becomes a member.
+// dropReferenced removes a record from those that are only referenced: it becomes a member.
 func (r *Ring) dropReferenced(x *record) {
 	r.setReported(x, false)
 	delete(r.referencedOnly, x)
 }
 
-// keep decides whether a record that is only referenced is still needed, and drops it if not.
+// keep decides whether a record that is only referenced is still needed, and drops it if it is not. It reports whether
+// the record is kept.
 func (r *Ring) keep(x *record) bool {
 	if len(x.named[predecessor])+len(x.named[head]) > 0 {
 		r.setReported(x, false)
@@ -45,7 +46,7 @@ func (r *Ring) keep(x *record) bool {
 	return false
 }
 
-// sweepReferenced drops those that were reported long ago.
+// sweepReferenced drops the identifiers that were reported long ago.
 func (r *Ring) sweepReferenced() (changed bool) {
 	for x := range r.referencedOnly {
 		changed = !r.keep(x) || changed
@@ -53,7 +54,7 @@ func (r *Ring) sweepReferenced() (changed bool) {
 	return changed
 }
 
-// isVouchedFor reports whether a member that the view takes for alive names x.
+// isVouchedFor reports whether a member that is alive according to the view names x.
 func (x *record) isVouchedFor() bool {
 	for _, by := range x.named {
 		for _, m := range by {
@@ -67,7 +68,7 @@ func (x *record) isVouchedFor() bool {
 
 func (r *Ring) setReported(x *record, reported bool) { set(&x.kept, reported, &r.reported) }
 
-// set changes a flag and the number of records that have it.
+// set changes a flag, and n, the number of records that have the flag.
 func set(flag *bool, to bool, n *int) {
 	if *flag == to {
 		return

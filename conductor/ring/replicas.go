@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// Owners report the number of hosts that hold their keys, and the number of hosts they know. Whether that is too few is
-// decided here, by the hosts in the view: a member that has lost contact with a host finds nothing wrong itself.
+// Owners report the number of hosts that hold their keys, and the number of hosts that they know. Whether that is too
+// few is decided here, by the hosts in the view: a member that has lost contact with a host cannot detect the
+// shortfall.
 
-// replicaGrace is how long keys may be under-replicated: what it takes to find another host and to copy a range of some
-// size there. With the second between two load reports and the delivery of telemetry a shortfall is a violation within
-// 20 s.
+// replicaGrace is how long keys may be under-replicated: the time that it takes to find another host and to copy a
+// range of some size to it. Together with the second between two load reports and the delivery of telemetry, a
+// shortfall is a violation within 20 s.
 const replicaGrace = 12 * time.Second
 
 // updateHosting updates the number of hosts that can hold replicas after a change of x, and then x's own shortfall. A
@@ -34,7 +35,7 @@ func (r *Ring) updateHosting(x *record) {
 	r.updateShort(x)
 }
 
-// updateNeeded applies a change of the hosts or of R.
+// updateNeeded applies a change of the number of hosts or of R.
 func (r *Ring) updateNeeded() {
 	if needed := min(r.parameters.replicas, len(r.hosts)); needed != r.needed {
 		r.needed = needed
@@ -43,8 +44,8 @@ func (r *Ring) updateNeeded() {
 }
 
 // updateShort compares the replicas that an owner reports with what the ring's hosts allow. A member that knows too few
-// hosts falls short even without keys: its next ones will be on too few. A member that does not report them (see
-// chordevent.Load) is left out.
+// hosts has a shortfall even without keys: its next keys will be on too few hosts. A member that does not report these
+// numbers (see chordevent.Load) is left out.
 func (r *Ring) updateShort(x *record) {
 	l := &x.load.val
 	short := x.owns && x.status == Active && l.KnownHosts > 0 &&
@@ -61,8 +62,8 @@ func (r *Ring) updateShort(x *record) {
 	}
 }
 
-// A shortfall is what was last wrong with an owner's replicas. A violation keeps it when it heals: by then the owner
-// reports nothing wrong.
+// A shortfall is what was last wrong with an owner's replicas. A violation keeps it when it heals: by then the owner's
+// report shows nothing wrong.
 type shortfall struct {
 	owned, full, known, under int64 // as it reports: its keys, the hosts that hold all of them, those that it knows, the keys on too few
 	needed, hosts, replicas   int
@@ -73,7 +74,7 @@ func (r *Ring) shortfall(x *record) shortfall {
 	return shortfall{l.OwnedKeys, l.FullReplicas, l.KnownHosts, l.UnderReplicated, r.needed, len(r.hosts), r.parameters.replicas}
 }
 
-// String describes what is wrong in one sentence.
+// String describes in one sentence what is wrong.
 func (s shortfall) String() string {
 	if s.known < int64(s.needed) {
 		return fmt.Sprintf("its %s are on %d of %d hosts: it knows %d of the %d hosts on the ring", keys(s.owned), s.full, s.needed, s.known, s.hosts)

@@ -11,7 +11,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A report joins all that peers reported of the death of one incarnation.
+// A report combines everything that peers have reported of the death of one incarnation.
 type report struct {
 	inc     int64
 	seq     int64     // the greatest event number that a reporter had received
@@ -20,13 +20,13 @@ type report struct {
 	trace   trace.TraceID
 }
 
-// maxReports bounds the incarnations of one member whose reported deaths are kept: its own, and the lowest of those
-// without any event. A report of a further one is dropped; should that incarnation emit events and end, it falls silent
-// instead.
+// maxReports bounds the incarnations of one member whose reported deaths are kept: the member's own, and the lowest of
+// those without any event. A report of a further incarnation is dropped; if that incarnation emits events and ends, it
+// becomes silent instead of failed.
 const maxReports = 4
 
-// reports are those of one member, by incarnation. A report concerns only the incarnation that it names: a report of an
-// incarnation that never existed must neither end one that exists, nor hide its end.
+// reports are the reports of one member, by incarnation. A report concerns only the incarnation that it names: a report
+// of an incarnation that never existed must neither end one that exists, nor hide its end.
 type reports []report
 
 // find returns the report of an incarnation, or nil.
@@ -49,8 +49,8 @@ func (d reports) latest() (at time.Time) {
 	return at
 }
 
-// merge adds a further report of a peer; own is the incarnation whose events arrive. It takes maxima, so order and
-// repetition do not matter. It reports whether the report is new, and whether it is the first of its incarnation.
+// merge adds a further report by a peer; own is the incarnation whose events arrive. It takes maxima, so order and
+// repetition do not matter. It returns whether the report is new, and whether it is the first about its incarnation.
 func (d *reports) merge(peer chordevent.PeerRef, own int64, at, arrived time.Time, by trace.TraceID) (isNew, first bool) {
 	inc := peer.Incarnation
 	if inc < own {
@@ -74,7 +74,7 @@ func (d *reports) merge(peer chordevent.PeerRef, own int64, at, arrived time.Tim
 	return d.find(inc) != nil, true
 }
 
-// since drops those of incarnations before one.
+// since drops the reports about incarnations before the given one.
 func (d *reports) since(inc int64) {
 	*d = slices.DeleteFunc(*d, func(x report) bool { return x.inc < inc })
 	if len(*d) == 0 {
@@ -82,7 +82,7 @@ func (d *reports) since(inc int64) {
 	}
 }
 
-// incarnations returns those that are reported, as a comparable value.
+// incarnations returns the incarnations that are reported dead, as a comparable value.
 func (d reports) incarnations() (all [maxReports]int64) {
 	for i := range d {
 		all[i] = d[i].inc
@@ -90,21 +90,21 @@ func (d reports) incarnations() (all [maxReports]int64) {
 	return all
 }
 
-// maxOvertaken bounds the events after the last one a reporter received that can have been emitted before the death it
-// reports.
+// maxOvertaken bounds the events after the last one that a reporter received and before the death that it reports.
 const maxOvertaken = 64
 
 // died reports whether the member's death has been reported and not refuted. An event with a greater number refutes a
-// report, unless its own timestamp is before the report: an event that a member emitted between the reporter's last
-// contact with it and its crash must not make it active again. Both timestamps are in ring time (ringTime). In case
-// ring time is wrong too, maxOvertaken events with a greater number refute the report whatever their timestamps are.
+// report, unless the event's own timestamp is before the report: an event that a member emitted between the reporter's
+// last contact with it and its crash must not make it active again. Both timestamps are in ring time (ringTime). In
+// case ring time is wrong too, maxOvertaken events with a greater number refute the report whatever their timestamps
+// are.
 func (x *record) died() bool {
 	d := x.reports.find(x.inc)
 	return d != nil && (d.seq >= x.newest || x.last.Before(d.at) && x.newest-d.seq <= maxOvertaken)
 }
 
-// confirmedAt is when a reported death of an incarnation is certain: by then an event of a live one would have arrived,
-// even after an outage.
+// confirmedAt returns when a reported death of an incarnation is certain: if the incarnation was alive, an event of it
+// would have arrived by then, even after an outage.
 func (x *record) confirmedAt(d *report) time.Time {
 	return d.arrived.Add(outage + periods(x, silentPeriods))
 }
@@ -141,7 +141,7 @@ func (r *Ring) setReporting(x *record) {
 	set(&x.reporting, x.seen && n > 0 && x.reports[n-1].inc > x.inc, &r.reporting)
 }
 
-// forgetReports drops reports of incarnations of which no event has arrived for Options.Forget.
+// forgetReports drops reports about incarnations of which no event has arrived for Options.Forget.
 func (r *Ring) forgetReports(x *record) {
 	if x.reporting {
 		x.reports = slices.DeleteFunc(x.reports, func(d report) bool { return d.inc > x.inc && !r.now.Before(d.arrived.Add(r.opt.Forget)) })

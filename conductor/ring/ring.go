@@ -12,21 +12,22 @@ import (
 
 // Options do not change during the use of a Ring. The zero value is usable.
 type Options struct {
-	// Name is the ring to follow (chord.ring.name). Empty: the first one received, or, while no member of that is known
-	// to be on the ring with its successor list, the first one from which a keyframe of an active member arrives.
-	// Events of other rings are refused.
+	// Name is the ring to follow (chord.ring.name). If it is empty, the Ring follows the first ring received; but while
+	// no member of that ring is known to be on the ring with its successor list, the first ring from which a keyframe
+	// of an active member arrives replaces it. Events of other rings are refused.
 	Name string
 	// Base is the members' base stabilize interval. A condition on the ring as a whole is violated when it has not held
-	// for two of them. 0: 500 ms.
+	// for two of these intervals. 0: 500 ms.
 	Base time.Duration
-	// Forget is how long members that have left, failed or fallen silent are kept. 0: 5 minutes.
+	// Forget is how long members that have left, failed or become silent are kept. 0: 5 minutes.
 	Forget time.Duration
-	// MaxMembers bounds memory. At the bound a new member displaces those that have been gone or silent longest; while
-	// there are none, its events are refused. 0: 20,000.
+	// MaxMembers bounds the number of members. At the bound a new member replaces those that have been gone or silent
+	// longest; while there are none, its events are refused. 0: 20,000.
 	MaxMembers int
-	// MaxBytes bounds memory in bytes: see memory.go for what gives way. 0: only MaxMembers does.
+	// MaxBytes bounds memory in bytes; memory.go describes what is refused at the bound. 0: only MaxMembers limits
+	// memory.
 	MaxBytes int64
-	// Assertions counts invariants of the fold that do not hold. nil: the Ring has its own.
+	// Assertions counts invariants of the fold that do not hold. nil: the Ring makes its own.
 	Assertions *assertion.Counts
 }
 
@@ -53,11 +54,11 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// grace is how long a condition on the whole ring may not hold before that is a violation: the events in a view are of
-// different instants, so it can show breaches that never were.
+// grace returns how long a condition on the whole ring may not hold before that is a violation: the events in a view
+// are of different instants, so a view can show breaches that never existed.
 func (o Options) grace() time.Duration { return 2 * o.Base }
 
-// A Ring is the fold's state.
+// A Ring is the state of the fold.
 type Ring struct {
 	opt  Options
 	name string
@@ -149,8 +150,8 @@ func New(opt Options) *Ring {
 	return r
 }
 
-// Apply applies one event that arrived at the given instant. The event, and all it points to, must not be changed
-// afterwards.
+// Apply applies one event that arrived at the given instant. The event, and everything that it points to, must not be
+// changed afterwards.
 func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	r.begin(arrived)
 	r.by = ev.Trace
@@ -217,8 +218,8 @@ func (r *Ring) Apply(ev *chordevent.Event, arrived time.Time) Change {
 	return change
 }
 
-// Advance sets the time: members fall silent, conditions outlast their grace, those long gone are forgotten. It should
-// be called some ten times a second.
+// Advance sets the time: members become silent, breaches become violations after their grace, and members long gone are
+// forgotten. It should be called some ten times a second.
 func (r *Ring) Advance(now time.Time) Change {
 	r.begin(now)
 	r.by = trace.TraceID{}
@@ -234,10 +235,10 @@ func (r *Ring) Advance(now time.Time) Change {
 	return r.changed()
 }
 
-// Name is the ring that is followed (chord.ring.name); empty: no event has named one yet.
+// Name returns the name of the ring that is followed (chord.ring.name); empty: no event has named a ring yet.
 func (r *Ring) Name() string { return r.name }
 
-// Len is the number of members known, those gone and not yet forgotten included.
+// Len returns the number of members known, including those that are gone and not forgotten yet.
 func (r *Ring) Len() int { return r.seenCount }
 
 func (r *Ring) begin(now time.Time) {
@@ -252,8 +253,8 @@ func (r *Ring) changed() Change {
 	return Change{Applied: true, Seq: r.seq, Members: r.touched}
 }
 
-// choose follows another ring if no member of the followed one is known to be on the ring, and the event shows that one
-// of the other is: a single stray event of a ring that does not run must not hide the one that does.
+// choose follows another ring if no member of the followed ring is known to be on it, and the event shows that a member
+// of the other ring is on that one: a single stray event of a ring that does not run must not hide the one that does.
 func (r *Ring) choose(ev *chordevent.Event) {
 	if r.opt.Name != "" || ev.Ring == "" || ev.Ring == r.name || r.name == "" || r.tree.total().live > 0 {
 		return

@@ -9,8 +9,8 @@ const maxSpans = 16
 // A span is a run of event numbers, both ends included.
 type span struct{ first, last int64 }
 
-// A seqSet is the set of event numbers of one incarnation that are accounted for: all up to base, since they arrived or
-// a keyframe contains what they reported, and the spans above it.
+// A seqSet holds the event numbers of one incarnation that are accounted for: all numbers up to base, since the events
+// arrived or a keyframe contains what they reported, and the spans above base.
 type seqSet struct {
 	base  int64
 	spans []span // ascending, with a gap before each
@@ -48,7 +48,7 @@ func (s *seqSet) add(seq int64) {
 	}
 }
 
-// cover accounts for all events up to a keyframe's.
+// cover accounts for all events up to the number of a keyframe.
 func (s *seqSet) cover(seq int64) {
 	if seq > s.base {
 		s.base = seq
@@ -56,7 +56,7 @@ func (s *seqSet) cover(seq int64) {
 	}
 }
 
-// absorb moves base past the spans it has reached.
+// absorb moves base past the spans that it has reached.
 func (s *seqSet) absorb() {
 	n := 0
 	for n < len(s.spans) && s.spans[n].first <= s.base+1 {
@@ -66,7 +66,7 @@ func (s *seqSet) absorb() {
 	s.spans = slices.Delete(s.spans, 0, n)
 }
 
-// missing is the number of events known to exist and not accounted for: at most maxCounted.
+// missing returns the number of events known to exist and not accounted for: at most maxCounted.
 func (s *seqSet) missing() int64 {
 	var n int64
 	end := s.base
@@ -77,7 +77,7 @@ func (s *seqSet) missing() int64 {
 	return min(n, maxCounted)
 }
 
-// after is the index of the first span that begins after seq.
+// after returns the index of the first span that begins after seq.
 func (s *seqSet) after(seq int64) int {
 	i := len(s.spans)
 	for i > 0 && s.spans[i-1].first > seq {

@@ -2,9 +2,9 @@ package ring
 
 import "time"
 
-// status is the status of the ring, computed over what is certain: pointers between certain members, and those to
-// members that are certainly gone. Uncertain members change the status in neither direction; the certainty reports how
-// many they are.
+// status returns the status of the ring, computed over what is certain: pointers between certain members, and those to
+// members that are certainly gone. Uncertain members do not influence the status; the certainty reports how many there
+// are.
 func (r *Ring) status(violated int, all bool) Status {
 	n := r.tree.total().live
 	compared := 2*n - r.sums.unknown // predecessors and heads
@@ -21,8 +21,8 @@ func (r *Ring) status(violated int, all bool) Status {
 	return Repairing
 }
 
-// errorUnknown counts the pointers that the ring error leaves out: all pointers of a member that is uncertain or of
-// which no event has been received, and pointers of certain members that name such a member.
+// errorUnknown returns the number of pointers that the ring error leaves out: all pointers of a member that is
+// uncertain or of which no event has been received, and pointers of certain members that name such a member.
 func (r *Ring) errorUnknown(unseen int) int {
 	pointers := 1 + max(r.parameters.listLen, 1)
 	return (r.counted-r.tree.total().live+unseen)*pointers + r.sums.unknown + r.sums.blind

@@ -10,7 +10,7 @@ type Tolerance struct {
 	Hosts    int // hosts, so that both hold
 }
 
-// tolerance computes the Tolerance at O(N r), when a pointer, a member's status or a host has changed.
+// tolerance computes the Tolerance, at O(N r), if a pointer, a member's status or a host has changed.
 func (r *Ring) tolerance() Tolerance {
 	if !r.tolerated {
 		r.tolerated = true
@@ -29,8 +29,8 @@ func (r *Ring) tolerance() Tolerance {
 	}
 }
 
-// A pointerTolerance is the least number, over all certain members, of a list's members, and of their hosts, that may
-// fail.
+// A pointerTolerance is how many members of one successor list, and how many of their hosts, may fail: the least number
+// over the lists of all certain members.
 type pointerTolerance struct{ members, hosts int }
 
 func (r *Ring) leastTolerance() pointerTolerance {

@@ -27,7 +27,7 @@ func (w weights) plus(v weights) weights {
 // A tree holds all members.
 type tree struct{ root *record }
 
-// total is the sum over all members.
+// total returns the sum over all members.
 func (t *tree) total() weights { return sumOf(t.root) }
 
 func sumOf(x *record) weights {
@@ -45,7 +45,7 @@ func (t *tree) add(x *record, w weights) {
 	}
 }
 
-// before is the sum over all members with smaller identifiers.
+// before returns the sum over all members with smaller identifiers.
 func (t *tree) before(x *record) weights {
 	w := sumOf(x.left)
 	for p := x.parent; p != nil; x, p = p, p.parent {
@@ -56,7 +56,7 @@ func (t *tree) before(x *record) weights {
 	return w
 }
 
-// live and owner return the member that has k members of their kind before it, or nil.
+// live and owner return the member of their kind that has k members of that kind before it, or nil.
 func (t *tree) live(k int) *record  { return t.find(k, func(w weights) int { return w.live }) }
 func (t *tree) owner(k int) *record { return t.find(k, func(w weights) int { return w.owners }) }
 
@@ -134,7 +134,7 @@ func (t *tree) remove(x *record) {
 	x.node = node{}
 }
 
-// rotateUp swaps x with its parent, keeping the order.
+// rotateUp swaps x with its parent, and keeps the order of identifiers.
 func (t *tree) rotateUp(x *record) {
 	p := x.parent
 	t.replace(p, x)

@@ -9,7 +9,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Status is the status of the ring, computed over what is certain: see Certainty for how much that is.
+// Status is the status of the ring, computed over what is certain; Certainty describes how much that is.
 type Status uint8
 
 const (
@@ -57,7 +57,7 @@ type View struct {
 	Counts       Counts
 }
 
-// Counts counts members by status, and those that may be part of the ring and are uncertain.
+// Counts has the number of members by status, and of those that may be part of the ring and are uncertain.
 type Counts struct {
 	Joining, Active, Leaving, Left, Failed, Silent int
 	RefusedMembers                                 int    // of other bits, r or R than the ring, so that its hosts refuse them; not shown, nor in the numbers before
@@ -70,7 +70,7 @@ type Counts struct {
 	Refused                                        uint64 // events refused: of another ring, or beyond a bound
 }
 
-// A Member is one ring member as its own events, and its peers' reports of its death, describe it. Immutable.
+// A Member is one ring member as its own events, and its peers' reports of its death, describe it. It is immutable.
 type Member struct {
 	ID          chord.ID
 	Incarnation int64
@@ -93,7 +93,8 @@ type Member struct {
 	Keyframe    time.Duration // between its keyframes
 }
 
-// Holds is the load of a member by its own last event: nothing once it has left, since it has handed over its keys.
+// Holds returns the load of a member by the member's own last event. It is zero once the member has left, since it has
+// handed over its keys.
 func (m *Member) Holds() chordevent.Load {
 	if m.Status == Left {
 		return chordevent.Load{}
@@ -108,13 +109,13 @@ const (
 	UnderReplicated  = "UnderReplicated"  // the member's keys are on fewer hosts than R and the ring's hosts allow
 )
 
-// Conditions are all that a Violation can name.
+// Conditions lists all conditions that a Violation can name.
 var Conditions = []string{
 	chord.OrderedSuccessorLists, chord.NoDuplicates, chord.LiveSuccessor, chord.EnoughPrincipals, chord.OneOrderedRing,
 	chord.ConnectedAppendages, OwnershipGap, OwnershipOverlap, UnderReplicated,
 }
 
-// A Move is a handoff of a range of keys, as its source and its receiver report it. Immutable.
+// A Move is a handoff of a range of keys, as its sender and its receiver report it. It is immutable.
 type Move struct {
 	ID               string
 	Source, Receiver chord.ID
@@ -126,7 +127,7 @@ type Move struct {
 	Trace            trace.TraceID
 }
 
-// A Violation is a condition that does not hold, or did not for a time.
+// A Violation is a condition that does not hold now, or did not hold for some time.
 type Violation struct {
 	Condition string // one of Conditions
 	Detail    string // one sentence for people
@@ -136,9 +137,9 @@ type Violation struct {
 	Trace     trace.TraceID
 }
 
-// Key identifies a violation; it stays the same while the violation's members and detail change. It is made of the
-// condition, the time since which it is broken and, for conditions that several members may break at the same time, the
-// first of Members, which breaks it.
+// Key identifies a violation; it stays the same while the violation's members and detail change. It consists of the
+// condition, the time since which the condition is broken and, for conditions that several members may break at the
+// same time, the first of Members, which breaks it.
 func (v *Violation) Key() string {
 	key := v.Condition + " " + v.Since.UTC().Format(time.RFC3339Nano)
 	switch v.Condition {
@@ -148,7 +149,7 @@ func (v *Violation) Key() string {
 	return key
 }
 
-// A Change is what one Apply or Advance did.
+// A Change describes what one call of Apply or Advance has changed.
 type Change struct {
 	Applied bool       // the event changed something, or time did
 	Noted   bool       // not Applied, but a fault of the emitter is judged by it: a record without it gives other views later

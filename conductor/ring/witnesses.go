@@ -44,15 +44,15 @@ func (r *Ring) witnessBetween(from, to chord.ID) bool {
 	return chord.Between(from, w.ids[next%len(w.ids)], to)
 }
 
-// formed caches the oldest incarnation for formedBy. A member that is newly counted can only make it older; one that no
-// longer is may have been the oldest.
+// formed caches the oldest incarnation for formedBy. A member that is newly counted can only make it older; a member
+// that is no longer counted may have been the oldest.
 type formed struct {
 	oldest int64
 	known  bool
 }
 
-// noteCounted keeps the oldest incarnation right when a member begins or ceases to count: was and is are whether it
-// counted before and counts now, wasInc and isInc its incarnations then.
+// noteCounted updates the oldest incarnation when a member begins or ceases to count: was and is are whether the member
+// counted before and counts now, wasInc and isInc its incarnations before and now.
 func (r *Ring) noteCounted(was, is bool, wasInc, isInc int64) {
 	f := &r.formed
 	if was && wasInc <= f.oldest {

@@ -57,7 +57,7 @@ func (k FaultKind) String() string {
 	return faultWords[0]
 }
 
-// String describes the fault of a given member in one sentence.
+// String describes the fault in one sentence.
 func (f *Fault) String() string {
 	switch f.Kind {
 	case TwoIncarnations:

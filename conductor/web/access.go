@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// A grant is the right of a request.
+// A grant is what a request may do.
 type grant int
 
 const (
@@ -22,7 +22,7 @@ func (g grant) String() string { return [...]string{"nobody", "view token", "tok
 
 type grantKey struct{}
 
-// MayCommand reports whether the request with this context may command. The WebSocket's Welcome depends on it.
+// MayCommand reports whether the request with this context may send commands. The WebSocket's Welcome depends on it.
 func MayCommand(ctx context.Context) bool {
 	g, _ := ctx.Value(grantKey{}).(grant)
 	return g == commands
@@ -61,7 +61,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, next http.Handler
 	next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), grantKey{}, g)))
 }
 
-// granted is the right that a request's credential gives.
+// granted returns what the credential of a request permits.
 func (s *Server) granted(r *http.Request) grant {
 	if s.cfg.Open {
 		return commands

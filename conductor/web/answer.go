@@ -24,10 +24,10 @@ import (
 // maxJSON bounds the body of a command. A scenario is the largest of them.
 const maxJSON = scenario.MaxSource
 
-// worthPacking is the answer size from which gzip pays.
+// worthPacking is the size of an answer from which on gzip makes it smaller in fewer packets, in bytes.
 const worthPacking = 1400
 
-// methods answers one path by method.
+// methods has the handlers of one path by method.
 type methods map[string]http.HandlerFunc
 
 func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -51,12 +51,12 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fail(w, http.StatusMethodNotAllowed, "method %s is not allowed; use %s", r.Method, strings.Join(allowed, ", "))
 }
 
-// fail answers with an error in the API's one form.
+// fail answers with an error in the form of all API errors.
 func fail(w http.ResponseWriter, code int, format string, args ...any) {
 	failWith(w, code, map[string]string{"error": fmt.Sprintf(format, args...)})
 }
 
-// failWith answers with an error that has more fields than a text.
+// failWith answers with an error that has more fields than its text.
 func failWith(w http.ResponseWriter, code int, v any) {
 	body, _ := json.Marshal(v) // texts and instants: cannot fail
 	w.Header().Set("Content-Type", "application/json")
@@ -118,9 +118,9 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-// textBody reads a request's body that is text in UTF-8. On failure it has answered, and ok is false.
+// textBody reads a request's body that is text in UTF-8. If it fails, it has already answered, and ok is false.
 func textBody(w http.ResponseWriter, r *http.Request) (data []byte, ok bool) {
-	// An invalid media type counts as none: most tools send one without intent.
+	// An invalid media type counts as none: most tools send one unintentionally.
 	_, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if set := params["charset"]; set != "" && !strings.EqualFold(set, "utf-8") && !strings.EqualFold(set, "us-ascii") {
 		fail(w, http.StatusUnsupportedMediaType, "charset %.40q: expected UTF-8", set)
@@ -138,7 +138,7 @@ func textBody(w http.ResponseWriter, r *http.Request) (data []byte, ok bool) {
 	return data, ok
 }
 
-// body reads a request's body of at most limit bytes. On failure it has answered, and ok is false.
+// body reads a request's body of at most limit bytes. If it fails, it has already answered, and ok is false.
 func body(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, ok bool) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
@@ -155,7 +155,7 @@ func body(w http.ResponseWriter, r *http.Request, limit int64) (data []byte, ok 
 	return nil, false
 }
 
-// refused answers with the status for a command's error.
+// refused answers a command that failed, with the status for its error.
 func refused(w http.ResponseWriter, err error) {
 	code, err := errorOf(err)
 	fail(w, code, "%s", err)
@@ -188,7 +188,7 @@ func errorOf(err error) (code int, text error) {
 	return code, err
 }
 
-// httpStatus translates the gRPC status of a host.
+// httpStatus converts the gRPC status of a host.
 func httpStatus(c codes.Code) int {
 	switch c {
 	case codes.InvalidArgument, codes.OutOfRange:
@@ -205,7 +205,7 @@ func httpStatus(c codes.Code) int {
 		return http.StatusGatewayTimeout
 	case codes.Unimplemented:
 		return http.StatusNotImplemented
-	default: // also a host that rejects the conductor's token: the caller's own was right
+	default: // a host that rejects the conductor's token is among these: the token of the caller was right
 		return http.StatusBadGateway
 	}
 }

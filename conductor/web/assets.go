@@ -14,9 +14,9 @@ import (
 	"strings"
 )
 
-// assets serves the built page from memory: each file as it is and, where that pays, compressed once at the start.
-// Files under assets/ have a hash of their content in their name and may be cached without end; the others are
-// revalidated each time, which costs a 304. Memory is bounded by the size of the page.
+// assets serves the built page from memory: each file as it is and, where that makes it smaller, also compressed once
+// at the start. Files under assets/ have a hash of their content in their name and may be cached without end; the
+// others are revalidated each time, which costs a 304. The size of the page bounds the memory.
 type assets map[string]*asset
 
 type asset struct {
@@ -84,8 +84,8 @@ func newAsset(name string, data []byte) (*asset, error) {
 	return a, nil
 }
 
-// kindOf has the page's media types built in: the system's table differs between machines, and a scratch image has
-// none.
+// kindOf returns the media type of a file of the page. The types are built in: the system's table differs between
+// machines, and a scratch image has none.
 func kindOf(name string) string {
 	switch path.Ext(name) {
 	case ".html":

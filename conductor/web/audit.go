@@ -35,7 +35,7 @@ func (s *Server) audited(w http.ResponseWriter, r *http.Request, g grant) (http.
 	}
 }
 
-// A notedBody keeps the beginning of the body that is read.
+// A notedBody keeps the beginning of the body as it is read.
 type notedBody struct {
 	io.ReadCloser
 	head []byte
@@ -73,7 +73,7 @@ func (w *notedWriter) Write(p []byte) (int, error) {
 
 func (w *notedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// failure is the error in the answer.
+// failure returns the error in the answer.
 func (w *notedWriter) failure() string {
 	if w.status < http.StatusBadRequest {
 		return ""

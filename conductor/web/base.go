@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// basePath matches a proxy's prefix: characters that need no escaping, in any notation of a proxy.
+// basePath matches a proxy's prefix: only characters that need no escaping, whatever notation the proxy uses.
 var basePath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 const maxBasePath = 200 // bytes
 
-// CheckBasePath returns a base path without the slash at its end; "/" and "" mean none.
+// CheckBasePath returns a base path without the slash at its end. "/" and "" mean that there is no base path.
 func CheckBasePath(text string) (string, error) {
 	base := strings.TrimRight(text, "/")
 	if base == "" && len(text) <= 1 {
@@ -25,9 +25,9 @@ func CheckBasePath(text string) (string, error) {
 	return base, nil
 }
 
-// under serves everything below a base path, for proxies that do not remove it. Health is served at the root as well,
-// for probes that do not come through the proxy. Nothing else is at the root: a second address would complicate a
-// proxy's rules.
+// under serves everything below a base path, for proxies that do not remove it. Health checks are also served at the
+// root, for probes that do not come through the proxy. Nothing else is served at the root: a second address would
+// complicate a proxy's rules.
 func under(base string, site, outside http.Handler) http.Handler {
 	if base == "" {
 		return site

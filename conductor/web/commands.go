@@ -14,10 +14,10 @@ import (
 	"chordconductor/node/chord"
 )
 
-// maxAdd bounds one command; a host has the same limit.
+// maxAdd bounds the members that one command starts; a host has the same limit.
 const maxAdd = 1000
 
-// control returns the executor of commands. If there is none, it has answered.
+// control returns what carries commands out. If there is none, it has already answered with an error, and returns nil.
 func (s *Server) control(w http.ResponseWriter) Control {
 	if s.cfg.Control == nil {
 		fail(w, http.StatusConflict, "this is a replay: commands need a live ring")
@@ -55,7 +55,7 @@ func (s *Server) addNodes(w http.ResponseWriter, r *http.Request) {
 	s.accepted(w, r, ids)
 }
 
-// partly answers a command that failed after partial execution, with the members for which it was carried out.
+// partly answers a command that failed after it was carried out for some members, and names these members.
 func (s *Server) partly(w http.ResponseWriter, err error, ids []chord.ID) {
 	if len(ids) == 0 {
 		refused(w, err)
@@ -68,7 +68,7 @@ func (s *Server) partly(w http.ResponseWriter, err error, ids []chord.ID) {
 	}{err.Error(), formatOf(s.cfg.Source.View()).ids(ids)})
 }
 
-// partitions lists the partitions and other faults in force between and on hosts, by command or scenario.
+// partitions lists the partitions and other faults in force, whether a command or a scenario has imposed them.
 func (s *Server) partitions(w http.ResponseWriter, r *http.Request) {
 	c := s.control(w)
 	if c == nil {
@@ -99,7 +99,8 @@ func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// stopNode carries out a command to stop a member; how reads the kind of departure, or has answered.
+// stopNode carries out a command to stop a member. how reads the kind of departure; if ok is false, it has already
+// answered.
 func (s *Server) stopNode(w http.ResponseWriter, r *http.Request, how func() (way deploy.Departure, ok bool)) {
 	id, ok := s.target(w, r)
 	if !ok {
@@ -206,7 +207,7 @@ func (s *Server) workload(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// setWorkload changes the fields in the body and leaves the rest.
+// setWorkload changes the fields that the body contains and leaves the others.
 func (s *Server) setWorkload(w http.ResponseWriter, r *http.Request) {
 	c := s.control(w)
 	if c == nil {
@@ -224,7 +225,7 @@ func (s *Server) setWorkload(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, http.StatusAccepted, workloadJSON{&load.Rate, &load.Reads, &load.Lookups, &load.Distribution})
 }
 
-// scenarios lists the shipped scenarios, with their text.
+// scenarios lists the scenarios that come with the program, with their text.
 func (s *Server) scenarios(w http.ResponseWriter, r *http.Request) {
 	list := make([]scenarioJSON, 0, 16)
 	for _, shipped := range scenario.Shipped() {

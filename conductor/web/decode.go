@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// command reads a JSON command into v, strictly. On failure it has answered, and ok is false.
+// command reads a JSON command into v, strictly. If it fails, it has already answered, and ok is false.
 func command(w http.ResponseWriter, r *http.Request, v any) (ok bool) {
 	data, ok := textBody(w, r)
 	if !ok {
@@ -44,8 +44,9 @@ func command(w http.ResponseWriter, r *http.Request, v any) (ok bool) {
 	return false
 }
 
-// fieldsOf rejects what encoding/json accepts in an object: a name in other letters than the type's, and a field that
-// is given twice, of which it takes the last. It returns the position where that name ends.
+// fieldsOf rejects what encoding/json accepts in an object: a name whose letters differ in case from the type's, and a
+// field that is given twice, of which encoding/json takes the last. It returns the position where the name of that
+// field ends.
 func fieldsOf(data []byte, of reflect.Type) (at int64, err error) {
 	known := map[string]bool{} // true: it is in the object
 	for i := range of.NumField() {
@@ -78,7 +79,7 @@ func fieldsOf(data []byte, of reflect.Type) (at int64, err error) {
 	return 0, nil
 }
 
-// complaintOf describes the error of a command: invalid JSON, or an invalid value.
+// complaintOf describes the error of a command's body: invalid JSON, or an invalid value.
 func complaintOf(err error) string {
 	var kind *json.UnmarshalTypeError
 	text := strings.TrimPrefix(err.Error(), "json: ")
@@ -115,7 +116,7 @@ func wanted(t reflect.Type) string {
 	}
 }
 
-// given names the value that encoding/json found, in the same terms.
+// given names the kind of value that encoding/json found, in JSON's terms.
 func given(value string) string {
 	if number, found := strings.CutPrefix(value, "number "); found {
 		return number
@@ -131,7 +132,7 @@ func given(value string) string {
 	return "a " + value
 }
 
-// where is the line and column at which decoding stopped.
+// where returns the line and column at which decoding stopped.
 func where(data []byte, err error, offset int64) string {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError

@@ -14,9 +14,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// enumerations are the texts of the API that have a fixed set of values: the schema and its property, and the values,
-// each from their source. For a list they are its items, for a map its keys. A test checks that every other text may
-// have any value.
+// enumerations returns the texts of the API that have a fixed set of values: by schema and property, the values, each
+// set from its source. For a list these are the values of its items, for a map those of its keys. A test checks that
+// every other text may have any value.
 func enumerations() map[string][]string {
 	modes := []string{chordevent.ModeRecursive, chordevent.ModeIterative}
 	pointers := append([]string{""}, wire.Pointers()...) // "" is not stated
@@ -62,7 +62,7 @@ func enumerations() map[string][]string {
 	}
 }
 
-// kinds are the names of events.
+// kinds returns the names of events.
 func kinds() (names []string) {
 	for _, e := range chordevent.Vocabulary() {
 		if e.Signal == chordevent.SignalEvents {

@@ -11,15 +11,15 @@ import (
 	"chordconductor/internal/netname"
 )
 
-// csp lets the page load what this server serves and nothing else. Inline styles are allowed: the chart library sets
-// them.
+// csp lets the page load only what this server serves. Inline styles are allowed, since the chart library sets them.
 const csp = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
 	"font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// tokenProtocol begins the WebSocket subprotocol that carries the token, since a browser can set no header there.
+// tokenProtocol is the beginning of the WebSocket subprotocol that has the token: a browser can set no header on a
+// WebSocket.
 const tokenProtocol = "chord-token."
 
-// guard runs before every handler.
+// guard makes the checks that precede every handler.
 func (s *Server) guard(next http.Handler) http.Handler {
 	crossOrigin := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -39,8 +39,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// limitBody bounds the time for reading a request's body, and only that: a deadline that remained would end the request
-// while its answer is awaited, since net/http reads on to notice a client that disconnects.
+// limitBody bounds the time for reading a request's body, and only that: a deadline that stayed would end the request
+// while its answer is being prepared, since net/http continues to read in order to notice a client that disconnects.
 func limitBody(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength == 0 { // no body; -1 is one of unknown length
 		return
@@ -51,7 +51,8 @@ func limitBody(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// A timedBody clears the deadline at its end. What a handler leaves unread, net/http discards within the deadline.
+// A timedBody removes the deadline when the body ends. net/http discards what a handler leaves unread, within the
+// deadline.
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
@@ -94,7 +95,7 @@ func (s *Server) secret(path string) bool {
 	return path == "/ws" || strings.HasPrefix(path, "/api/")
 }
 
-// recovered hides a handler's panic from the user and from the other requests.
+// recovered answers for a handler that panicked, so that neither the user nor other requests see the panic.
 func (s *Server) recovered(w http.ResponseWriter, r *http.Request) {
 	v := recover()
 	if v == nil {

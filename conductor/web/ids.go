@@ -37,7 +37,7 @@ func (e *idError) answer(w http.ResponseWriter) {
 }
 
 // member finds the member that a text identifies: by its whole identifier, as the ring writes it, or by a prefix that
-// no other member's identifier has. A command is for live members only, and requires more digits.
+// no other member's identifier has. For a command it finds live members only, and requires more digits.
 func member(v *ring.View, text string, command bool) (chord.ID, *idError) {
 	f := formatOf(v)
 	digits, least := f.space.Digits(), prefixToRead
@@ -86,7 +86,7 @@ func member(v *ring.View, text string, command bool) (chord.ID, *idError) {
 	return found[0], nil
 }
 
-// target is the member in a command's path. If there is none, it has answered.
+// target returns the member that a command's path names. If there is none, it has already answered, and ok is false.
 func (s *Server) target(w http.ResponseWriter, r *http.Request) (id chord.ID, ok bool) {
 	id, err := member(s.cfg.Source.View(), r.PathValue("id"), true)
 	if err != nil {

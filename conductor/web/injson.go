@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// inJSON converts text errors of a handler, as libraries write them, to the API's form.
+// inJSON converts errors that a handler or its libraries write as text to the API's form.
 func inJSON(h http.Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		out := errorWriter{ResponseWriter: w}
@@ -16,7 +16,7 @@ func inJSON(h http.Handler) http.HandlerFunc {
 	}
 }
 
-// An errorWriter holds the status of an error back until its text is written.
+// An errorWriter holds back the status of an error until the text of the error is written.
 type errorWriter struct {
 	http.ResponseWriter
 	code    int // of an error; 0: no error

@@ -18,14 +18,15 @@ const (
 
 const keysPath = "/api/keys"
 
-// isKey reports whether the request's path is that of a key. Such a path must not go through the mux, which would clean
-// it: a//b and a/../b are keys like any other.
+// isKey reports whether the request's path names a key. Such a path must not go through the mux, which would clean it:
+// a//b and a/../b are keys like any other.
 func isKey(r *http.Request) bool {
 	path := r.URL.EscapedPath()
 	return path == keysPath || strings.HasPrefix(path, keysPath+"/")
 }
 
-// keyOf reads the key in the path, byte by byte as it was sent, or ?key=. On failure it has answered.
+// keyOf returns the key in the path, byte by byte as it was sent, or in ?key=. If there is no valid key, it has already
+// answered, and returns false.
 func keyOf(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	if !isKey(r) { // the part of the path before the key is percent-encoded
 		fail(w, http.StatusNotFound, "no such path: %s", r.URL.EscapedPath())
@@ -167,7 +168,7 @@ type foundJSON struct {
 	Hops       []hopJSON `json:"hops"` // initiator first, owner last
 }
 
-// writtenJSON is the result of a put or delete. It has no hops if the owner was cached, since then there was no lookup.
+// writtenJSON is the result of a put or delete. It has no hops if the owner was cached: then no lookup was made.
 type writtenJSON struct {
 	TraceID    string  `json:"trace_id"` // empty: not sampled
 	Key        string  `json:"key"`      // the key's identifier
@@ -183,7 +184,7 @@ func (s *Server) written(done wire.Written) writtenJSON {
 	return writtenJSON{found.TraceID, found.Key, found.Owner, found.LatencyMS, found.LatencyMS, done.Copies, strconv.FormatUint(done.Version, 10)}
 }
 
-// found converts a lookup as the host answered it; nil is one of which nothing is known.
+// found converts a lookup to the form in which the API returns it. A nil lookup is one of which nothing is known.
 func (s *Server) found(l *wire.Lookup) foundJSON {
 	if l == nil {
 		return foundJSON{Hops: []hopJSON{}}

@@ -98,7 +98,7 @@ type readyJSON struct {
 	Status string `json:"status"`
 }
 
-// errorJSON is the form of all errors. Only the first field is in each.
+// errorJSON is the form of all errors. Only the first field is in all of them.
 type errorJSON struct {
 	Error      string     `json:"error"`
 	IDs        []string   `json:"ids,omitempty"`        // members for which a command was carried out before the error

@@ -12,11 +12,11 @@ import (
 )
 
 // The API's answers have a share of the memory. An answer is built in one of a few slots: views of the past, which take
-// long, have slots of their own, large answers about the present use half of the processors at most, and small ones
-// never wait for either. The answer then counts until its reader has received it. When the share is full, the reader
-// that has not received anything for the longest time is disconnected. A request without a slot, or without memory, is
-// answered with 503; one that would never fit with 507. The bodies of commands take memory of the share while they are
-// being received and handled.
+// long, have slots of their own; large answers about the present use at most half of the processors; small ones never
+// wait for either. The answer then counts until its reader has received it. When the share is full, the reader that has
+// received nothing for the longest time is disconnected. A request that gets no slot, or no memory, is answered with
+// 503; one that would never fit, with 507. The bodies of commands take memory of the share while they are received and
+// handled.
 const (
 	slotBytes = 8 << 20          // the parts of an answer being built take at most this
 	mostBuild = 4                // slots of either kind, for the present
@@ -45,7 +45,7 @@ func newMeter(share *memory.Share) *meter {
 	}
 }
 
-// wrap meters the requests of the API.
+// wrap limits the answers of next, the API.
 func (m *meter) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/api/") {
@@ -75,8 +75,8 @@ func (m *meter) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// slotsFor returns the slots of which a request needs one; it applies to requests that call no host, and so end soon.
-// The answer to HEAD is built like that to GET.
+// slotsFor returns the slots of which a request needs one, or nil if it needs none: requests that call a host take
+// none, since they may take long. The answer to HEAD is built like that to GET.
 func (m *meter) slotsFor(r *http.Request) chan struct{} {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead || isKey(r) || strings.HasPrefix(r.URL.Path, "/api/keys") || strings.HasPrefix(r.URL.Path, "/api/partitions") {
 		return nil
@@ -96,7 +96,7 @@ func retry(w http.ResponseWriter) {
 	fail(w, http.StatusServiceUnavailable, "%s", errCrowded)
 }
 
-// A metered answer is written whole, by one Write.
+// A metered answer must be written whole, by one Write.
 type metered struct {
 	http.ResponseWriter
 	r     *http.Request
@@ -108,7 +108,7 @@ type metered struct {
 
 func (a *metered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// WriteHeader waits for the body, for which there may be no memory.
+// WriteHeader holds the status back until the body is written, since there may be no memory for the body.
 func (a *metered) WriteHeader(code int) {
 	if a.code == 0 {
 		a.code = code
@@ -159,7 +159,7 @@ func (a *metered) Write(body []byte) (int, error) {
 	return written, nil
 }
 
-// refuse answers with an error: there is no memory for an answer of n bytes more.
+// refuse answers with an error, since n more bytes of memory for the answer are not available.
 func (a *metered) refuse(n int64) (int, error) {
 	if a.began {
 		return 0, errCrowded
@@ -177,7 +177,8 @@ func (a *metered) refuse(n int64) (int, error) {
 	return 0, errCrowded
 }
 
-// A meteredBody counts received bytes of a request's body twice: readers reserve memory before they need it.
+// A meteredBody counts each received byte of a request's body twice: readers of the body grow their buffers before they
+// need the room.
 type meteredBody struct {
 	io.ReadCloser
 	share *memory.Share

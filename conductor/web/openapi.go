@@ -82,7 +82,7 @@ func operationID(r route) string {
 	return strings.ToLower(r.method) + "_" + strings.Join(words, "_")
 }
 
-// paramsOf are the parameters of path and query.
+// paramsOf returns the parameters in the path and the query.
 func paramsOf(r route) (list []object) {
 	for part := range strings.SplitSeq(r.path, "/") {
 		if name := strings.Trim(part, "{}"); name != part {
@@ -95,7 +95,8 @@ func paramsOf(r route) (list []object) {
 	return list
 }
 
-// types makes schemas of Go types, as encoding/json writes them. Structs become components, which refer to each other.
+// types makes the schemas of Go types, in the form in which encoding/json writes them. Structs become components, which
+// refer to each other.
 type types struct {
 	components   object
 	enumerations map[string][]string // by schema and property
@@ -138,7 +139,7 @@ func (t types) of(of reflect.Type, request bool) object {
 	panic("web: no schema for " + of.String()) // not of any message: a test describes them all
 }
 
-// component refers to a struct's schema, which it makes at the first reference.
+// component returns a reference to a struct's schema. It makes the schema at the first reference.
 func (t types) component(of reflect.Type, request bool) object {
 	name := strings.TrimSuffix(of.Name(), "JSON")
 	name = strings.ToUpper(name[:1]) + name[1:]
@@ -168,8 +169,8 @@ func (t types) component(of reflect.Type, request bool) object {
 	return ref
 }
 
-// enumerated restricts the schema of a text to some values; for a list its items, for a map its keys, for a nullable
-// type the other alternative.
+// enumerated restricts the schema of a text to some values; for a list it restricts the items, for a map the keys, for
+// a nullable type the alternative that is not null.
 func enumerated(schema object, words []string) object {
 	switch {
 	case schema["items"] != nil:
@@ -183,8 +184,8 @@ func enumerated(schema object, words []string) object {
 	return object{"type": "string", "enum": words}
 }
 
-// fields adds the fields of a struct as encoding/json has them: its own, and those of embedded structs unless a field
-// of its own has the same name.
+// fields adds the fields of a struct as encoding/json writes them: the struct's own, and those of embedded structs
+// unless a field of its own has the same name.
 func (t types) fields(of reflect.Type, request bool, properties object, required *[]string) {
 	var embedded []reflect.Type
 	for i := range of.NumField() {

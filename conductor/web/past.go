@@ -20,21 +20,22 @@ import (
 const (
 	protobufType = "application/x-protobuf"
 
-	// How much of the time before its instant a snapshot carries, and a member's details of its own.
+	// How many of the events before its instant a snapshot has, and how many a member's details have.
 	recentEvents  = 500
 	recentLookups = 300
 	recentSamples = 1800
 	recentAbout   = 50
 
-	// settling is how far an instant may lie beyond the newest of the history, which receives the time at intervals: a
-	// request for the present moment gets the newest view.
+	// settling is how far after the newest instant of the history an instant may lie, since the history is advanced at
+	// intervals: for such an instant the answer is the newest view.
 	settling = time.Second
 )
 
-// unknownStats are the stats of the past: the conductor's measurements of itself are not recorded.
+// unknownStats are the stats of the past: the conductor does not record its measurements of itself.
 var unknownStats = live.Stats{StalenessP50: -time.Millisecond, StalenessP99: -time.Millisecond, LookupsSampled: -1}
 
-// view is the newest view or, with ?at=, that of an instant of the past. If there is none, it has answered.
+// view returns the newest view or, with ?at=, the view of an instant of the past. If there is none, it has already
+// answered, and ok is false.
 func (s *Server) view(w http.ResponseWriter, r *http.Request) (view *ring.View, past, ok bool) {
 	at, given, ok := s.instant(w, r, "at")
 	if !ok || !given {
@@ -52,7 +53,7 @@ func (s *Server) view(w http.ResponseWriter, r *http.Request) (view *ring.View, 
 	return view, true, true
 }
 
-// instant reads a query parameter with an instant of the past. On failure it has answered.
+// instant reads a query parameter with an instant of the past. If it fails, it has already answered, and ok is false.
 func (s *Server) instant(w http.ResponseWriter, r *http.Request, name string) (t time.Time, given, ok bool) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
@@ -76,7 +77,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request, view *ring.View, p
 	if !past {
 		return s.cfg.Source.Events(0, limit), true
 	}
-	// Where a damaged period lies before the instant, the feed begins after it; the page shows the period itself.
+	// If a damaged period lies before the instant, the feed begins after that period; the page shows the period itself.
 	events, _, err := s.cfg.Past.Until(r.Context(), view.Time, eventlog.Query{Limit: limit, Want: newsworthy, Show: shown})
 	if err != nil {
 		notThere(w, "no events of "+view.Time.Format(time.RFC3339Nano), err)
@@ -102,8 +103,8 @@ func described(events []eventlog.Event) []live.FeedEvent {
 	return out
 }
 
-// snapshot answers with a view in the page's own form, with what had happened by its instant: events from the history,
-// and the lookups and samples that are still kept.
+// snapshot answers with a view in the page's own form. It also has what had happened by the view's instant: events from
+// the history, and the lookups and samples that are still kept.
 func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, view *ring.View, past bool) {
 	events, ok := s.feed(w, r, view, past, recentEvents)
 	if !ok {
@@ -133,9 +134,9 @@ func (s *Server) protobuf(w http.ResponseWriter, r *http.Request, m proto.Messag
 	send(w, r, http.StatusOK, protobufType, body)
 }
 
-// pastEvents answers with the feed from the history: with ?until= the newest that had arrived by an instant, with
-// ?since= the first that arrived after one. ?kind= selects kinds of events, separated by commas, and ?repeats=false
-// omits all reports of a death but the first.
+// pastEvents answers with the feed from the history: with ?until= the newest events that had arrived by an instant,
+// with ?since= the first that arrived after one. ?kind= selects kinds of events, separated by commas, and
+// ?repeats=false omits all reports of a death but the first.
 func (s *Server) pastEvents(w http.ResponseWriter, r *http.Request, limit int) {
 	since, forward, ok := s.instant(w, r, "since")
 	if !ok {

@@ -8,16 +8,16 @@ import (
 	"chordconductor/conductor/replay"
 )
 
-// Replay plays a recording; *replay.Player is one.
+// Replay plays a recording; *replay.Player implements it.
 type Replay interface {
 	State() replay.State
-	// Set pauses or resumes it, and changes its speed; nil leaves a setting as it is.
+	// Set pauses or resumes the replay, and changes its speed; a nil argument leaves its setting unchanged.
 	Set(paused *bool, speed *float64) error
-	// Step pauses it and plays the next n events.
+	// Step pauses the replay and plays the next n events.
 	Step(ctx context.Context, n int) error
 }
 
-// replaying returns the replay. If there is none, it has answered.
+// replaying returns the replay. If there is none, it has already answered, and returns nil.
 func (s *Server) replaying(w http.ResponseWriter) Replay {
 	if s.cfg.Replay == nil {
 		fail(w, http.StatusNotFound, "no recording is played here; `conductor replay FILE` plays one")

@@ -112,7 +112,7 @@ type fingerJSON struct {
 	ID    string `json:"id"` // empty: none
 }
 
-// ring answers with the present view or, with ?at=, that of an instant of the past.
+// ring answers with the present view or, with ?at=, with the view of an instant of the past.
 func (s *Server) ring(w http.ResponseWriter, r *http.Request) {
 	view, past, ok := s.view(w, r)
 	if !ok {
@@ -143,7 +143,7 @@ func (s *Server) ring(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, http.StatusOK, out)
 }
 
-// ringNode answers with all that is known of one member, now or, with ?at=, at an instant of the past.
+// ringNode answers with everything that is known about one member, now or, with ?at=, at an instant of the past.
 func (s *Server) ringNode(w http.ResponseWriter, r *http.Request) {
 	view, past, ok := s.view(w, r)
 	if !ok {

@@ -30,7 +30,7 @@ const (
 	idleTimeout    = 2 * time.Minute
 )
 
-// Source is what the API reads; *live.Live is one.
+// Source is what the API reads; *live.Live implements it.
 type Source interface {
 	View() *ring.View
 	Epoch() string
@@ -41,7 +41,7 @@ type Source interface {
 	Stats() live.Stats
 }
 
-// Past is the source of views of the past; *eventlog.History is one.
+// Past is the source of views of the past; *eventlog.History implements it.
 type Past interface {
 	Stats() eventlog.Stats
 	At(ctx context.Context, t time.Time) (*ring.View, error)
@@ -50,7 +50,7 @@ type Past interface {
 	Damages() []eventlog.Damage
 }
 
-// Config is what a Server needs.
+// Config configures a Server.
 type Config struct {
 	Version string
 	Page    net.Listener  // where Run serves; Run closes it
@@ -70,7 +70,8 @@ type Config struct {
 
 	Open  bool   // on loopback: no token is required
 	Token string // required unless Open
-	// ViewToken reads everything but stored values and the audit log, and commands nothing; empty: there is none.
+	// ViewToken permits reading everything but stored values and the audit log, and no commands; empty: there is no
+	// such token.
 	ViewToken string
 	Audit     *audit.Log  // of commands; nil: not kept
 	Names     []string    // further names that the server accepts in a Host header
@@ -102,7 +103,7 @@ func New(cfg Config) (*Server, error) {
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Run serves until ctx ends, then lets requests in progress finish for the configuration's grace, and returns.
+// Run serves until ctx ends. Then it lets requests in progress finish, for at most Config.Grace, and returns.
 func (s *Server) Run(ctx context.Context) error {
 	conns := connlimit.New(s.cfg.Conns)
 	server := &http.Server{
@@ -141,7 +142,7 @@ func (s *Server) isHealth(r *http.Request) bool {
 	return path == "/healthz" || path == "/readyz"
 }
 
-// ConnsIn is the number of connections for a memory limit.
+// ConnsIn returns the number of connections that are allowed for a limit of the memory.
 func ConnsIn(limit int64) int { return int(min(max(limit>>19, leastConns), maxConnections)) }
 
 func (s *Server) tooMany(w http.ResponseWriter, _ *http.Request) {
@@ -149,8 +150,8 @@ func (s *Server) tooMany(w http.ResponseWriter, _ *http.Request) {
 	fail(w, http.StatusServiceUnavailable, "all %d connections are in use; try again later", s.cfg.Conns)
 }
 
-// A logWriter receives net/http's own diagnostics, which would bypass the program's log. Failed handshakes are the
-// clients' errors, any number of them, and are omitted.
+// A logWriter receives net/http's own diagnostics, which would otherwise bypass the program's log. It omits failed
+// handshakes: they are errors of clients, and there may be any number of them.
 type logWriter struct {
 	logf func(format string, args ...any)
 }

@@ -49,7 +49,8 @@ type hopJSON struct {
 	AfterMS  float64 `json:"after_ms"` // since the lookup's start, by the member's own clock; -1: not known
 	AtMS     float64 `json:"at_ms"`    // the same, as earlier versions named it
 	Timeouts int     `json:"timeouts"`
-	// ClockMS is the least time by which the clock of its host is ahead of the initiator's; negative: behind.
+	// ClockMS is the least time by which the clock of the hop's host is ahead of the initiator's clock; a negative
+	// value: behind it.
 	ClockMS float64 `json:"clock_ahead_at_least_ms,omitempty"`
 }
 
@@ -82,7 +83,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	s.answerEvents(w, r, s.cfg.Source.Events(after, int(limit)), nil)
 }
 
-// answerEvents answers with a feed; damage is the damaged period between its end and further requested events.
+// answerEvents answers with a feed; damage is the damaged period between the end of the feed and further requested
+// events.
 func (s *Server) answerEvents(w http.ResponseWriter, r *http.Request, feed []live.FeedEvent, damage *eventlog.Damage) {
 	f := formatOf(s.cfg.Source.View())
 	events := make([]eventJSON, 0, 16)
@@ -271,7 +273,8 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, http.StatusOK, readyJSON{"ready"})
 }
 
-// number reads a query parameter from 0 to most. On failure it has answered.
+// number reads a whole number from 0 to most from a query parameter. If it fails, it has already answered, and returns
+// false.
 func number(w http.ResponseWriter, r *http.Request, name string, absent, most uint64) (uint64, bool) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
@@ -285,7 +288,7 @@ func number(w http.ResponseWriter, r *http.Request, name string, absent, most ui
 	return v, true
 }
 
-// at is a hop's time, in milliseconds; -1: not known.
+// at returns a hop's time in milliseconds; -1: not known.
 func at(d time.Duration) float64 {
 	if d < 0 {
 		return -1

@@ -8,8 +8,8 @@ import (
 	"chordconductor/node/chord"
 )
 
-// telemetryDelay is the delay of telemetry to the view without faults: an export interval, the view's own ticks, and the
-// time between two looks.
+// telemetryDelay is how long telemetry takes to the view without faults: an export interval, the view's own interval,
+// and the time between two looks at the view.
 const telemetryDelay = time.Second
 
 // Accuracy compares the view with the ground truth, second by second, and counts the fields that were wrong for
@@ -25,7 +25,7 @@ type fieldOf struct {
 	field string
 }
 
-// Look compares once: a view and the ground truth of one instant (nil: not known).
+// Look compares a view with the ground truth of the same instant (nil: not known).
 func (d *Accuracy) Look(now time.Time, v *ring.View, truth map[chord.ID]groundtruth.State) {
 	if len(truth) == 0 {
 		clear(d.since) // whether a wrong field was wrong all the while is not known

@@ -7,12 +7,12 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// keptRuns bounds the event runs kept of one member; the oldest is forgotten. A member has one for each incarnation,
-// and one more for each loss of its events.
+// keptRuns bounds the event runs kept of one member; beyond it the oldest is dropped. A member has one for each
+// incarnation, and one more for each loss of its events.
 const keptRuns = 16
 
 // An eventRun is a contiguous run of a member's events: the member's ownership is known at every instant in it, not
-// only at those of its events.
+// only at the times of its events.
 type eventRun struct {
 	incarnation int64
 	first, last int64     // event numbers
@@ -26,7 +26,7 @@ func (s eventRun) knows(from, to time.Time) bool {
 	return !s.blind && !s.known.After(from) && !s.until.Before(to)
 }
 
-// add enters an event. Events may come late and twice.
+// add adds an event to the member's runs. Events may come late or twice.
 func (m *watched) add(ev *chordevent.Event, ownership bool) {
 	n := eventRun{ev.Node.Incarnation, ev.Node.Seq, ev.Node.Seq, !ownership && ev.Node.Seq > 1, ev.Time, ev.Time}
 	at := len(m.runs)
@@ -49,7 +49,7 @@ func (m *watched) add(ev *chordevent.Event, ownership bool) {
 	}
 }
 
-// unbroken reports whether all events from one to the last one before another have been received.
+// unbroken reports whether all events with numbers from `from` up to, but not including, `to` have been received.
 func (m *watched) unbroken(incarnation, from, to int64) bool {
 	return to == from+1 || slices.ContainsFunc(m.runs, func(s eventRun) bool {
 		return s.incarnation == incarnation && s.first <= from && s.last >= to-1
@@ -63,7 +63,7 @@ func (s eventRun) after(o eventRun) bool {
 	return s.first > o.first
 }
 
-// joinNext joins a run and the next, if none is missing between them.
+// joinNext joins a run with the next one, if no event is missing between them.
 func (m *watched) joinNext(at int) {
 	if at+1 >= len(m.runs) {
 		return

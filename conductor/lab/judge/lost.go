@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// maxEnds bounds the ends of members that are kept. At the bound the oldest is forgotten, and how that member ended
-	// is known from the view only.
+	// maxEnds bounds the ends of members that are kept. Beyond it the oldest is dropped; how that member ended is then
+	// known from the view only.
 	maxEnds = 20_000
-	// keptMoves bounds the finished moves of keys that are kept; the oldest is forgotten.
+	// keptMoves bounds the finished moves of keys that are kept; beyond it the oldest is dropped.
 	keptMoves = 4096
-	// maxLostMoves is how many moves of a lost key's range a Result names, the newest.
+	// maxLostMoves is how many moves of a lost key's range a Result has: the newest.
 	maxLostMoves = 10
 )
 
@@ -35,7 +35,7 @@ type incarnation struct {
 	number int64
 }
 
-// An end is how an incarnation ended, by the first report.
+// An end describes how an incarnation ended, by the first report.
 type end struct {
 	fate  result.Fate
 	at    time.Time
@@ -72,7 +72,7 @@ func (e *ends) append(ev *chordevent.Event, b *bounds) {
 	}
 }
 
-// forgetMoves forgets the oldest.
+// forgetMoves drops the oldest moves.
 func (e *ends) forgetMoves(n int) {
 	for i := range e.moves[:n] {
 		e.moveBytes -= e.moves[i].size()
@@ -80,7 +80,7 @@ func (e *ends) forgetMoves(n int) {
 	e.moves = slices.Delete(e.moves, 0, n)
 }
 
-// note keeps the earliest report of a crash; a member's own report that it has left overrides reports of others.
+// note keeps the earliest report of a crash. A member's own report that it has left replaces reports by others.
 func (e *ends) note(of incarnation, how end, b *bounds) {
 	before, known := e.byMember[of]
 	switch {
@@ -99,7 +99,7 @@ func (e *ends) note(of incarnation, how end, b *bounds) {
 	e.byMember[of] = how
 }
 
-// fateOf returns what became of a replica's host, by the events and the view at the end.
+// fateOf returns what happened to a replica's host, according to the events and the view at the end.
 func (e *ends) fateOf(p chord.Peer, v *ring.View) result.HolderFate {
 	f := result.HolderFate{Peer: p, Fate: result.FateUnknown}
 	i := slices.IndexFunc(v.Members, func(m *ring.Member) bool { return m.ID == p.ID })
@@ -125,7 +125,7 @@ func (e *ends) fateOf(p chord.Peer, v *ring.View) result.HolderFate {
 	return f
 }
 
-// movesOf are the newest moves of a key's range since an instant.
+// movesOf returns the newest moves of a key's range since an instant.
 func (e *ends) movesOf(key chord.ID, since time.Time) (list []result.KeyMove) {
 	for _, m := range e.moves {
 		if chord.Owns(m.after, key, m.upTo) && m.At.After(since.Add(-slack)) {
@@ -136,7 +136,7 @@ func (e *ends) movesOf(key chord.ID, since time.Time) (list []result.KeyMove) {
 	return list[max(0, len(list)-maxLostMoves):]
 }
 
-// Lost returns the fates of lost keys' replicas, by the events and the view.
+// Lost returns what happened to the replicas of lost keys, according to the events and the view.
 func (w *Watch) Lost(keys []load.LostKey, v *ring.View) (list []result.LostKey) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -12,14 +12,14 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// maxWork bounds the sums of time that are kept. At the bound the time of new members counts only in the sum of the
+// maxWork bounds the number of sums of time. Beyond it the time of a new member counts only in the sum of the
 // operation. Names longer than any text of an event are ignored.
 const maxWork = 25_000
 
-// work is the key of a sum of time: an operation of all members, or all operations of one.
+// work is the key of a sum of time: of one operation of all members, or of all operations of one member.
 type work struct{ operation, member string }
 
-// Spans sums the time that members spent in their operations. It receives all traces that reach the conductor.
+// Spans adds up the time that members spent in their operations. It receives all traces that reach the conductor.
 func (w *Watch) Spans(td ptrace.Traces) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

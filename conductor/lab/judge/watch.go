@@ -12,24 +12,25 @@ import (
 )
 
 const (
-	// JudgeAfter is how long an answer waits for the events about its time.
+	// JudgeAfter is how long an answer waits for the events about its time before it is judged.
 	JudgeAfter = 3 * time.Second
-	// maxPending bounds the answers that wait; at the bound the oldest is judged early.
+	// maxPending bounds the answers that wait to be judged; beyond it the oldest is judged early.
 	maxPending = 1 << 17
-	// maxDoubted bounds the answers that look wrong by the events received so far and may turn out right. At the bound
-	// the oldest is dropped without a verdict.
+	// maxDoubted bounds the answers that look wrong by the events received so far and may turn out right. Beyond it the
+	// oldest is dropped without a verdict.
 	maxDoubted = 1 << 14
-	// keptRanges bounds the ranges kept of one member; the oldest is forgotten.
+	// keptRanges bounds the ranges kept of one member; beyond it the oldest is dropped.
 	keptRanges = 64
-	// maxWatched bounds the members kept; at the bound one that has ended is forgotten for each new one.
+	// maxWatched bounds the members kept; beyond it a member that has ended is dropped for each new one.
 	maxWatched = 20_000
-	// slack is how far an event's time may be from the change that it reports, on one machine or between clocks.
+	// slack is how far an event's timestamp may be from the change that the event reports, on one machine or between
+	// clocks.
 	slack = 50 * time.Millisecond
 )
 
-// A Watch follows the events that reach the ring view, and keeps what a Result needs of them: which member was
-// responsible for which range when, so that answers to lookups can be judged, and what moved. It is one of the
-// conductor's recorders: it receives the fold's events, and does not influence it.
+// A Watch follows the events that reach the ring view, and keeps what a Result needs: which member was responsible for
+// which range at which time, so that answers to lookups can be judged, and which ranges moved. It is one of the
+// recorders of the conductor's view: it receives the fold's events, and does not influence the fold.
 type Watch struct {
 	mu      sync.Mutex
 	members map[chord.ID]*watched
@@ -51,7 +52,7 @@ type watched struct {
 	ended  bool
 }
 
-// held is a range that a member was responsible for, until the next entry's beginning.
+// held is a range that a member was responsible for, from its time until the beginning of the next entry.
 type held struct {
 	since       time.Time
 	incarnation int64
@@ -71,7 +72,7 @@ func NewWatch() *Watch {
 	return &Watch{members: make(map[chord.ID]*watched), spent: make(map[work]*result.OperationTime), bounds: boundsOf(nil)}
 }
 
-// Append enters an event.
+// Append records an event.
 func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
 	if ev.Body.Kind() == chordevent.KindHostState {
 		return // it is of a host, not of a member
@@ -103,7 +104,7 @@ func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
 	w.grown(m.size() - before)
 }
 
-// Advance does nothing: a recorder needs it, and time alone changes nothing here.
+// Advance does nothing. A recorder must have it, but the passage of time changes nothing in a Watch.
 func (w *Watch) Advance(time.Time) {}
 
 func (w *Watch) member(id chord.ID) *watched {
@@ -119,7 +120,7 @@ func (w *Watch) member(id chord.ID) *watched {
 	return m
 }
 
-// owns inserts what a member reported about its range at an event's time. Events may come late and twice.
+// owns inserts what a member reported about its range at the time of an event. Events may come late or twice.
 func (m *watched) owns(ev *chordevent.Event, o chordevent.Ownership) {
 	h := held{ev.Time, ev.Node.Incarnation, ev.Node.Seq, o.Owns, o.From}
 	at := len(m.ranges)
@@ -152,7 +153,7 @@ func (h held) after(o held) bool {
 	return h.seq > o.seq
 }
 
-// forgetOne forgets a member that has ended, or any if there is none among the first few.
+// forgetOne removes a member that has ended. If there is none among the first few, it removes another one.
 func (w *Watch) forgetOne() {
 	var one chord.ID
 	looked := 0
@@ -166,7 +167,7 @@ func (w *Watch) forgetOne() {
 	delete(w.members, one)
 }
 
-// moved counts a move once, by its source's report.
+// moved counts a move once, when its source reports it.
 func (w *Watch) moved(k chordevent.KeysMoved) {
 	if !k.Outgoing || k.Phase == chordevent.MoveStarted {
 		return
@@ -200,8 +201,9 @@ func (w *Watch) Answered(found *wire.Lookup, from, to time.Time) {
 	w.pending = append(w.pending, a)
 }
 
-// Judge judges the answers that are old enough at an instant. One that looks wrong waits until all of its owner's
-// events of that time are received: of a member whose telemetry is held back, the newest range known may be an old one.
+// Judge judges the answers that are old enough at an instant. An answer that looks wrong waits until all of its owner's
+// events of that time have been received: if a member's telemetry is held back, the newest known range may be an old
+// one.
 func (w *Watch) Judge(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -227,8 +229,8 @@ func (w *Watch) doubt(a answered) {
 	w.doubted = append(w.doubted, a)
 }
 
-// judge decides whether the answering member was responsible for the key at any instant of the lookup, if that is
-// known.
+// judge decides whether the answering member was responsible for the key at any instant of the lookup. It reports
+// whether that is known.
 func (w *Watch) judge(a answered) bool {
 	m := w.members[a.owner]
 	if m == nil || len(m.ranges) == 0 || m.ranges[0].since.After(a.to.Add(slack)) {
@@ -253,7 +255,7 @@ func (w *Watch) judge(a answered) bool {
 	return true
 }
 
-// Lookups is the verdict so far.
+// Lookups returns the verdict so far.
 func (w *Watch) Lookups() result.LookupVerdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -262,7 +264,7 @@ func (w *Watch) Lookups() result.LookupVerdict {
 	return v
 }
 
-// Moves is what has moved.
+// Moves returns the moves so far.
 func (w *Watch) Moves() result.Moves {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -10,13 +10,17 @@ import (
 // A Watch's memory is bounded in numbers, and in bytes if it has a share: members and spans come from any sender of
 // telemetry. The share is divided:
 //
-//   - members, 3/8: one that has ended is forgotten, or any; its answers can no longer be judged
-//   - answers that wait, 1/4: the oldest is judged early, or dropped unjudged
-//   - sums of time by operation and member, 1/8: further ones are summed in the operation only, or not at all
-//   - finished moves of keys, 1/8: the oldest are forgotten
-//   - ends of members, 1/8: the oldest is forgotten
+// - members, 3/8: beyond it one that has ended is dropped, or else any; its answers can no longer be judged
 //
-// Sizes are upper estimates: slices have up to twice the room that they need.
+// - answers that wait, 1/4: the oldest is judged early, or dropped without a verdict
+//
+// - sums of time by operation and member, 1/8: further time is added to the sum of the operation only, or not at all
+//
+// - finished moves of keys, 1/8: the oldest are dropped
+//
+// - ends of members, 1/8: the oldest is dropped
+//
+// Sizes are upper estimates: slices may have twice the capacity that they need.
 const (
 	watchedSize = 200 // a member without ranges, with its entry in the map
 	heldSize    = 2 * int64(unsafe.Sizeof(held{}))
@@ -27,7 +31,7 @@ const (
 	endSize     = int64(unsafe.Sizeof(end{})) + 120
 )
 
-// bounds are the upper bounds of each; without a share only in numbers.
+// bounds are the upper bounds of a Watch; without a share, bounds of numbers only.
 type bounds struct {
 	share                   *memory.Share
 	members, spent, moves   int64 // bytes
@@ -48,10 +52,10 @@ func boundsOf(share *memory.Share) bounds {
 
 func most(number int, fit int64) int { return int(min(int64(number), max(fit, 1))) }
 
-// exceeds reports whether so many bytes are above a bound; never without a share.
+// exceeds reports whether so many bytes are above a bound. It returns false if there is no share.
 func (b *bounds) exceeds(bytes, most int64) bool { return b.share != nil && bytes > most }
 
-// Within bounds the Watch by a share of the memory. It must be called first.
+// Within bounds the Watch by a share of the memory. It must be called before any other method.
 func (w *Watch) Within(share *memory.Share) { w.bounds = boundsOf(share) }
 
 func (m *watched) size() int64 {
@@ -60,7 +64,7 @@ func (m *watched) size() int64 {
 
 func (m *move) size() int64 { return moveSize + int64(len(m.To.Addr)+len(m.Reason)) }
 
-// grown adds to a member's size, and makes room. mu is held.
+// grown adds to a member's size, and drops members if there is no room. The caller holds mu.
 func (w *Watch) grown(by int64) {
 	w.memberBytes += by
 	for w.bounds.exceeds(w.memberBytes, w.bounds.members) && len(w.members) > 0 {
@@ -69,7 +73,7 @@ func (w *Watch) grown(by int64) {
 	}
 }
 
-// weigh reports the Watch's size. mu is held.
+// weigh reports the Watch's size to its share. The caller holds mu.
 func (w *Watch) weigh() {
 	w.bounds.share.Set(w.memberBytes + w.spentBytes + w.ends.moveBytes + int64(len(w.ends.order))*endSize +
 		int64(len(w.pending)+len(w.doubted))*answerSize)

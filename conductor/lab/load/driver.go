@@ -17,7 +17,7 @@ import (
 	"chordconductor/node/wire"
 )
 
-// A Store is one host as a client sees it; nodepb.KVServer and a gRPC client both have these methods.
+// A Store is one host from a client's point of view; nodepb.KVServer and a gRPC client both have these methods.
 type Store interface {
 	Put(context.Context, *nodepb.PutRequest) (*nodepb.PutResponse, error)
 	Get(context.Context, *nodepb.GetRequest) (*nodepb.GetResponse, error)
@@ -30,7 +30,7 @@ type Config struct {
 	Workload scenario.Workload
 	Seed     uint64
 	Replicas int // replicas of a fully replicated write
-	// Pick returns a live host for an operation; n is random. False: there is none now.
+	// Pick returns a live host for an operation; n is random. It returns false if there is no such host now.
 	Pick func(n uint64) (Store, bool)
 	// Answered is called for every lookup that was answered, with its start and end, unless it is nil.
 	Answered func(found *wire.Lookup, from, to time.Time)
@@ -62,7 +62,7 @@ type Driver struct {
 	writes atomic.Uint64 // numbers the writes, from the time of Run on: so writes of other runs are not taken for this one's
 }
 
-// scheduled is a load from an instant on.
+// scheduled is a workload and the time from which it applies.
 type scheduled struct {
 	scenario.Workload
 	since time.Time // zero: from the time of Run
@@ -78,17 +78,17 @@ func New(cfg Config) *Driver {
 	return d
 }
 
-// SetWorkload changes the load from now on. The number of keys stays.
+// SetWorkload changes the workload from now on. The number of keys stays the same.
 func (d *Driver) SetWorkload(w scenario.Workload) {
 	w.Keys = d.cfg.Workload.Keys
 	d.load.Store(&scheduled{w, d.runtime.Now()})
 	d.wake.Set()
 }
 
-// Workload is the present load.
+// Workload returns the present workload.
 func (d *Driver) Workload() scenario.Workload { return d.load.Load().Workload }
 
-// SetPhase counts the operations that start from now on under a phase number.
+// SetPhase sets the phase number under which operations that start from now on are counted.
 func (d *Driver) SetPhase(i int) { d.phase.Store(int32(i)) }
 
 // Stop makes Run return once the operations under way have ended.
@@ -151,7 +151,7 @@ func (d *Driver) Run() {
 // overdue is how late an operation may be sent before it counts as behind schedule.
 const overdue = time.Second
 
-// unsent counts the operations of a load that were due until its end and will not be sent.
+// unsent counts the operations of a workload that were due before its end and will not be sent.
 func (d *Driver) unsent(w *scheduled, next, end time.Time) {
 	if w == nil || w.Rate <= 0 {
 		return
@@ -161,7 +161,7 @@ func (d *Driver) unsent(w *scheduled, next, end time.Time) {
 	}
 }
 
-// An operation is drawn completely before it starts, by the one task that owns the random numbers: so the sequence
+// An operation is drawn completely before it starts, by the one task that uses the random numbers, so that the sequence
 // depends on the seed alone.
 type operation struct {
 	op    Op
@@ -215,7 +215,7 @@ func (d *Driver) release() {
 	d.freed.Set()
 }
 
-// start runs an operation in a task of its own; false: the runtime has ended.
+// start runs an operation in a task of its own. It returns false if the runtime has ended.
 func (d *Driver) start(o operation, intended time.Time) bool {
 	phase := int(d.phase.Load())
 	err := d.runtime.Go(context.Background(), func(ctx context.Context) {
@@ -292,7 +292,7 @@ func (d *Driver) run(ctx context.Context, o operation, intended time.Time, phase
 	}
 }
 
-// again reports whether another host may succeed.
+// again reports whether a retry on another host may succeed.
 func again(err error) bool {
 	switch status.Code(err) {
 	case codes.InvalidArgument, codes.ResourceExhausted, codes.NotFound, codes.Unauthenticated:
@@ -301,7 +301,8 @@ func again(err error) bool {
 	return true
 }
 
-// call sends an operation to one host. The lookup is nil if the answer has none that can be read. The returned function, if any, adds the oracle's judgement of the answer.
+// call sends an operation to one host. The lookup is nil if the answer has none that can be read. The returned
+// function, if not nil, adds the oracle's verdict on the answer to the counts.
 func (d *Driver) call(ctx context.Context, s Store, o operation, promised uint64) (*wire.Lookup, func(*Counts), error) {
 	name := KeyName(o.key)
 	switch o.op {

@@ -7,8 +7,9 @@ const (
 	buckets = (63 - scale + 1) << scale
 )
 
-// A Histogram counts values of 0 or more in buckets that grow with the value (log-linear), so percentiles are right to
-// 3 % from microseconds to days in 15 KiB. The zero value is ready. Not safe for concurrent use.
+// A Histogram counts values of 0 or more in buckets that grow with the value (log-linear), so that percentiles are
+// right to 3 % from microseconds to days, with counters of 15 KiB. The zero value is ready for use. It is not safe for
+// concurrent use.
 type Histogram struct {
 	counts [buckets]uint32
 	n      uint64
@@ -16,7 +17,7 @@ type Histogram struct {
 	max    int64
 }
 
-// Add counts one value; negative ones count as 0.
+// Add counts one value; a negative value counts as 0.
 func (h *Histogram) Add(v int64) {
 	v = max(v, 0)
 	h.counts[histogram.Scale(scale).Bucket(uint64(v))]++
@@ -25,7 +26,7 @@ func (h *Histogram) Add(v int64) {
 	h.max = max(h.max, v)
 }
 
-// Merge adds what another histogram counted.
+// Merge adds the counts of another histogram.
 func (h *Histogram) Merge(o *Histogram) {
 	for i, c := range o.counts {
 		h.counts[i] += c
@@ -35,13 +36,13 @@ func (h *Histogram) Merge(o *Histogram) {
 	h.max = max(h.max, o.max)
 }
 
-// Count is how many values were added.
+// Count returns the number of values added.
 func (h *Histogram) Count() uint64 { return h.n }
 
-// Max is the greatest value added; 0 if there is none.
+// Max returns the greatest value added; 0 if there is none.
 func (h *Histogram) Max() int64 { return h.max }
 
-// Mean is the mean of the values added; 0 if there is none.
+// Mean returns the mean of the values added; 0 if there is none.
 func (h *Histogram) Mean() float64 {
 	if h.n == 0 {
 		return 0

@@ -11,8 +11,8 @@ import (
 // A chooser picks key numbers from 0 to n-1.
 type chooser func(r *rand.Rand) int
 
-// newChooser makes the chooser of a distribution. The most used keys are the lowest numbers; since keys are hashed onto
-// the circle, they lie anywhere on it.
+// newChooser returns the chooser of a distribution. The most used keys have the lowest numbers; since keys are hashed
+// onto the circle, they are spread over it.
 func newChooser(d scenario.Distribution, n int) chooser {
 	switch d {
 	case scenario.KeysZipf:
@@ -36,10 +36,10 @@ func newChooser(d scenario.Distribution, n int) chooser {
 	}
 }
 
-// KeyName is the name of key number i in the ring.
+// KeyName returns the name of key number i in the ring.
 func KeyName(i int) []byte { return fmt.Appendf(nil, "quote/%06d", i) }
 
-// zipfExponent is the one that key-value benchmarks have in common.
+// zipfExponent is the exponent that is usual in benchmarks of key-value stores.
 const zipfExponent = 0.99
 
 // A zipf draws k from 1..n with probability in proportion to k^-s, by rejection inversion: W. Hörmann and G. Derflinger,
@@ -73,7 +73,7 @@ func (z *zipf) next(r *rand.Rand) int {
 
 func (z *zipf) density(x float64) float64 { return math.Exp(-z.s * math.Log(x)) }
 
-// integral is that of the density, (x^(1-s) - 1) / (1-s), written so that s = 1 is no special case.
+// integral returns the integral of the density, (x^(1-s) - 1) / (1-s), in a form that is also valid for s = 1.
 func (z *zipf) integral(x float64) float64 {
 	l := math.Log(x)
 	return expm1OverX((1-z.s)*l) * l
@@ -84,7 +84,7 @@ func (z *zipf) inverse(u float64) float64 {
 	return math.Exp(log1pOverX(t) * u)
 }
 
-// expm1OverX is (e^x - 1) / x, and log1pOverX is ln(1+x) / x; both go on through 0.
+// expm1OverX returns (e^x - 1) / x, and log1pOverX returns ln(1+x) / x; both are also defined at 0.
 func expm1OverX(x float64) float64 {
 	if math.Abs(x) > 1e-8 {
 		return math.Expm1(x) / x

@@ -9,15 +9,15 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// A lastWrite is the write of a key with the greatest acknowledged version.
+// A lastWrite is the acknowledged write with the greatest version of a key.
 type lastWrite struct {
 	at       int64  // when it was acknowledged, Unix nanoseconds
 	replicas uint32 // index in replicaSets
 	trace    [16]byte
 }
 
-// maxReplicaSets bounds the sets of replicas that are kept. There are about as many as members that ever owned keys; at
-// the bound the replicas of further writes are not kept.
+// maxReplicaSets bounds the sets of replicas that are kept. There are about as many sets as members that ever owned
+// keys; beyond the bound the replicas of further writes are not kept.
 const maxReplicaSets = 1 << 16
 
 // replicaSets keeps each set of replicas once, since all keys of a range have the same.
@@ -54,7 +54,7 @@ func (h *replicaSets) add(list []*nodepb.Peer) uint32 {
 	return i
 }
 
-// writeOf is the last write of a key, as its answer describes it.
+// writeOf returns the lastWrite that an answer to a put describes.
 func (h *replicaSets) writeOf(answer *nodepb.PutResponse, at time.Time) lastWrite {
 	w := lastWrite{at: at.UnixNano(), replicas: h.add(answer.GetHolders())}
 	if trace, err := hex.DecodeString(answer.GetLookup().GetTraceId()); err == nil {
@@ -83,7 +83,7 @@ const (
 	NoAnswer     Found = "no answer" // so the write may be there
 )
 
-// Lost describes the keys lost at present, by their number, at most limit.
+// Lost describes the keys lost at present, in the order of their numbers, at most limit.
 func (o *Oracle) Lost(limit int) (list []LostKey) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

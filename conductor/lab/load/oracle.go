@@ -8,11 +8,11 @@ import (
 )
 
 // An Oracle keeps the greatest acknowledged version of each key, and judges reads by it. A read may also return a later
-// write whose outcome is unknown; that is no error. Returning a write that was refused is one. The ring does not
-// promise linearizability, so no more than this is judged.
+// write whose outcome is unknown; that is not an error. To return a write that was refused is an error. The ring does
+// not promise linearizability, so the Oracle judges no more than this.
 //
-// Its memory is one entry of some 60 bytes per key of the workload, whose number is bounded by scenario.MaxKeys, and
-// what it keeps of refused writes and of replicas (see refusals and replicaSets).
+// It takes one entry of some 60 bytes per key of the workload, whose number scenario.MaxKeys bounds, and memory for
+// refused writes and for replicas (see refusals and replicaSets).
 type Oracle struct {
 	mu          sync.Mutex
 	replicas    int32 // replicas of a fully replicated write
@@ -33,12 +33,12 @@ type promise struct {
 	last     lastWrite
 }
 
-// newOracle makes an oracle for n keys, where a fully replicated write has so many replicas.
+// newOracle returns an oracle for n keys of a ring in which a fully replicated write has that many replicas.
 func newOracle(n, replicas int) *Oracle {
 	return &Oracle{replicas: int32(replicas), keys: make([]promise, n), refusals: newRefusals()}
 }
 
-// acknowledged enters a put's answer.
+// acknowledged records the answer to a put.
 func (o *Oracle) acknowledged(key int, answer *nodepb.PutResponse, at time.Time) {
 	version := answer.GetVersion()
 	o.mu.Lock()
@@ -54,14 +54,14 @@ func (o *Oracle) acknowledged(key int, answer *nodepb.PutResponse, at time.Time)
 	o.set(p, false, false)
 }
 
-// promised returns the version that a read which starts now must show at least; 0 if none.
+// promised returns the version that a read which starts now must return at least; 0 if there is none.
 func (o *Oracle) promised(key int) uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.keys[key].version
 }
 
-// read judges a read's answer (version 0: not found) by the version promised when it started.
+// read judges a read's answer (version 0: not found) by the version that was promised when the read started.
 func (o *Oracle) read(key int, promised, version uint64) (stale bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -75,35 +75,35 @@ func (o *Oracle) read(key int, promised, version uint64) (stale bool) {
 	return version < promised
 }
 
-// begin notes a write, by its number, before its request is sent.
+// begin records the number of a write before its request is sent.
 func (o *Oracle) begin(write uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.refusals.begin(write)
 }
 
-// end notes that a write has been answered, or never will be.
+// end records that a write has been answered, or never will be.
 func (o *Oracle) end(write uint64, refused bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.refusals.end(write, refused)
 }
 
-// shown judges the write that a read has shown.
+// shown judges the write whose value a read has returned.
 func (o *Oracle) shown(write uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.refusals.shown(write)
 }
 
-// unanswered notes that a promised key could not be read: to a client it is not there.
+// unanswered records that a promised key could not be read: to a client the key is lost.
 func (o *Oracle) unanswered(key int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.set(&o.keys[key], true, true)
 }
 
-// set changes a key and the sums. o.mu is held.
+// set changes a key's state, and the sums. The caller holds o.mu.
 func (o *Oracle) set(p *promise, missing, silent bool) {
 	count := func(sum *int, was, is bool) {
 		if was {
@@ -118,7 +118,7 @@ func (o *Oracle) set(p *promise, missing, silent bool) {
 	p.missing, p.silent = missing, silent
 }
 
-// Verdict is the oracle's judgement of the keys.
+// Verdict counts the keys by the oracle's judgement.
 type Verdict struct {
 	Written    int `json:"written"`    // keys with an acknowledged write
 	Lost       int `json:"lost"`       // of these: the latest read did not show it
@@ -127,7 +127,7 @@ type Verdict struct {
 	Refused    int `json:"refused"`    // writes that were refused, and that a read has shown all the same
 }
 
-// Verdict counts the keys: while the load runs, by their latest read; after a sweep, all of them.
+// Verdict counts the keys: while the load runs, by the latest read of each; after a sweep, every key has been read.
 func (o *Oracle) Verdict() Verdict {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// refused reports whether an error means that a write has not happened: no replica has it, and none will. After any
-// other error the outcome of a write is unknown, so reads may show it.
+// refused reports whether an error means that a write has not happened and will not: no replica has it. After any other
+// error the outcome of a write is unknown, so reads may return it.
 func refused(err error) bool {
 	switch status.Code(err) {
 	case codes.InvalidArgument, codes.ResourceExhausted, codes.FailedPrecondition, codes.AlreadyExists:
@@ -15,11 +15,12 @@ func refused(err error) bool {
 	return false
 }
 
-// maxRefusals bounds the refused writes that are kept. At the bound the oldest is forgotten: a later read that shows it
-// is not noticed.
+// maxRefusals bounds the refused writes that are kept. Beyond it the oldest is dropped: a later read that returns it is
+// not noticed.
 const maxRefusals = 1 << 16
 
-// refusals finds refused writes that reads show, before or after the refusal. Every try of a put is a write of its own.
+// refusals finds refused writes that reads return, before or after the refusal. Every attempt of a put is a write of
+// its own.
 type refusals struct {
 	running map[uint64]bool // writes under way, at most maxInFlight; true: a read has shown it
 	refused map[uint64]bool // at most maxRefusals; true: a read has shown it

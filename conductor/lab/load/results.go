@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// Verdict is the oracle's present judgement.
+// Verdict returns the oracle's present verdict.
 func (d *Driver) Verdict() Verdict { return d.oracle.Verdict() }
 
-// Tick returns the figures since the last Tick.
+// Tick returns the counts since the last Tick.
 func (d *Driver) Tick() Counts {
 	d.stats.mu.Lock()
 	defer d.stats.mu.Unlock()
@@ -18,7 +18,7 @@ func (d *Driver) Tick() Counts {
 	return c
 }
 
-// Phases returns a copy of the figures by phase number.
+// Phases returns a copy of the counts by phase number.
 func (d *Driver) Phases() []*Counts {
 	d.stats.mu.Lock()
 	defer d.stats.mu.Unlock()
@@ -30,18 +30,18 @@ func (d *Driver) Phases() []*Counts {
 	return out
 }
 
-// Slowest returns the slowest lookups, then the slowest gets and puts; of each the slowest first.
+// Slowest returns the slowest lookups, then the slowest gets and puts; in each part the slowest comes first.
 func (d *Driver) Slowest() []Slow {
 	d.stats.mu.Lock()
 	defer d.stats.mu.Unlock()
 	return slices.Concat(d.stats.slow[1], d.stats.slow[0])
 }
 
-// sweepers is how many reads of a sweep are under way at a time.
+// sweepers is the number of concurrent reads of a sweep.
 const sweepers = 32
 
-// Sweep reads every key that was written, so that the verdict is about all of them and not only about those that the
-// load happened to read last. Its reads count only in the verdict. Call it after Run has returned.
+// Sweep reads every key that was written, so that the verdict covers all of them and not only those that the load
+// happened to read last. Its reads count only in the verdict. It must be called after Run has returned.
 func (d *Driver) Sweep(ctx context.Context) error {
 	var next atomic.Int64
 	var left atomic.Int64

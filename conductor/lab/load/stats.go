@@ -20,7 +20,7 @@ const (
 
 func (o Op) String() string { return [...]string{"get", "put", "lookup"}[o] }
 
-// Counts are the figures of one phase. Latency is in microseconds from the intended start.
+// Counts are the numbers and latencies of one phase. Latency is in microseconds from the intended start.
 type Counts struct {
 	Latency  [ops]Histogram
 	Hops     Histogram // the owner not counted
@@ -41,7 +41,7 @@ func (c *Counts) Done() (n uint64) {
 	return n
 }
 
-// All is the latency of all kinds together.
+// All returns the latencies of all kinds of operations together.
 func (c *Counts) All() *Histogram {
 	var h Histogram
 	for i := range c.Latency {
@@ -50,7 +50,7 @@ func (c *Counts) All() *Histogram {
 	return &h
 }
 
-// Merge adds another phase's figures.
+// Merge adds the counts of another phase.
 func (c *Counts) Merge(o *Counts) {
 	for i := range c.Latency {
 		c.Latency[i].Merge(&o.Latency[i])
@@ -73,10 +73,10 @@ type Slow struct {
 	Found   *wire.Lookup // nil: not known
 }
 
-// slowest is how many slow operations are kept: of lookups, which report their paths, and as many of gets and puts.
+// slowest is how many slow operations are kept: so many lookups, which report their paths, and so many gets and puts.
 const slowest = 10
 
-// stats collects figures by phase. One mutex guards all: an operation takes it once, at its end.
+// stats collects counts by phase. One mutex guards everything: an operation takes it once, at its end.
 type stats struct {
 	mu     sync.Mutex
 	phases []*Counts // one per phase begun; a scenario's number of phases is bounded

@@ -15,7 +15,7 @@ import (
 //go:embed quotes.txt
 var quoteText string
 
-// quotes are the shipped sentences, one a line; lines that begin with # name their sources.
+// quotes are the sentences that come with the program, one per line; lines that begin with # name their sources.
 var quotes = func() (list []string) {
 	for line := range strings.Lines(quoteText) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
@@ -25,9 +25,9 @@ var quotes = func() (list []string) {
 	return list
 }()
 
-// markMax is the longest mark. A value ends with its mark, " [key.write.check]" in hexadecimal: which write of which
-// key it is, and a checksum over all before it. So a value read back shows whether it is whole and where it belongs,
-// and is still a readable sentence.
+// markMax is the length of the longest mark. A value ends with its mark, " [key.write.check]" in hexadecimal: the
+// numbers of key and write, and a checksum over everything before. So a value that is read back shows whether it is
+// whole and where it belongs, and is still a readable sentence.
 const markMax = 32
 
 // makeValue makes the value of a write, of exactly size bytes (at least markMax).
@@ -57,7 +57,7 @@ func fill(value []byte, data scenario.Data, write uint64, size int) []byte {
 	return value
 }
 
-// readValue returns a value's key and write; ok is false if makeValue did not make it.
+// readValue returns the key and the write of a value; ok is false if makeValue did not make the value.
 func readValue(value []byte) (key int, write uint64, ok bool) {
 	if len(value) < 9 || value[len(value)-1] != ']' {
 		return 0, 0, false

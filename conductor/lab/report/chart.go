@@ -22,7 +22,7 @@ const (
 	chartHeight = 5.2 * vg.Centimeter
 )
 
-// Colours that are distinguishable without seeing red or green, and on paper without colour by their darkness.
+// Colours that can be distinguished without seeing red or green, and on paper without colour by their brightness.
 var (
 	blue   = color.RGBA{0x1f, 0x5f, 0xa8, 0xff}
 	orange = color.RGBA{0xd9, 0x7a, 0x1e, 0xff}
@@ -48,7 +48,7 @@ type chart struct {
 	bound  float64   // a value of x to mark strongly; 0: none
 }
 
-// draw makes the picture as SVG text without external resources.
+// draw returns the picture as SVG text without external resources.
 func (c chart) draw() (template.HTML, error) {
 	p := plot.New()
 	p.BackgroundColor = color.Transparent
@@ -121,7 +121,7 @@ func sans(size float64) font.Font {
 	return font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Points(size)}
 }
 
-// ticks are the library's, with no more decimals than the numbers have.
+// ticks are the plot library's ticks, with no more decimals than the numbers need.
 type ticks struct{}
 
 func (ticks) Ticks(low, high float64) []plot.Tick {
@@ -134,7 +134,7 @@ func (ticks) Ticks(low, high float64) []plot.Tick {
 	return list
 }
 
-// counts are ticks at whole numbers from 0 on, for so many bars.
+// counts are ticks at whole numbers, one for each of that many bars, from 0 on.
 type counts int
 
 func (n counts) Ticks(float64, float64) []plot.Tick {
@@ -145,7 +145,7 @@ func (n counts) Ticks(float64, float64) []plot.Tick {
 	return list
 }
 
-// vertical is a line across the plot at one value of x, with its name beside its top.
+// vertical is a line across the plot at one value of x, with the line's name beside its top.
 type vertical struct {
 	x      float64
 	colour color.Color
@@ -170,8 +170,8 @@ var (
 	family   = regexp.MustCompile(`font-family:[^;"]*`)
 )
 
-// inline makes a stand-alone SVG file part of a page: without the XML prologue, as wide as its container, in the page's
-// font.
+// inline returns a stand-alone SVG file as a part of a page: without the XML prologue, as wide as its container, in the
+// page's font.
 func inline(svg []byte) template.HTML {
 	svg = prologue.ReplaceAll(svg, []byte(`<svg role="img" `))
 	if at := fixed.FindIndex(svg); at != nil {

@@ -36,7 +36,7 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"few":     fewText,
 }).Parse(pageText))
 
-// HTML is the report as one page without external resources.
+// HTML returns the report as one page without external resources.
 func (rep *Report) HTML() ([]byte, error) {
 	charts, err := rep.charts()
 	if err != nil {
@@ -86,7 +86,7 @@ func (rep *Report) charts() (map[string]template.HTML, error) {
 	return out, nil
 }
 
-// hopShares is the histogram of hops in percent, from 0 on.
+// hopShares returns the share of operations in percent, by the number of hops from 0 on.
 func (rep *Report) hopShares() []float64 {
 	var total uint64
 	for _, b := range rep.Hops {
@@ -102,8 +102,9 @@ func (rep *Report) hopShares() []float64 {
 	return shares
 }
 
-// loadChart shows the members' keys, the fullest first, beside the keys expected from their arcs, and beside the theory
-// of arcs: with one point on the circle for each member, arcs are distributed exponentially.
+// loadChart shows the members' keys, the member with the most keys first, beside the keys expected from their arcs, and
+// beside the theory of arcs: with one point on the circle for each member, the lengths of arcs are distributed
+// exponentially.
 func (rep *Report) loadChart() chart {
 	n := len(rep.Loads)
 	owned := series{name: "keys owned", colour: blue}
@@ -135,7 +136,7 @@ func cmpFloat(a, b float64) int {
 	return 0
 }
 
-// A slowTable is slow operations of one kind.
+// A slowTable lists slow operations of one kind.
 type slowTable struct {
 	Name    string
 	HasPath bool // the path is known hop by hop
@@ -155,7 +156,7 @@ func slowTables(all []Slow) []slowTable {
 	return slices.DeleteFunc(tables, func(t slowTable) bool { return len(t.List) == 0 })
 }
 
-// traceLink is the address of a trace in Jaeger; empty if there is none.
+// traceLink returns the address of a trace in Jaeger; empty if there is none.
 func traceLink(jaeger, id string) template.URL {
 	if jaeger == "" || id == "" {
 		return ""
@@ -163,12 +164,12 @@ func traceLink(jaeger, id string) template.URL {
 	return template.URL(strings.TrimSuffix(jaeger, "/") + "/trace/" + id)
 }
 
-// secondsText formats a time of the run like the durations of scenarios.
+// secondsText formats a time of the run in the same form as the durations of scenarios.
 func secondsText(s float64) string {
 	return duration.Text(time.Duration(s * float64(time.Second)).Round(100 * time.Millisecond))
 }
 
-// millisText formats a time given in milliseconds likewise, with three significant digits.
+// millisText formats a time given in milliseconds in the same form, with three significant digits.
 func millisText(ms float64) string {
 	d := time.Duration(ms * float64(time.Millisecond))
 	digits := 10 * time.Microsecond
@@ -178,7 +179,7 @@ func millisText(ms float64) string {
 	return duration.Text(d.Round(digits))
 }
 
-// pathText formats a lookup's path, of a long one its beginning and its end. The JSON has all of it.
+// pathText formats a lookup's path; of a long path it has the beginning and the end. The JSON has the whole path.
 func pathText(path []string) string {
 	const begin, end = 6, 3
 	if skipped := len(path) - begin - end; skipped > 1 {

@@ -102,7 +102,7 @@ func (h Holder) Text() string {
 	return text + inTrace(h.TraceID)
 }
 
-// Text is one move.
+// Text describes the move.
 func (m KeyMove) Text() string {
 	what := "moved"
 	if m.Failed {
@@ -118,7 +118,7 @@ func inTrace(id string) string {
 	return ", trace " + id
 }
 
-// lostText describes the first lost keys.
+// lostText describes the first textLost lost keys.
 func (rep *Report) lostText(w io.Writer) {
 	for i, k := range rep.Lost {
 		if i == textLost {

@@ -7,11 +7,11 @@ import (
 	"chordconductor/conductor/lab/scenario"
 )
 
-// In reports, as in the API, durations of a run end in _s, seconds, and latencies end in _ms, milliseconds; no name has
-// another unit. The embedded fields that end in _ns, and latency_us of Report, are the names of earlier versions and
-// end with the next major one.
+// In reports, as in the API, names of durations of a run end in _s, seconds, and names of latencies in _ms,
+// milliseconds. The embedded fields that end in _ns, and latency_us of Report, have the names of earlier versions; the
+// next major version removes them.
 
-// Plan is the scenario that ran.
+// Plan describes the scenario that ran.
 type Plan struct {
 	scenario.Scenario
 	DurationS float64     `json:"duration_s"` // 0: until stopped
@@ -21,7 +21,7 @@ type Plan struct {
 	Expect    []PlanBound `json:"expect"`
 }
 
-// PlanTiming is the periods of the members' tasks.
+// PlanTiming has the periods of the members' tasks.
 type PlanTiming struct {
 	scenario.Timing
 	StabilizeS float64 `json:"stabilize_s"`
@@ -29,14 +29,14 @@ type PlanTiming struct {
 	KeyframeS  float64 `json:"keyframe_s"`
 }
 
-// PlanNetwork is the conditions for every message between members.
+// PlanNetwork has the conditions for every message between members.
 type PlanNetwork struct {
 	scenario.Network
 	LatencyMS float64 `json:"latency_ms"`
 	JitterMS  float64 `json:"jitter_ms"`
 }
 
-// PlanPhase is a phase as in the scenario.
+// PlanPhase is a phase, as the scenario defines it.
 type PlanPhase struct {
 	scenario.Phase
 	AtS    float64 `json:"at_s"`
@@ -50,19 +50,19 @@ type PlanSlowLink struct {
 	LatencyMS float64 `json:"latency_ms"`
 }
 
-// PlanBound is an expectation.
+// PlanBound is an expectation of the scenario.
 type PlanBound struct {
 	scenario.Expectation
 	Unit string `json:"unit"` // of the bound, as UCUM writes it: s, {key}, …
 }
 
-// LatencyBucket counts operations up to a latency, and above that of the previous bucket.
+// LatencyBucket counts the operations with a latency up to the bucket's and above that of the previous bucket.
 type LatencyBucket struct {
 	TopMS float64 `json:"top_ms"`
 	Count uint64  `json:"count"`
 }
 
-// planOf is a scenario for the report.
+// planOf returns a scenario as the report shows it.
 func planOf(s *scenario.Scenario) Plan {
 	p := Plan{
 		Scenario: *s, DurationS: s.Duration.Seconds(),
@@ -84,7 +84,7 @@ func planOf(s *scenario.Scenario) Plan {
 	return p
 }
 
-// latencies are buckets of microseconds in milliseconds.
+// latencies converts buckets of microseconds to milliseconds.
 func latencies(us []load.Bucket) []LatencyBucket {
 	out := make([]LatencyBucket, 0, len(us))
 	for _, b := range us {
@@ -93,5 +93,5 @@ func latencies(us []load.Bucket) []LatencyBucket {
 	return out
 }
 
-// millis does not round: a scenario's own figures stay unchanged.
+// millis does not round, so that the numbers of a scenario stay unchanged.
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -14,7 +14,7 @@ import (
 	"chordconductor/node/wire"
 )
 
-// A Report is the result of a simulation. Its JSON form is its contract; times are seconds since the simulation's
+// A Report is the result of a simulation. Programs depend on its JSON form; times are seconds since the simulation's
 // start.
 type Report struct {
 	Scenario    Plan             `json:"scenario"`
@@ -41,7 +41,7 @@ type Report struct {
 	Notes       []string         `json:"notes"` // deviations from the plan
 	Environment Environment      `json:"environment"`
 
-	// JaegerUI is Jaeger's page, for links to traces; empty: none.
+	// JaegerUI is the address of Jaeger's page, for links to traces; empty: no links.
 	JaegerUI string `json:"-"`
 }
 
@@ -57,7 +57,7 @@ type Check struct {
 	Unit     string          `json:"unit"` // of at_most and value, as UCUM writes it: s, {key}, …
 }
 
-// Summary is the whole run in a few figures.
+// Summary describes the whole run in a few numbers.
 type Summary struct {
 	MembersStart  int     `json:"members_first"` // when the ring was first ideal
 	MembersEnd    int     `json:"members_end"`
@@ -149,7 +149,7 @@ type Violation struct {
 	TraceID   string   `json:"trace_id,omitempty"`
 }
 
-// Load is the keys and operations of one member, beside the keys expected from its share of the circle.
+// Load has the keys and operations of one member, and the keys expected from the member's share of the circle.
 type Load struct {
 	Member   string  `json:"member"`
 	Owned    int64   `json:"owned_keys"`
@@ -160,7 +160,7 @@ type Load struct {
 	Puts     int64   `json:"puts"`
 }
 
-// Moves sums finished handoffs.
+// Moves adds up finished handoffs.
 type Moves struct {
 	Moves  int64 `json:"moves"`
 	Keys   int64 `json:"keys"`
@@ -168,8 +168,8 @@ type Moves struct {
 	Failed int64 `json:"failed"`
 }
 
-// Slow is one of the slowest lookups and its path, or one of the slowest gets and puts, which name only the host that
-// served them.
+// Slow is one of the slowest lookups, with its path, or one of the slowest gets and puts, which name only the member
+// that served them.
 type Slow struct {
 	Operation string   `json:"operation"`
 	AtS       float64  `json:"at_s"`
@@ -190,7 +190,7 @@ type Operation struct {
 	MaxMS     float64 `json:"max_ms"`
 }
 
-// Telemetry is the accuracy of the figures about the ring.
+// Telemetry describes how accurate the numbers about the ring are.
 type Telemetry struct {
 	Applied        uint64   `json:"events_applied"`
 	Outdated       uint64   `json:"events_outdated"`
@@ -200,7 +200,7 @@ type Telemetry struct {
 	LookupsSampled *float64 `json:"lookups_sampled"`       // share that arrived as traces; null: unknown
 }
 
-// Environment is all that depends on the machine or the hour.
+// Environment has all values that depend on the machine or the time of day.
 type Environment struct {
 	Started        time.Time `json:"started"`
 	Speed          string    `json:"speed"` // real or virtual
@@ -212,7 +212,7 @@ type Environment struct {
 	StalenessP99MS float64   `json:"staleness_p99_ms"`
 }
 
-// Of makes the report of a result.
+// Of returns the report of a result.
 func Of(r *result.Result) *Report {
 	rep := &Report{
 		Scenario: planOf(r.Scenario), Source: r.Scenario.Source, Error: r.Error, ElapsedS: secs(r.Elapsed),
@@ -236,7 +236,7 @@ func Of(r *result.Result) *Report {
 	return rep
 }
 
-// courses fills in the data over time.
+// courses fills in the values over time.
 func (rep *Report) courses(r *result.Result) {
 	rep.Phases = make([]Phase, 0, len(r.Phases))
 	for _, p := range r.Phases {
@@ -373,7 +373,7 @@ func path(l *wire.Lookup, bits int) []string {
 	return out
 }
 
-// JSON is the report for machines.
+// JSON returns the report as JSON.
 func (rep *Report) JSON() ([]byte, error) {
 	text, err := json.MarshalIndent(rep, "", "  ")
 	return append(text, '\n'), err

@@ -49,7 +49,7 @@ func (rep *Report) Text(w io.Writer) {
 	}
 }
 
-// shortText describes in which respects a phase did less than the scenario requests.
+// shortText describes what a phase did not do although the scenario requests it.
 func (p Phase) shortText(named bool) string {
 	var short []string
 	if p.Done < p.Planned {
@@ -82,7 +82,7 @@ func (c Check) mark() string {
 	return "FAIL"
 }
 
-// Text is what was measured, for people.
+// Text describes for people what was measured.
 func (c Check) Text() string {
 	switch {
 	case !c.Measured && c.Allowed:
@@ -106,7 +106,7 @@ func clip(s string, most int) string {
 	return s
 }
 
-// HowLost adds what is known of the lost keys, in brackets; empty if nothing is.
+// HowLost returns what is known about the lost keys, in brackets; empty if nothing is known.
 func (s Summary) HowLost() string {
 	var known []string
 	if s.LostSilent > 0 {

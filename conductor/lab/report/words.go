@@ -12,10 +12,10 @@ import (
 	"chordconductor/node/wire"
 )
 
-// shortDigits is the number of digits of an identifier in a path; enough to distinguish members of one ring by eye.
+// shortDigits is the number of digits of an identifier in a path, enough to distinguish members of one ring by eye.
 const shortDigits = 8
 
-// short is the beginning of an identifier as the ring writes it.
+// short returns the first digits of an identifier, in the form that the ring uses.
 func short(id chord.ID, bits int) string {
 	digits := (bits + 3) / 4
 	text := hex.EncodeToString(id[:])
@@ -25,7 +25,7 @@ func short(id chord.ID, bits int) string {
 	return text[:min(len(text), shortDigits)]
 }
 
-// fewText names the first of many.
+// fewText lists the first few names, and the number of the others.
 func fewText(names []string) string {
 	const most = 3
 	if len(names) <= most {
@@ -34,7 +34,7 @@ func fewText(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
-// hop writes one step of a lookup: "finger 151 → 9a0c44d1".
+// hop describes one step of a lookup: "finger 151 → 9a0c44d1".
 func hop(h wire.Hop, bits int) string {
 	id := short(h.Peer.ID, bits)
 	var by string
@@ -48,7 +48,7 @@ func hop(h wire.Hop, bits int) string {
 	return by + id
 }
 
-// loads lists the members' keys and operations, beside the keys expected from the share of the circle that each owned.
+// loads lists the members' keys and operations, and the keys expected from each member's share of the circle.
 func loads(r *result.Result) []Load {
 	out := make([]Load, 0, len(r.Loads))
 	var keys int64

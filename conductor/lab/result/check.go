@@ -27,7 +27,7 @@ func (r *Result) CheckExpectations(v *ring.View) {
 	}
 }
 
-// measure returns a metric's value; false if it could not be measured in this run.
+// measure returns a metric's value. It returns false if the run could not measure it.
 func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
 	total := r.Total()
 	done := total.Done()
@@ -60,8 +60,8 @@ func (r *Result) measure(m scenario.Metric, v *ring.View) (float64, bool) {
 	return 0, false
 }
 
-// finalError is the ring error at the end, where all is certain. never: the ring is not ideal then. One that violates the
-// invariant may have an error of 0.
+// finalError returns the ring error at the end, if everything is certain. never is true if the ring is not ideal then:
+// a ring that violates the invariant may have an error of 0.
 func (r *Result) finalError(v *ring.View) (steps float64, measured, never bool) {
 	last := Point{Status: v.Status, RingError: v.Error, Certainty: v.Certainty.State}
 	if n := len(r.Timeline); r.Finished && n > 0 {
@@ -71,8 +71,8 @@ func (r *Result) finalError(v *ring.View) (steps float64, measured, never bool) 
 	return float64(last.RingError), measured, measured && last.Status != ring.Ideal
 }
 
-// longestRepair is the longest time from a phase's end to the next ideal ring. If never, there was none before the
-// run's end, and the time is that until the end.
+// longestRepair returns the longest time from a phase's end to the next ideal ring. never is true if there was no ideal
+// ring before the run's end; the time is then the one until the end.
 func (r *Result) longestRepair() (seconds float64, measured, never bool) {
 	var longest time.Duration
 	for _, p := range r.Phases {

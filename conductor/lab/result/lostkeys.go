@@ -10,7 +10,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A LostKey is a key whose last acknowledged write could not be read, with the fates of its replicas.
+// A LostKey is a key whose last acknowledged write could not be read, with what happened to its replicas.
 type LostKey struct {
 	load.LostKey
 	Holders []HolderFate // of the replicas that the acknowledgement named; empty: it named none
@@ -28,10 +28,10 @@ const (
 	FateUnknown Fate = "not known"
 )
 
-// Fates are all of them.
+// Fates lists all fates.
 func Fates() []Fate { return []Fate{FateOnRing, FateCrashed, FateLeft, FateAgain, FateUnknown} }
 
-// A HolderFate is a replica's host and its fate.
+// A HolderFate is the host of a replica, and what happened to it.
 type HolderFate struct {
 	Peer  chord.Peer
 	Fate  Fate

@@ -67,8 +67,8 @@ type PhaseResult struct {
 	Partial bool // the scenario allows less to be done
 }
 
-// Short reports whether a phase did less than it asked for, or sent fewer operations, where the scenario does not allow
-// that.
+// Short reports whether a phase did less than it requests, or sent fewer operations than were due, although the
+// scenario does not allow that.
 func (p PhaseResult) Short() bool {
 	return !p.Partial && (p.Done < p.Planned || p.Counts != nil && p.Counts.Unsent > 0)
 }
@@ -80,7 +80,7 @@ type Repair struct {
 	Healed    bool // false: the run ended first
 }
 
-// MemberLoad is what a member held and had served.
+// MemberLoad has the keys that a member held, and the operations that it had served.
 type MemberLoad struct {
 	ID             string
 	Share          float64 // of the circle that it owned
@@ -89,7 +89,7 @@ type MemberLoad struct {
 	Gets, Puts     int64
 }
 
-// Moves sums the finished moves of keys, by reason.
+// Moves adds up the finished moves of keys, by reason.
 type Moves struct {
 	Join, Leave, Repair MoveSum
 }
@@ -100,7 +100,7 @@ type MoveSum struct {
 	Failed             int64
 }
 
-// OperationTime sums the durations of spans: of one operation of all members, or of one member.
+// OperationTime adds up the durations of spans: of one operation of all members, or of one member.
 type OperationTime struct {
 	Operation string // empty: all operations of a member
 	Member    string // empty: all members
@@ -117,7 +117,7 @@ type LookupVerdict struct {
 	Unjudged uint64 // no event about what the answering member owned at the time was received
 }
 
-// Telemetry is how far the figures about the ring can be trusted.
+// Telemetry describes how far the numbers about the ring can be trusted.
 type Telemetry struct {
 	Applied, Outdated uint64
 	Lost              int64
@@ -129,7 +129,7 @@ type Telemetry struct {
 	UnmarkedMeasured  bool
 }
 
-// A Check is an expectation and what was measured.
+// A Check is an expectation and what was measured for it.
 type Check struct {
 	Metric   scenario.Metric
 	Bound    float64
@@ -140,7 +140,8 @@ type Check struct {
 	OK       bool
 }
 
-// Passed reports whether the simulation ran to its end, did all that its phases ask for, and met every expectation.
+// Passed reports whether the simulation ran to its end, did everything that its phases request, and met every
+// expectation.
 func (r *Result) Passed() bool {
 	if slices.ContainsFunc(r.Phases, PhaseResult.Short) {
 		return false
@@ -153,7 +154,7 @@ func (r *Result) Passed() bool {
 	return r.Finished
 }
 
-// Total is the figures of all phases.
+// Total returns the counts of all phases together.
 func (r *Result) Total() *load.Counts {
 	total := new(load.Counts)
 	for _, p := range r.Phases {

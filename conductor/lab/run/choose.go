@@ -7,8 +7,8 @@ import (
 	"chordconductor/node/chord"
 )
 
-// chance draws a random number below n. Draws come from several tasks, so in real time their order differs between two
-// runs; in virtual time it does not.
+// chance returns a random number below n. Several tasks call it, so in real time the order of the calls differs between
+// two runs; in virtual time it does not.
 func (s *Simulation) chance(n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -24,7 +24,7 @@ func (s *Simulation) exponential(rate float64) time.Duration {
 // someHosts chooses a share of the hosts, at least one and never all.
 func (s *Simulation) someHosts(share float64) map[string]bool { return s.choose(share, nil, 1) }
 
-// otherHosts chooses a share of the hosts that are not named, at least one.
+// otherHosts chooses a share of the hosts that are not in than, at least one.
 func (s *Simulation) otherHosts(share float64, than map[string]bool) map[string]bool {
 	return s.choose(share, than, 0)
 }
@@ -46,7 +46,8 @@ func (s *Simulation) choose(share float64, except map[string]bool, spared int) m
 	return chosen
 }
 
-// victims chooses members that are on the ring and not yet stopped: anywhere, or neighbours on different hosts.
+// victims chooses n members that are on the ring and not stopped yet: anywhere, or, if adjacent is true, neighbours on
+// different hosts.
 func (s *Simulation) victims(n int, adjacent bool) []chord.ID {
 	type candidate struct {
 		id   chord.ID
@@ -83,7 +84,7 @@ func (s *Simulation) victims(n int, adjacent bool) []chord.ID {
 	return chosen
 }
 
-// fewHosts chooses so many hosts, but never all.
+// fewHosts chooses that many hosts, but never all.
 func (s *Simulation) fewHosts(count int) map[string]bool {
 	hosts := s.fleet.Hosts()
 	chosen := make(map[string]bool)

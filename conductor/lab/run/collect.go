@@ -13,8 +13,8 @@ import (
 // maxLost is how many lost keys a Result describes.
 const maxLost = 100
 
-// Result is what has been measured up to now, or, of a simulation that reached its end, until then. It is not changed
-// any more.
+// Result returns what has been measured up to now, or, for a simulation that reached its end, up to that end. The
+// returned value is not changed afterwards.
 func (s *Simulation) Result() *result.Result {
 	s.mu.Lock()
 	final := s.final
@@ -71,7 +71,7 @@ func (s *Simulation) measure() *result.Result {
 	return r
 }
 
-// loads lists what the members on the ring hold.
+// loads returns the loads of the members on the ring.
 func loads(v *ring.View) []result.MemberLoad {
 	bits := v.Bits
 	if bits == 0 {
@@ -100,7 +100,7 @@ func loads(v *ring.View) []result.MemberLoad {
 	return list
 }
 
-// blame adds the phases that stopped replicas' hosts. s.mu is held.
+// blame adds to each replica the phase that stopped its host. The caller holds s.mu.
 func (s *Simulation) blame(list []result.LostKey) {
 	for _, k := range list {
 		for i, h := range k.Holders {

@@ -1,6 +1,7 @@
-// Package run runs a scenario on a deployment, on its runtime's clock: it starts members, loads them, carries out the
-// phases, follows the view, and collects the Result. Virtual makes the deployment, the view and the clock itself.
+// Package run runs a scenario on a deployment, by the clock of the deployment's runtime: it starts members and the
+// load, carries out the phases, follows the view, and collects the Result. Virtual also makes the deployment, the view
+// and the clock.
 //
-// Figures that need to know the ring (ring error, repairs, wrong lookups) are measured on the view and on the events, as
-// a user of the conductor could; the load's own figures are measured at the client.
+// Values that depend on the ring (ring error, repairs, wrong lookups) are measured on the view and on the events, as a
+// user of the conductor could; the values of the load are measured at the client.
 package run

@@ -16,7 +16,7 @@ const (
 	pointEvery = time.Second
 )
 
-// monitor follows the ring view and the load, until the simulation is over.
+// monitor follows the ring view and the load until the simulation is over.
 func (s *Simulation) monitor(ctx context.Context) {
 	next := s.began.Add(pointEvery)
 	for s.runtime.Sleep(lookEvery) == nil {
@@ -31,8 +31,8 @@ func (s *Simulation) monitor(ctx context.Context) {
 	}
 }
 
-// settled reports whether the view shows an ideal ring, all of it certain, with all members that there are. The members
-// that the fleet lists and those in the view must be as many: the view may show an ideal ring before it has received
+// settled reports whether the view shows an ideal ring in which everything is certain, with all members of the fleet.
+// The fleet and the view must have the same number of members: the view may show an ideal ring before it has received
 // the report of a crash.
 func (s *Simulation) settled(v *ring.View) bool {
 	if v.Status != ring.Ideal || !v.Certainty.All() || v.Counts.Joining > 0 || v.Counts.Leaving > 0 {
@@ -42,7 +42,7 @@ func (s *Simulation) settled(v *ring.View) bool {
 	return all == joined && v.Counts.Active == joined
 }
 
-// observe times repairs and collects violations.
+// observe measures the duration of repairs, and collects violations.
 func (s *Simulation) observe(now time.Time, v *ring.View) {
 	settled := s.settled(v)
 	at := now.Sub(s.began)
@@ -72,7 +72,7 @@ func (s *Simulation) observe(now time.Time, v *ring.View) {
 	}
 }
 
-// awaitRepair starts to time a phase's repair.
+// awaitRepair begins to measure how long the ring takes to repair what a phase did.
 func (s *Simulation) awaitRepair(result int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,7 +110,7 @@ func (s *Simulation) point(ctx context.Context, now time.Time, v *ring.View) {
 	s.timeline = append(s.timeline, p)
 }
 
-// open counts the violations that are not healed.
+// open counts the violations that have not healed.
 func open(v *ring.View) (n int) {
 	for _, violation := range v.Violations {
 		if violation.Healed.IsZero() {

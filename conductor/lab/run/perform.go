@@ -59,7 +59,7 @@ func (s *Simulation) perform(ctx context.Context, number int, p scenario.Phase) 
 	}
 }
 
-// spread does a number of things at once, or one by one over a time.
+// spread calls do count times: all at once, or spread over a time.
 func (s *Simulation) spread(count int, over time.Duration, do func(n int) error) error {
 	if over == 0 {
 		return do(count)
@@ -77,7 +77,7 @@ func (s *Simulation) spread(count int, over time.Duration, do func(n int) error)
 	return first
 }
 
-// plan notes how much a phase asks for.
+// plan records how much a phase requests.
 func (s *Simulation) plan(result int, p scenario.Phase) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,14 +95,14 @@ func (s *Simulation) plan(result int, p scenario.Phase) {
 	} // hosts by their share: see inflict
 }
 
-// did counts what a phase has done.
+// did adds n to what a phase has done.
 func (s *Simulation) did(result, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.results[result].Done += n
 }
 
-// start starts members; those that were started before one failed count.
+// start starts members. If one fails to start, those started before it count as done.
 func (s *Simulation) start(ctx context.Context, result, n int) error {
 	started, err := s.fleet.Start(ctx, n, "")
 	s.did(result, len(started))
@@ -114,7 +114,7 @@ func (s *Simulation) start(ctx context.Context, result, n int) error {
 	return err
 }
 
-// heal ends all faults; it asks for all hosts that are under one, and reports whether there were any.
+// heal ends all faults. It plans for all hosts that are under a fault, and reports whether there were any.
 func (s *Simulation) heal(ctx context.Context, result int) (some bool, err error) {
 	before := s.faults.Faulty()
 	_, err = s.faults.Heal(ctx)
@@ -181,8 +181,8 @@ func (s *Simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Pha
 	}
 }
 
-// inflict brings a fault into force for the phase's time, or until it is healed. A host where it does not begin at
-// once, or does not end in time, counts as not done.
+// inflict puts a fault into force for the phase's time, or until a heal. A host where the fault does not begin at once,
+// or does not end in time, counts as not done.
 func (s *Simulation) inflict(ctx context.Context, p scenario.Phase, result int, d *faults.Fault) error {
 	if d.Partition {
 		d.Partitioned = s.countMembers(d.From)

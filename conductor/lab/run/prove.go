@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// A prover is a fleet known through its telemetry, whose hosts must prove themselves before they are sent operations.
+// A prover is a fleet that is known through its telemetry, whose hosts must prove that they hold the token before
+// operations are sent to them.
 type prover interface {
 	Prove(ctx context.Context)
 }
@@ -13,8 +14,8 @@ type prover interface {
 // proveEvery is the time between two searches for hosts that the load can be sent to.
 const proveEvery = 2 * time.Second
 
-// proveHosts searches once for hosts that the load can be sent to, and has a task do so again until the simulation is
-// over, as hosts come and return.
+// proveHosts searches once for hosts that the load can be sent to. It starts a task that repeats the search until the
+// simulation is over, since hosts come and return.
 func (s *Simulation) proveHosts(ctx context.Context) {
 	fleet, ok := s.fleet.(prover)
 	if !ok {
@@ -31,8 +32,9 @@ func (s *Simulation) proveHosts(ctx context.Context) {
 	})
 }
 
-// noteUnproven records, if the load passes over some hosts, that it does. Those that have served in this simulation are
-// not meant: they have proven themselves, and what keeps them from serving now is the experiment. It adds to served.
+// noteUnproven records a note if the load skips hosts that have not proven that they hold the token. It does not count
+// hosts that have served in this simulation: they have proven it, and what keeps them from serving now is the
+// experiment. It adds the hosts that serve to served.
 func (s *Simulation) noteUnproven(served map[string]bool) bool {
 	var serving, passed int
 	for _, h := range s.fleet.Hosts() {

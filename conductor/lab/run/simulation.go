@@ -27,21 +27,22 @@ const (
 	maxPoints     = 90_000 // of the timeline: a day of seconds; at the bound the first quarter is dropped
 	settleLimit   = time.Second
 
-	// underWayLimit is how long joins and leaves under way at the end are awaited before they count as not done.
+	// underWayLimit is how long the end of the run waits for joins and leaves under way, before they count as not done.
 	underWayLimit = time.Minute
 )
 
-// Sources are what a simulation's figures about the ring are measured on.
+// Sources are what a simulation measures the ring on.
 type Sources struct {
-	// View is the ring as rebuilt from its telemetry, for any goroutine; Stats is how far that can be trusted (nil: not
-	// known).
+	// View returns the ring as rebuilt from its telemetry; any goroutine may call it. Stats returns how far the view
+	// can be trusted (nil: not known).
 	View  func() *ring.View
 	Stats func() live.Stats
-	// Refresh makes View up to date: it is called within the runtime, and nil where a loop of its own does that.
+	// Refresh updates the View. It is called within the runtime, and is nil if the view is updated by a loop of its
+	// own.
 	Refresh func()
 	// Watch receives every event that reaches the view. The caller makes it a recorder of the view.
 	Watch *judge.Watch
-	// Running is called within the runtime when a simulation begins, and when it is over; nil: nothing is.
+	// Running is called within the runtime when a simulation begins, and when it is over. It may be nil.
 	Running func(bool)
 }
 
@@ -51,7 +52,7 @@ func (s *Sources) running(is bool) {
 	}
 }
 
-// look is the present view, within the runtime.
+// look returns the present view, within the runtime.
 func (s *Sources) look() *ring.View {
 	if s.Refresh != nil {
 		s.Refresh()
@@ -94,7 +95,7 @@ type Simulation struct {
 	took       time.Duration  // as of the last look; final when ended
 }
 
-// New makes a simulation on a deployment. It resets what the Watch has measured.
+// New makes a simulation on a deployment. It resets the measurements of the Watch.
 func New(s *scenario.Scenario, here *faults.Deployment, from Sources) *Simulation {
 	sim := &Simulation{
 		Scenario: s, Deployment: here, runtime: runtime.NewScope(here.Runtime), fleet: here.Fleet, faults: here.Faults,
@@ -113,8 +114,8 @@ func New(s *scenario.Scenario, here *faults.Deployment, from Sources) *Simulatio
 	return sim
 }
 
-// Begin sets the clock to zero, and starts the scenario. Like all below that uses the clock, it is called within the
-// runtime.
+// Begin sets the clock to zero, and starts the scenario. Like all methods below that use the clock, it must be called
+// within the runtime.
 func (s *Simulation) Begin(ctx context.Context) error {
 	s.began = s.runtime.Now()
 	s.from.running(true)
@@ -124,13 +125,13 @@ func (s *Simulation) Begin(ctx context.Context) error {
 // End ends the simulation's tasks.
 func (s *Simulation) End() { s.runtime.End() }
 
-// Workload is the present load.
+// Workload returns the present workload.
 func (s *Simulation) Workload() scenario.Workload { return s.driver.Workload() }
 
-// SetWorkload changes the load; it is called within the runtime.
+// SetWorkload changes the workload. It must be called within the runtime.
 func (s *Simulation) SetWorkload(w scenario.Workload) { s.driver.SetWorkload(w) }
 
-// repairWait is a phase whose repair is being timed.
+// repairWait is a phase whose repair is being measured.
 type repairWait struct {
 	result int // index in results
 	since  time.Time
@@ -186,8 +187,8 @@ func (s *Simulation) run(ctx context.Context) {
 	s.conclude()
 }
 
-// applyNetwork imposes the scenario's network conditions on a ring that was there before; a ring of the scenario's own
-// was made with them.
+// applyNetwork imposes the scenario's network conditions on a ring that existed before; a ring made for the scenario
+// already has them.
 func (s *Simulation) applyNetwork(ctx context.Context) {
 	if s.Scenario.OwnRing {
 		return
@@ -207,7 +208,7 @@ func (s *Simulation) applyNetwork(ctx context.Context) {
 }
 
 // underWay lists, by their phases, the members that were started and have not joined, and those that were ordered to
-// leave and are still there. A member that has joined and is gone since counts as joined.
+// leave and are still on the ring. A member that has joined and is gone since counts as joined.
 func (s *Simulation) underWay() (phases []int) {
 	hosts, v := s.fleet.Hosts(), s.from.look()
 	s.mu.Lock()
@@ -233,8 +234,8 @@ func (s *Simulation) underWay() (phases []int) {
 	return phases
 }
 
-// conclude ends the simulation at its end. What is still under way counts as not done. The ring goes on, so the result
-// is what has been measured by now.
+// conclude ends the simulation at its end. Joins and leaves still under way count as not done. The ring continues to
+// run, so the result is fixed now.
 func (s *Simulation) conclude() {
 	unfinished := s.underWay()
 	s.mu.Lock()
@@ -260,7 +261,7 @@ func (s *Simulation) conclude() {
 	s.from.running(false)
 }
 
-// Abort ends a simulation that has not reached its end, and the faults that it left.
+// Abort ends a simulation that has not reached its end, and the faults that it has put into force.
 func (s *Simulation) Abort(ctx context.Context) {
 	s.driver.Stop()
 	s.mu.Lock()
@@ -286,9 +287,9 @@ func (s *Simulation) Over() bool {
 	return s.ended
 }
 
-// populate starts the ring's members: the first founds it, the others follow over a few seconds, so that a user can
-// watch, and over at least two stabilize intervals, so that the ring can keep up. On a machine that is too slow for
-// that, each follows as those before have joined.
+// populate starts the ring's members: the first founds the ring. The others follow over a few seconds, so that a user
+// can watch, and over at least two stabilize intervals, so that the ring can integrate them. On a machine that is too
+// slow for that, each member waits until the members before it have joined.
 func (s *Simulation) populate(ctx context.Context) {
 	have, _ := deploy.CountMembers(s.fleet.Hosts())
 	want := s.Scenario.Ring.Members
@@ -321,7 +322,7 @@ func (s *Simulation) populate(ctx context.Context) {
 	}
 }
 
-// sleepUntil sleeps to a time since the start.
+// sleepUntil sleeps until a time since the start of the simulation.
 func (s *Simulation) sleepUntil(at time.Duration) error {
 	wait := s.began.Add(at).Sub(s.runtime.Now())
 	if wait <= 0 {

@@ -6,16 +6,16 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// A Tap receives the telemetry that the members push, before any other receiver does. A nil function: that kind of
-// telemetry is not received. The functions must not keep what they are given.
+// A Tap receives the telemetry that the members push, before any other receiver does. If a function is nil, that kind
+// of telemetry is not received. The functions must not keep their arguments.
 type Tap struct {
 	Logs  func(plog.Logs)
 	Spans func(ptrace.Traces)
-	// Metrics are pushed in real time only: in virtual time members have none.
+	// Metrics receives metrics. They are pushed in real time only: in virtual time members have none.
 	Metrics func(pmetric.Metrics)
 }
 
-// BeforeLogs puts the tap before next.
+// BeforeLogs returns a function that calls the tap, then next.
 func (t Tap) BeforeLogs(next func(plog.Logs)) func(plog.Logs) {
 	if t.Logs == nil {
 		return next
@@ -26,7 +26,7 @@ func (t Tap) BeforeLogs(next func(plog.Logs)) func(plog.Logs) {
 	}
 }
 
-// BeforeSpans puts the tap before next.
+// BeforeSpans returns a function that calls the tap, then next.
 func (t Tap) BeforeSpans(next func(ptrace.Traces)) func(ptrace.Traces) {
 	if t.Spans == nil {
 		return next

@@ -26,9 +26,10 @@ import (
 const (
 	// exportDelay is how long telemetry takes from its member to the view in virtual time: the exporters' interval.
 	exportDelay = 100 * time.Millisecond
-	// showEvery is the time, virtual, between two looks at the progress.
+	// showEvery is the virtual time between two reports of the progress.
 	showEvery = time.Second
-	// drainLimit bounds what follows a scenario's end: operations under way, the sweep, the last judgements.
+	// drainLimit bounds the time for the work after a scenario's end: operations under way, the sweep, the last
+	// verdicts.
 	drainLimit = 10 * time.Minute
 	// endLimit bounds the wait, by the wall clock, for the tasks of a ring that ends.
 	endLimit = 2 * time.Second
@@ -37,8 +38,8 @@ const (
 // ErrInterrupted is the error of a run that was ended from outside.
 var ErrInterrupted = errors.New("interrupted")
 
-// A World is a simulated world and the conductor's ring view on its clock. Rings are made in it, one after the other,
-// whose telemetry reaches the view.
+// A World is a simulated world and the conductor's ring view on the world's clock. Rings are made in the world, one
+// after the other, and their telemetry reaches the view.
 type World struct {
 	*local.World
 	View  *live.Live
@@ -47,8 +48,8 @@ type World struct {
 	entry *simenv.Host // where tasks from outside the world begin
 }
 
-// OpenWorld makes a world for a scenario's ring, and its view, which has watch among its recorders. The world's clock
-// takes the place of the one in view.
+// OpenWorld makes a world for a scenario's ring, and the view, with watch as one of its recorders. The world's clock
+// replaces the clock in the configuration view.
 func OpenWorld(s *scenario.Scenario, view live.Config, watch *judge.Watch, tap Tap) (*World, error) {
 	w := &World{World: local.OpenWorld(s, time.Time{}), watch: watch, tap: tap}
 	view.World = w.World
@@ -63,18 +64,18 @@ func OpenWorld(s *scenario.Scenario, view live.Config, watch *judge.Watch, tap T
 	return w, nil
 }
 
-// ViewOf bounds nothing: what a simulation shows and measures must not depend on the machine's memory. It is as large as
-// the ring of the scenario.
+// ViewOf returns the configuration of a view without bounds: what a simulation shows and measures must not depend on
+// the machine's memory. The view is as large as the ring of the scenario.
 func ViewOf(s *scenario.Scenario) live.Config {
 	return live.Config{Ring: ring.Options{Base: s.Timing.Stabilize}}
 }
 
-// Sources are those of a simulation on a ring of the world.
+// Sources returns the sources of a simulation on a ring of the world.
 func (w *World) Sources() Sources {
 	return Sources{View: w.View.View, Refresh: w.View.Refresh, Watch: w.watch}
 }
 
-// deploy makes a scenario's ring, without hosts yet. It is called within the world.
+// deploy makes a scenario's ring, without hosts yet. It must be called within the world.
 func (w *World) deploy(s *scenario.Scenario) (*deploy.Deployment, error) {
 	random := rand.New(rand.NewPCG(s.Seed, 0x7e1e))
 	telemetry, err := otel.Memory(otel.MemoryConfig{
@@ -116,13 +117,13 @@ func (w *World) Deploy(ctx context.Context, s *scenario.Scenario) (*deploy.Deplo
 	return m.ring, m.err
 }
 
-// logs takes a member's events to the view as they would go over OTLP: encoded, as the Collector's data, decoded, and
-// later. What cannot be decoded is lost here as it would be there.
+// logs passes a member's events to the view, in the way that OTLP would: encoded, converted to the Collector's data,
+// decoded, and with a delay. Events that cannot be decoded are lost, as they would be over OTLP.
 func (w *World) logs(data plog.Logs) {
 	w.At(exportDelay, func() { _ = w.View.Offer(chordevent.DecodeLogs(data), w.Now()) }) // never full: it folds immediately
 }
 
-// spans takes spans to those who measure them, and those of lookups to the view.
+// spans passes spans to their recorders, and the spans of lookups to the view.
 func (w *World) spans(data ptrace.Traces) {
 	w.watch.Spans(data)
 	spans, _ := lookups.Decode(data)
@@ -131,8 +132,9 @@ func (w *World) spans(data ptrace.Traces) {
 	}
 }
 
-// Virtual runs a scenario in virtual time: the same members, the same workload, view and judgement, on a simulated clock
-// and network. One seed is one run, tapped or not. show is called with the progress, unless it is nil.
+// Virtual runs a scenario in virtual time: the same members, workload, view and verdicts, on a simulated clock and
+// network. Two runs with one seed are the same, with a tap or without. show, unless it is nil, is called with the
+// progress.
 func Virtual(ctx context.Context, s *scenario.Scenario, tap Tap, show func(result.State, *ring.View)) (*result.Result, error) {
 	watch := judge.NewWatch()
 	view := ViewOf(s)

@@ -1,5 +1,5 @@
-// Package runtime is the time and the tasks of an experiment: the wall clock, and the part of it, or of a simulated world
-// (node/simenv), that belongs to one simulation.
+// Package runtime has the time and the tasks of an experiment: the wall clock, and a Scope, the part of a runtime (the
+// wall clock's, or a simulated world's, see node/simenv) that belongs to one simulation.
 package runtime
 
 import (
@@ -9,8 +9,8 @@ import (
 	"chordconductor/node/env"
 )
 
-// A Runtime is time and concurrency, real or simulated: the part of env.Env that a load and a simulation need. No lock is
-// held across a call that can block.
+// A Runtime provides time and concurrency, real or simulated: the part of env.Env that a load and a simulation need.
+// Callers must not hold a lock across a call that can block.
 type Runtime interface {
 	Now() time.Time
 	Sleep(d time.Duration) error

@@ -8,8 +8,8 @@ import (
 	"chordconductor/node/env"
 )
 
-// A Scope is one simulation's part of a runtime that outlasts it: when it ends, the sleeps and waits of its
-// tasks return env.ErrStopped, and no further task starts.
+// A Scope is one simulation's part of a runtime that exists longer than the simulation. When the scope ends, the sleeps
+// and waits of its tasks return env.ErrStopped, and no further task starts.
 type Scope struct {
 	Runtime
 
@@ -18,12 +18,12 @@ type Scope struct {
 	waiting map[env.Signal]struct{} // guarded by mu; what tasks wait on now, so at most one for each
 }
 
-// NewScope begins a part of a runtime.
+// NewScope returns a scope of a runtime.
 func NewScope(w Runtime) *Scope {
 	return &Scope{Runtime: w, waiting: make(map[env.Signal]struct{})}
 }
 
-// End must be called within the runtime, since it sets signals of it.
+// End ends the scope. It must be called within the runtime, since it sets signals of the runtime.
 func (s *Scope) End() {
 	s.mu.Lock()
 	s.ended = true
@@ -43,7 +43,7 @@ func (s *Scope) over() bool {
 	return s.ended
 }
 
-// Go starts a task; env.ErrStopped if the scope has ended.
+// Go starts a task. It returns env.ErrStopped if the scope has ended.
 func (s *Scope) Go(ctx context.Context, task func(ctx context.Context)) error {
 	if s.over() {
 		return env.ErrStopped
@@ -51,7 +51,7 @@ func (s *Scope) Go(ctx context.Context, task func(ctx context.Context)) error {
 	return s.Runtime.Go(ctx, task)
 }
 
-// Sleep returns env.ErrStopped if the scope ends before.
+// Sleep sleeps for d. It returns env.ErrStopped if the scope ends before.
 func (s *Scope) Sleep(d time.Duration) error {
 	if d <= 0 {
 		d = time.Nanosecond // 0 would wait without a limit

@@ -8,7 +8,7 @@ import (
 	"chordconductor/node/env"
 )
 
-// A Wall is real time and goroutines.
+// A Wall is a runtime with the wall clock and goroutines.
 type Wall struct {
 	stop chan struct{} // closed by end
 
@@ -17,13 +17,13 @@ type Wall struct {
 	tasks   sync.WaitGroup // Add only under mu, with stopped false
 }
 
-// NewWall returns a Wall that runs.
+// NewWall returns a Wall that is running.
 func NewWall() *Wall { return &Wall{stop: make(chan struct{})} }
 
-// Now is the present time.
+// Now returns the present time.
 func (w *Wall) Now() time.Time { return time.Now() }
 
-// Sleep returns env.ErrStopped if the runtime ends before.
+// Sleep sleeps for d. It returns env.ErrStopped if the runtime ends before.
 func (w *Wall) Sleep(d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -35,7 +35,7 @@ func (w *Wall) Sleep(d time.Duration) error {
 	}
 }
 
-// Go starts a task; env.ErrStopped if the runtime has ended.
+// Go starts a task. It returns env.ErrStopped if the runtime has ended.
 func (w *Wall) Go(ctx context.Context, task func(ctx context.Context)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -50,7 +50,7 @@ func (w *Wall) Go(ctx context.Context, task func(ctx context.Context)) error {
 	return nil
 }
 
-// Do runs a task, and returns when it has ended, or with an error when ctx or the runtime has.
+// Do runs a task. It returns when the task has ended, or with an error when ctx or the runtime has ended.
 func (w *Wall) Do(ctx context.Context, task func(ctx context.Context)) error {
 	done := make(chan struct{})
 	if err := w.Go(ctx, func(ctx context.Context) {

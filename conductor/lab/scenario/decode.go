@@ -17,7 +17,7 @@ import (
 	"chordconductor/internal/printable"
 )
 
-// A Problem is one thing wrong with a file.
+// A Problem is one mistake in a file.
 type Problem struct {
 	File  string `json:"file"`
 	Line  int    `json:"line"`
@@ -47,7 +47,7 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// maxProblems bounds what one file reports; the first ones are the useful ones.
+// maxProblems bounds the problems that are reported for one file: the first ones are the useful ones.
 const maxProblems = 20
 
 // A decoder visits YAML nodes, so that every error has its line, and collects problems instead of stopping.
@@ -59,7 +59,7 @@ type decoder struct {
 	fields   int           // of mappings so far, those of aliases each time; at most maxFields
 }
 
-// maxFields bounds the fields that aliases add to a file: an alias is one field in the file, and may stand for
+// maxFields bounds the fields of a file with its aliases expanded: an alias is one field in the file, and may stand for
 // thousands.
 const maxFields = 1 << 15
 
@@ -140,12 +140,12 @@ func (d *decoder) text(to *string, maxLen int) setter {
 		expected := fmt.Sprintf("a text of 1 to %d characters", maxLen)
 		if s, ok := d.scalar(n, field, expected); ok {
 			if count := utf8.RuneCountInString(s); count == 0 || count > maxLen {
-				d.fail(n, field, "has %d characters: expected %s", count, expected)
+				d.fail(n, field, "the text has %d characters: expected %s", count, expected)
 				return
 			}
 			if i := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
 				r, _ := utf8.DecodeRuneInString(s[i:])
-				d.fail(n, field, "has the character %U, which is not printable", r)
+				d.fail(n, field, "the text has the character %U, which is not printable", r)
 				return
 			}
 			*to = s
@@ -292,10 +292,10 @@ func (d *decoder) rate(to *float64, high float64) setter {
 	}
 }
 
-// clip keeps a value quoted in an error short.
+// clip shortens a value that an error quotes.
 func clip(s string) string { return shortened(s, 40) }
 
-// shortened is the first bytes of a text, ending between two characters.
+// shortened returns the first bytes of a text, cut between two characters.
 func shortened(s string, most int) string {
 	if len(s) <= most {
 		return s

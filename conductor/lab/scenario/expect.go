@@ -8,7 +8,7 @@ import (
 	"chordconductor/internal/duration"
 )
 
-// A Metric is a figure of a finished run that a scenario can bound from above.
+// A Metric is a measurement of a finished run that a scenario can bound from above.
 type Metric string
 
 const (
@@ -33,13 +33,13 @@ var metrics = []Metric{
 // Metrics lists all metrics.
 func Metrics() []Metric { return slices.Clone(metrics) }
 
-// An Expectation is an upper bound.
+// An Expectation is an upper bound of a metric.
 type Expectation struct {
 	Metric Metric  `json:"metric"`
 	Bound  float64 `json:"bound"` // in Metric.Unit
 }
 
-// loadMetrics are those that need answered operations to be measured.
+// loadMetrics lists the metrics that can be measured only if operations were answered.
 var loadMetrics = []Metric{LostKeys, WrongLookups, StaleReads, RefusedWritesShown, FailedPer10k, P99Lookup, MeanHops}
 
 // Expects reports whether the scenario bounds a metric.
@@ -47,7 +47,7 @@ func (s *Scenario) Expects(m Metric) bool {
 	return slices.ContainsFunc(s.Expect, func(e Expectation) bool { return e.Metric == m })
 }
 
-// Unit is the unit of the metric's values and bounds, as UCUM writes it.
+// Unit returns the unit of the metric's values and bounds, in UCUM notation.
 func (m Metric) Unit() string {
 	switch m {
 	case LostKeys:

@@ -35,14 +35,14 @@ const (
 // Parse reads a scenario. The file's name is for error messages only. The error, if any, is of type Problems.
 func Parse(file string, source []byte) (*Scenario, error) {
 	if len(source) > MaxSource {
-		return nil, Problems{{File: file, Text: fmt.Sprintf("%d bytes: a scenario has at most %d", len(source), MaxSource)}}
+		return nil, Problems{{File: file, Text: fmt.Sprintf("the file has %d bytes: a scenario may have at most %d", len(source), MaxSource)}}
 	}
 	root, err := document(withoutVersion(source))
 	if err != nil {
 		return nil, Problems{syntaxProblem(file, source, err)}
 	}
 	if root == nil { // more likely a file that was never written, or an empty pipe, than a request for all defaults
-		return nil, Problems{{File: file, Text: "it is empty: a scenario names at least one field; {} is one of defaults alone"}}
+		return nil, Problems{{File: file, Text: "the file is empty: a scenario must have at least one field, or be {} to use only defaults"}}
 	}
 	d := &decoder{file: file}
 	s := defaults()
@@ -66,7 +66,7 @@ func Parse(file string, source []byte) (*Scenario, error) {
 // numbers with leading zeros and words for true and false, is read here and not by the library.
 var yamlVersion = regexp.MustCompile(`\A((?:\s*(?:#[^\n]*)?\n)*)%YAML[ \t]+1\.[0-9]+[ \t]*(?:#[^\n]*)?(\r?\n)`)
 
-// withoutVersion makes a comment of the directive, so that lines keep their numbers.
+// withoutVersion replaces the directive by a comment, so that lines keep their numbers.
 func withoutVersion(source []byte) []byte { return yamlVersion.ReplaceAll(source, []byte("${1}#${2}")) }
 
 // document returns the root node of the one YAML document in source, or nil if there is none.
@@ -93,11 +93,12 @@ var (
 	unknownAnchor = regexp.MustCompile(`^yaml: unknown anchor '([^']*)'`)
 )
 
-// maxText bounds how much of the YAML library's message is shown, which may quote the file.
+// maxText bounds the bytes that are shown of the YAML library's message, which may quote the file.
 const maxText = 200
 
-// syntaxProblem takes the line out of the YAML library's message. It is the line where the collection begins in which
-// the library failed, or none if that is the first, or for anchors and bytes that are no text.
+// syntaxProblem separates the line number from the YAML library's message. The library reports the line at which the
+// collection begins where it failed. It reports no line if that is the first line, and for anchors and bytes that are
+// not text.
 func syntaxProblem(file string, source []byte, err error) Problem {
 	text := err.Error()
 	m := yamlLine.FindStringSubmatch(text)
@@ -139,7 +140,7 @@ func (d *decoder) scenario(root *yaml.Node, s *Scenario) {
 		d.phases(phases, s)
 	}
 	if s.Duration == 0 && len(s.Expect) > 0 {
-		d.fail(expect, "expect", "a scenario without a duration has no end at which to judge; add duration")
+		d.fail(expect, "expect", "a scenario without a duration has no end at which expectations can be checked; add duration")
 	}
 	if len(d.problems) == 0 {
 		d.possible(expect, s)
@@ -157,7 +158,7 @@ func (d *decoder) ring(n *yaml.Node, path string, r *Ring) {
 		"lookup":        oneOf(d, &r.Lookup, "recursive", "iterative"),
 	})
 	if r.Bits < 20 && r.Members > 1<<r.Bits/4 {
-		d.fail(n, path+".bits", "%d bits have %d identifiers: too few for %d members, a quarter of them at most", r.Bits, 1<<r.Bits, r.Members)
+		d.fail(n, path+".bits", "%d bits give %d identifiers: too few for %d members, which may be at most a quarter of the identifiers", r.Bits, 1<<r.Bits, r.Members)
 	} else if err := (member.Config{Bits: r.Bits, Successors: r.Successors, Replicas: r.Replicas}).Validate("host:1", r.VirtualNodes); err != nil {
 		d.fail(n, path, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
@@ -196,7 +197,7 @@ func (d *decoder) workload(n *yaml.Node, path string, w *Workload) {
 	})
 }
 
-// valueBytes is one size, or a range from which sizes are drawn evenly.
+// valueBytes decodes the size of values: one size, or a range from which sizes are drawn evenly.
 func (d *decoder) valueBytes(n *yaml.Node, path string, w *Workload) {
 	if n.Kind != yaml.MappingNode {
 		size := w.ValueMin

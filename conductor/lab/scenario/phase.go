@@ -8,19 +8,19 @@ import (
 	"chordconductor/internal/duration"
 )
 
-// A Phase does one thing to the running ring, at a time since the start. With For it lasts: counts are spread over it,
-// states (churn, faults, a changed workload) end with it. Without For counts happen at once and states last until a
-// heal or the end.
+// A Phase does one thing to the running ring, at a time since the start. If For is set, the phase lasts: members are
+// started or stopped one by one over that time, and states (churn, faults, a changed workload) end with the phase.
+// Without For members are started or stopped at once, and states last until a heal or the end of the run.
 type Phase struct {
 	Name   string        `json:"name"`
 	At     time.Duration `json:"at_ns"`
 	For    time.Duration `json:"for_ns"`
 	Action Action        `json:"action"`
-	// AllowPartial lets the run pass although the phase could not do all that it asks for.
+	// AllowPartial lets the run pass although the phase could not do everything that it requests.
 	AllowPartial bool `json:"allow_partial,omitempty"`
 }
 
-// End is the instant at which the phase is over; without For its own beginning.
+// End returns the time at which the phase is over; without For that is the time at which it begins.
 func (p Phase) End() time.Duration { return p.At + p.For }
 
 // Action is one of the types below.
@@ -83,7 +83,7 @@ type TelemetryOutage struct {
 	Fraction float64 `json:"fraction"`
 }
 
-// SetLoad replaces the whole workload.
+// SetLoad replaces the workload.
 type SetLoad struct {
 	Workload Workload `json:"workload"`
 }

@@ -18,7 +18,7 @@ func (d *decoder) phases(n *yaml.Node, s *Scenario) {
 		return
 	}
 	if len(n.Content) > MaxPhases {
-		d.fail(n, "phases", "%d phases: at most %d", len(n.Content), MaxPhases)
+		d.fail(n, "phases", "%d phases: expected at most %d", len(n.Content), MaxPhases)
 		return
 	}
 	for i, item := range n.Content {
@@ -30,7 +30,7 @@ func (d *decoder) phases(n *yaml.Node, s *Scenario) {
 	}
 }
 
-// phase decodes one phase. Its verbs are fields beside at, for and name, and exactly one of them must be there.
+// phase decodes one phase. Its action is a field beside at, for and name; exactly one action must be given.
 func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 	var (
 		p        Phase
@@ -74,7 +74,7 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 			w := s.Workload // values that a change does not name stay those of the scenario's own workload
 			d.workload(n, f, &w)
 			if w.Keys != s.Workload.Keys {
-				d.fail(n, f+".keys", "the number of keys is the scenario's, %d; a phase cannot change it", s.Workload.Keys)
+				d.fail(n, f+".keys", "the scenario sets the number of keys, %d; a phase cannot change it", s.Workload.Keys)
 			}
 			verb(f, SetLoad{w})
 		},
@@ -118,13 +118,13 @@ func (d *decoder) checkPhase(n *yaml.Node, path string, seen, verbs []string, s 
 		d.fail(n, path, "does %s at once; give each a phase of its own", strings.Join(verbs, " and "))
 	}
 	if !slices.Contains(seen, "at") {
-		d.fail(n, path+".at", "missing: when the phase begins, since the start")
+		d.fail(n, path+".at", "missing: the time from the start at which the phase begins")
 	}
 	if s.Duration > 0 && p.End() > s.Duration {
 		d.fail(n, path, "ends at %s, after the scenario's duration of %s", duration.Text(p.End()), duration.Text(s.Duration))
 	}
 	if s.Duration > 0 && p.At == s.Duration {
-		d.fail(n, path+".at", "the scenario ends at %s: nothing that begins then is seen", duration.Text(s.Duration))
+		d.fail(n, path+".at", "the scenario ends at %s: a phase that begins then has no effect", duration.Text(s.Duration))
 	}
 	if slices.Contains(verbs, "heal") && p.For > 0 {
 		d.fail(n, path+".for", "heal happens at once")
@@ -144,7 +144,7 @@ func (d *decoder) churn(n *yaml.Node, path string) Churn {
 	return c
 }
 
-// share decodes a mapping in which every field must be there and is a share above 0.
+// share decodes a mapping in which every field must be given and is a share above 0.
 func (d *decoder) share(n *yaml.Node, path string, names ...string) map[string]float64 {
 	values := make(map[string]float64, len(names))
 	fs := make(fields, len(names))

@@ -8,7 +8,7 @@ import (
 	"chordconductor/internal/duration"
 )
 
-// unmeasured decodes the list of metrics that hold also if there was nothing to measure.
+// unmeasured decodes the list of metrics that also pass if there was nothing to measure.
 func (d *decoder) unmeasured(n *yaml.Node, path string, s *Scenario) {
 	if n.Kind != yaml.SequenceNode {
 		d.fail(n, path, "expected a list of expectations, such as [lost_keys]")
@@ -23,7 +23,7 @@ func (d *decoder) unmeasured(n *yaml.Node, path string, s *Scenario) {
 	}
 }
 
-// possible refuses what cannot happen in any run. It reports that before anything is started, where the run itself
+// possible rejects a scenario that no run could pass. So the mistake is reported before anything is started; a run
 // would only end as failed.
 func (d *decoder) possible(expect *yaml.Node, s *Scenario) {
 	if expect != nil {
@@ -43,7 +43,7 @@ func NeedsRepair(a Action) bool {
 	return true
 }
 
-// measurable refuses expectations that nothing in the run could measure.
+// measurable rejects expectations that no run of the scenario could measure.
 func (d *decoder) measurable(expect *yaml.Node, s *Scenario) {
 	loads, needed := []Workload{s.Workload}, false
 	for _, p := range s.Phases {
@@ -74,7 +74,7 @@ func (d *decoder) measurable(expect *yaml.Node, s *Scenario) {
 	}
 }
 
-// feasible refuses phases that ask for more members or hosts than there can be at their time. One member always
+// feasible rejects phases that request more members or hosts than there can be at their time. One member always
 // remains, and one host is never hit by a fault.
 func (d *decoder) feasible(s *Scenario) {
 	members, hosts := s.Ring.Members, s.Ring.Hosts() // at most
@@ -84,7 +84,7 @@ func (d *decoder) feasible(s *Scenario) {
 			if unbounded || p.AllowPartial {
 				return
 			}
-			d.fail(p.node, p.path+"."+p.Action.Verb(), "at %s there are at most %d %s that it can hit; lower the count, or add allow_partial: true", duration.Text(p.At), max(most, 0), of)
+			d.fail(p.node, p.path+"."+p.Action.Verb(), "at %s the phase can hit at most %d %s; lower the count, or add allow_partial: true", duration.Text(p.At), max(most, 0), of)
 		}
 		stop := func(count int) {
 			if count > members-1 {

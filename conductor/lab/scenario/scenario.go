@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A Scenario is one experiment. Parse fills in the defaults, so every field is ready for use.
+// A Scenario is one experiment. Parse sets the defaults, so every field is ready for use.
 type Scenario struct {
 	Name     string        `json:"name"`
 	Seed     uint64        `json:"seed"`
@@ -17,13 +17,13 @@ type Scenario struct {
 	Phases   []Phase       `json:"phases"`
 	Duration time.Duration `json:"duration_ns"` // 0: until stopped
 	Expect   []Expectation `json:"expect"`
-	// AllowUnmeasured are metrics of Expect that hold also if the run had nothing to measure them by.
+	// AllowUnmeasured lists the metrics of Expect that also pass if there was nothing to measure.
 	AllowUnmeasured []Metric `json:"allow_unmeasured,omitempty"`
 
 	Source string `json:"-"` // the text it was parsed from
 }
 
-// Transport is how the members of an in-process ring reach each other.
+// Transport is how the members of a ring in this process reach each other.
 type Transport string
 
 const (
@@ -42,14 +42,14 @@ type Ring struct {
 	Lookup       string    `json:"lookup"` // recursive or iterative
 }
 
-// Timing is the intervals and time limits of members.
+// Timing has the intervals and time limits of members.
 type Timing struct {
 	Stabilize time.Duration `json:"stabilize_ns"`  // base interval
 	CallLimit time.Duration `json:"call_limit_ns"` // a call without an answer by then is unanswered; 0: the network's default
 	Keyframe  time.Duration `json:"keyframe_ns"`   // every member sends its whole state this often
 }
 
-// Network is the network conditions of messages between members, on top of the real network's.
+// Network has the network conditions of messages between members. They are added to those of the real network.
 type Network struct {
 	Latency time.Duration `json:"latency_ns"` // one way
 	Jitter  time.Duration `json:"jitter_ns"`  // added, uniform from 0 to jitter
@@ -57,7 +57,7 @@ type Network struct {
 	Loss    float64       `json:"loss"` // share of messages that never arrive
 }
 
-// Spread is how the latency of single messages varies.
+// Spread is the distribution of the latency of single messages.
 type Spread string
 
 const (
@@ -65,7 +65,7 @@ const (
 	Exponential Spread = "exponential" // exponential with mean latency
 )
 
-// Distribution is how often each key is used.
+// Distribution is how the operations are distributed over the keys.
 type Distribution string
 
 const (
@@ -88,7 +88,7 @@ type Workload struct {
 	Poisson      bool         `json:"poisson"` // exponential gaps between operations instead of equal ones
 }
 
-// Data is the contents of values.
+// Data is the kind of contents that values have.
 type Data string
 
 const (
@@ -96,10 +96,10 @@ const (
 	Synthetic Data = "synthetic" // pseudo-random bytes
 )
 
-// Hosts is the number of hosts that the ring's members are spread over.
+// Hosts returns the number of hosts that the ring's members are spread over.
 func (r Ring) Hosts() int { return (r.Members + r.VirtualNodes - 1) / r.VirtualNodes }
 
-// Expected returns the bound of a metric, and whether the scenario names it.
+// Expected returns the bound of a metric, and whether the scenario has one.
 func (s *Scenario) Expected(m Metric) (float64, bool) {
 	for _, e := range s.Expect {
 		if e.Metric == m {
@@ -109,7 +109,7 @@ func (s *Scenario) Expected(m Metric) (float64, bool) {
 	return 0, false
 }
 
-// defaults is the scenario of an empty file: the demo's ring, without an end.
+// defaults returns the scenario of an empty file: the demo's ring, without an end.
 func defaults() *Scenario {
 	return &Scenario{
 		Name: "unnamed",
@@ -127,7 +127,7 @@ func defaults() *Scenario {
 	}
 }
 
-// Check reports what is wrong with a load that did not come through Parse.
+// Check reports what is wrong with a workload that Parse has not checked.
 func (w Workload) Check() error {
 	switch {
 	case !(w.Rate >= 0 && w.Rate <= MaxRate):

@@ -11,9 +11,9 @@ import (
 
 type object = map[string]any
 
-// Schema is the JSON Schema (2020-12) of a scenario: its fields, their types and bounds, for editors and other
-// programs. It accepts all that Parse accepts, and refuses all that Parse refuses for its shape; only Parse judges
-// combinations of fields (a phase after the end, more crashes than members).
+// Schema returns the JSON Schema (2020-12) of a scenario: its fields, their types and bounds, for editors and other
+// programs. It accepts everything that Parse accepts, and rejects every file that Parse rejects because of a single
+// field; only Parse checks combinations of fields (a phase after the end, more crashes than members).
 var Schema = sync.OnceValue(func() []byte {
 	text, err := json.MarshalIndent(schema(), "", "  ")
 	if err != nil {
@@ -80,7 +80,7 @@ func schema() object {
 	return root
 }
 
-// phaseSchema has exactly one verb beside the fields that any phase may have.
+// phaseSchema returns the schema of a phase, which has exactly one action beside the fields that any phase may have.
 func phaseSchema(workload object) object {
 	share := func(names ...string) object {
 		fields := object{}
@@ -145,13 +145,13 @@ func metricNames() (names []string) {
 	return names
 }
 
-// durationText is a number with a unit, as Go writes it; 0 needs none.
+// durationText returns the schema of a number with a unit, as Go writes it; 0 needs no unit.
 func durationText(about string) object {
 	const one = `[0-9]*\.?[0-9]+(ns|us|µs|μs|ms|s|m|h)|[0-9]+\.(ns|us|µs|μs|ms|s|m|h)`
 	return described(object{"anyOf": []object{{"type": "string", "pattern": `^\+?((` + one + `)+|0)$`}, {"const": 0}}}, about)
 }
 
-// rate is a number per second, or one with its unit.
+// rate returns the schema of a number per second, or of a number with its unit.
 func rate(about string) object {
 	return described(object{"anyOf": []object{
 		{"type": "number", "minimum": 0, "maximum": MaxRate},

@@ -56,7 +56,7 @@ func Load(name string) (*Scenario, error) {
 	return nil, fmt.Errorf("%w: %q; the shipped scenarios are %s", ErrNotShipped, name, strings.Join(names, ", "))
 }
 
-// leadingComment is the text of the comment lines that a file begins with.
+// leadingComment returns the text of the comment lines at the beginning of a file.
 func leadingComment(source string) string {
 	var lines []string
 	for line := range strings.Lines(source) {

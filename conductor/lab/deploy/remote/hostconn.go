@@ -126,8 +126,8 @@ func (r *Fleet) conn(address string) (*hostConn, error) {
 	return c, nil
 }
 
-// trusted reports whether a host needs no proof: without a token those on loopback, where only this machine's own
-// processes listen.
+// trusted reports whether a host needs no proof. Without a token that holds for hosts on loopback, where only processes
+// of this machine listen.
 func (r *Fleet) trusted(address string) bool { return r.token == "" && access.OnLoopback(address) }
 
 // proven returns a connection to a host on which the host has proven that it holds the token.
@@ -191,7 +191,7 @@ func (r *Fleet) session(ctx context.Context, c *hostConn) (session, error) {
 	return s, err
 }
 
-// put gives a session back for the next command.
+// put returns a session for use by the next command.
 func (c *hostConn) put(s session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -200,7 +200,8 @@ func (c *hostConn) put(s session) {
 	}
 }
 
-// challenge makes a host prove that it holds the token. What it sends for that is of no use to a host that does not.
+// challenge makes a host prove that it holds the token. A host that does not hold it cannot use what is sent for the
+// challenge.
 func (r *Fleet) challenge(ctx context.Context, c *hostConn) (session, error) {
 	ctx, cancel := context.WithTimeout(ctx, proofLimit)
 	defer cancel()
@@ -226,8 +227,8 @@ func (r *Fleet) challenge(ctx context.Context, c *hostConn) (session, error) {
 	return session{s, began}, nil
 }
 
-// command has a host carry out a call of chord.v1.Host, signed unless there is no token. A signed command is never sent
-// twice: a host that has carried it out and one that denies having done so cannot be distinguished.
+// command has a host carry out a call of chord.v1.Host, signed if there is a token. A signed command is sent only once:
+// a host that carried it out and then denies it cannot be distinguished from one that did not.
 func (r *Fleet) command(ctx context.Context, address, method string, request, response proto.Message) error {
 	c, err := r.conn(address)
 	if err != nil {
@@ -258,7 +259,7 @@ func (r *Fleet) command(ctx context.Context, address, method string, request, re
 	return explain(address, proto.Unmarshal(answer.GetResponse(), response))
 }
 
-// unsure adds to the error of a command that was sent and not answered that the host may have carried the command out.
+// unsure adds to the error of a command that was sent and not answered that the host may have carried out the command.
 func unsure(err error) error {
 	switch st := status.Convert(err); st.Code() {
 	case codes.DeadlineExceeded, codes.Canceled:
@@ -267,7 +268,7 @@ func unsure(err error) error {
 	return err
 }
 
-// forget drops all sessions: the host does not accept them any more.
+// forget drops all sessions, since the host does not accept them any more.
 func (c *hostConn) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -8,15 +8,15 @@ import (
 	"chordconductor/conductor/lab/deploy"
 )
 
-// A proof is what is known of an address: whether the host there proved that it holds the token when it was last
-// challenged, and how often a host was searched for there.
+// A proof is what is known about an address: whether the host there proved that it holds the token when it was last
+// challenged, and how often a challenge was tried.
 type proof struct {
 	ok    bool
 	tries int
 }
 
-// noteProof notes the outcome of a challenge at an address. A lost connection is no outcome: operations are still sent
-// to the host, which must prove itself again on a new connection, until it fails to.
+// noteProof records the outcome of a challenge at an address. A lost connection does not change it: operations are
+// still sent to the host, which must prove again on a new connection that it holds the token, until that fails.
 func (r *Fleet) noteProof(address string, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -28,8 +28,8 @@ func (r *Fleet) noteProof(address string, ok bool) {
 	r.proofs[address] = p
 }
 
-// Prove challenges the unproven hosts that have members on the ring, for at most reachLimit. Those that were asked the
-// least come first, in random order: a host that is new does not wait for thousands that only telemetry names.
+// Prove challenges the unproven hosts that have members on the ring, for at most reachLimit. Those that were challenged
+// the fewest times come first, in random order: so a new host does not wait for thousands that only telemetry names.
 func (r *Fleet) Prove(ctx context.Context) {
 	if r.token == "" {
 		return // there is nothing to prove

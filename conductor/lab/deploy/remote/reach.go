@@ -21,10 +21,10 @@ const (
 )
 
 // reachable returns the hosts that can be connected to and, where that is required, have proven that they hold the
-// token. Telemetry may name thousands of hosts that have ended or never existed. So hosts that have proven themselves
-// before are tried first, and the others in random order: no sender of telemetry can choose a name that is tried before
-// the real hosts. Hosts for which the time does not suffice are left out. If none is reachable, the error is that of
-// the first host in the list that was tried.
+// token. Telemetry may name thousands of hosts that have ended or never existed. So hosts that have proven it before
+// are tried first, and the others in random order: no sender of telemetry can choose a name that is tried before the
+// real hosts. Hosts that the time does not suffice for are left out. If none is reachable, the error is that of the
+// first tried host in the list.
 func (r *Fleet) reachable(ctx context.Context, hosts []deploy.Host) (found []deploy.Host, _ error) {
 	if len(hosts) == 1 {
 		return slices.Clone(hosts), nil // the command itself gives the more exact error
@@ -51,8 +51,8 @@ func shuffled(hosts []deploy.Host) []deploy.Host {
 	return order
 }
 
-// reachAll connects to hosts in the given order, until ctx ends. It returns the hosts that were reached, and by address
-// the errors of the others that were tried.
+// reachAll connects to hosts in the given order, until ctx ends. It returns the hosts that it reached, and by address
+// the errors of the others that it tried.
 func (r *Fleet) reachAll(ctx context.Context, order []deploy.Host) (found []deploy.Host, errs map[string]error) {
 	errs = make(map[string]error, len(order)) // by address
 	var (
@@ -97,7 +97,7 @@ func (r *Fleet) rank(address string) int {
 	return 1
 }
 
-// reach connects to a host, and has it prove that it holds the token. The connection to a host that does not is closed.
+// reach connects to a host, and has the host prove that it holds the token. If that fails, reach closes the connection.
 func (r *Fleet) reach(ctx context.Context, address string) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, reachOne)
 	defer cancel()
@@ -119,7 +119,7 @@ func (r *Fleet) reach(ctx context.Context, address string) (err error) {
 	return nil
 }
 
-// drop closes the connection to a host that has not proven itself.
+// drop closes the connection to a host that has not proven that it holds the token.
 func (r *Fleet) drop(address string) {
 	if r.rank(address) == 0 {
 		return

@@ -23,8 +23,8 @@ import (
 
 // Fleet is the hosts that run elsewhere, known only through their telemetry: the view names the address of a member's
 // host, which serves chord.v1.Host and chord.v1.KV. Any sender of telemetry can name any address, so commands, keys and
-// values go only to hosts that have proven, on that connection, that they hold the token (node/hostauth). The token
-// itself is never sent. Without a token there is nothing to prove, and only hosts on loopback are used.
+// values go only to hosts that have proven, on the same connection, that they hold the token (node/hostauth). The token
+// itself is never sent. Without a token no proof is possible, and only hosts on loopback are used.
 type Fleet struct {
 	view  func() *ring.View
 	token string
@@ -41,7 +41,7 @@ type Fleet struct {
 	closed bool                 // guarded by mu
 }
 
-// New returns the fleet of the hosts in a view, reached through a client (nil: without TLS). The token may be
+// New returns the fleet of the hosts in a view. Connections use the client way (nil: without TLS). The token may be
 // empty.
 func New(view func() *ring.View, token string, way *access.Client) *Fleet {
 	return &Fleet{
@@ -50,14 +50,14 @@ func New(view func() *ring.View, token string, way *access.Client) *Fleet {
 	}
 }
 
-// Hosts lists the hosts of all members that are not known to be gone, and those that report to be empty.
+// Hosts lists the hosts of all members that are not known to be gone, and those that report to have no members.
 func (r *Fleet) Hosts() []deploy.Host {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.refresh()
 }
 
-// refresh brings hosts up to date with the newest view. r.mu is held.
+// refresh updates the hosts from the newest view. The caller holds r.mu.
 func (r *Fleet) refresh() []deploy.Host {
 	v := r.view()
 	if v == r.seen {
@@ -117,7 +117,7 @@ func (r *Fleet) refresh() []deploy.Host {
 
 const maxAnswer = 8 << 20 // a value and its path, with room
 
-// explain adds to an error the host that it is about.
+// explain adds to an error the address of the host that it concerns.
 func explain(address string, err error) error {
 	if err == nil {
 		return nil
@@ -132,7 +132,7 @@ func explain(address string, err error) error {
 	return status.Errorf(st.Code(), "host %s: %s", address, st.Message())
 }
 
-// Start starts members on a host, or evenly on all of them.
+// Start starts members on the given host, or, if host is empty, evenly on all hosts.
 func (r *Fleet) Start(ctx context.Context, count int, host string) ([]chord.ID, error) {
 	hosts := r.Hosts()
 	if host != "" {
@@ -172,7 +172,7 @@ func (r *Fleet) Start(ctx context.Context, count int, host string) ([]chord.ID, 
 	return ids, nil
 }
 
-// leaveLimit is how long a leave may take before the command ends without its outcome.
+// leaveLimit is how long a leave may take; after that the command ends, and its outcome is not known.
 const leaveLimit = time.Minute
 
 // Stop makes a member leave or crash. The leave continues after Stop has returned; only an error within the first
@@ -199,7 +199,7 @@ func (r *Fleet) Stop(ctx context.Context, id chord.ID, way deploy.Departure) err
 	return inBackground(ctx, stop)
 }
 
-// inBackground starts a task that may take long, and waits a moment for an error that comes at once.
+// inBackground starts a task that may take long. It waits a moment, and returns an error that occurs within it.
 func inBackground(ctx context.Context, task func(context.Context) error) error {
 	const moment = 250 * time.Millisecond
 	done := make(chan error, 1)
@@ -218,7 +218,8 @@ func inBackground(ctx context.Context, task func(context.Context) error) error {
 	}
 }
 
-// forget leaves out a member that was crashed by command. The view shows it until a peer has detected the crash.
+// forget leaves out a member that a command has stopped by a crash. The view shows the member until a peer has detected
+// the crash.
 func (r *Fleet) forget(id chord.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -228,8 +229,8 @@ func (r *Fleet) forget(id chord.ID) {
 	r.seen = nil
 }
 
-// SetFaults replaces all faults of a host, for a lease. As long as it has any, the host can be commanded although the
-// view no longer has it: its members may be paused, and taken for dead.
+// SetFaults replaces all faults of a host, for a lease. While the host has faults, it can be commanded even if the view
+// no longer has it: its members may be paused, and be taken for dead.
 func (r *Fleet) SetFaults(ctx context.Context, address string, q *nodepb.SetFaultsRequest) error {
 	faulty := q.GetPaused() || q.GetTelemetryHeld() || len(q.GetFaults()) > 0
 	if faulty {
@@ -263,7 +264,7 @@ func (r *Fleet) setFaulty(address string, faulty bool) {
 }
 
 // Visit calls a function for every host that can be reached and, where that is required, has proven that it holds the
-// token: so many at a time. It returns when all calls have returned.
+// token: for at most atOnce hosts at a time. It returns when all calls have returned.
 func (r *Fleet) Visit(ctx context.Context, atOnce int, call func(ctx context.Context, host grpc.ClientConnInterface)) {
 	var visited sync.WaitGroup
 	turns := make(chan struct{}, atOnce)
@@ -279,7 +280,7 @@ func (r *Fleet) Visit(ctx context.Context, atOnce int, call func(ctx context.Con
 	visited.Wait()
 }
 
-// Replicas is R as the ring view has it.
+// Replicas returns R of the ring, as the ring view has it.
 func (r *Fleet) Replicas() int { return r.view().Replicas }
 
 // Close closes the connections. The hosts keep running: this process did not start them.

@@ -16,20 +16,21 @@ const (
 	askCalls = 16                     // at once
 )
 
-// Members is a fleet that has the states of its active members in its memory.
+// Members is a fleet that has the states of its active members in this process's memory.
 type Members interface {
 	States() []chord.State
 }
 
 // Hosts is a fleet whose members run elsewhere.
 type Hosts interface {
-	// Visit calls a function for every host that can be asked, so many at once, and returns when all calls have.
+	// Visit calls a function for every host that can be reached, at most atOnce at a time, and returns when all calls
+	// have returned.
 	Visit(ctx context.Context, atOnce int, ask func(ctx context.Context, host grpc.ClientConnInterface))
 }
 
-// Source is where the ground truth of a fleet comes from: the states of its active members, or of those that answer in
-// time. It is nil if the fleet has none, or should not be asked: members of this process are always asked, hosts
-// elsewhere only if askHosts.
+// Source returns the function that reads the ground truth of a fleet: the states of its active members, or of those
+// that answer in time. It returns nil if the fleet has no such states, or should not be asked: members of this process
+// are always asked, hosts elsewhere only if askHosts is true.
 func Source(fleet any, askHosts bool) func(ctx context.Context) map[chord.ID]State {
 	switch f := fleet.(type) {
 	case Members:
@@ -42,7 +43,7 @@ func Source(fleet any, askHosts bool) func(ctx context.Context) map[chord.ID]Sta
 	return nil
 }
 
-// remember reads the states in this process's memory.
+// remember returns the states of members in this process's memory.
 func remember(f Members) map[chord.ID]State {
 	all := make(map[chord.ID]State)
 	for _, s := range f.States() {
@@ -60,8 +61,8 @@ func Of(s chord.State) State {
 	return t
 }
 
-// askAll asks every host for the states of its members. The members of a host that does not answer in time are left
-// out, and not judged now.
+// askAll asks every host for the states of its members. It leaves out the members of a host that does not answer in
+// time; these are not compared this time.
 func askAll(ctx context.Context, f Hosts) map[chord.ID]State {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A State is a member's own state.
+// A State is the state of a member as the member itself reports it.
 type State struct {
 	Incarnation int64
 	Predecessor chord.ID

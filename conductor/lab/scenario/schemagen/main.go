@@ -1,4 +1,4 @@
-// Command schemagen writes the JSON Schema of scenarios to a file, for docs.
+// Command schemagen writes the JSON Schema of scenarios to a file of the docs.
 package main
 
 import (
