@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A memoryMeter records what is observed, by instrument and part.
+// A memoryMeter records what is observed, by instrument and by part of the budget.
 type memoryMeter struct {
 	noop.Meter
 	read map[string]metric.Int64Callback

@@ -19,8 +19,8 @@ func parse(args ...string) error {
 	return o.check()
 }
 
-// OTLP ports off loopback need an authentication of senders, or an explicit flag to have none, wherever the page is:
-// all combinations of addresses and means.
+// OTLP ports off loopback require that senders authenticate, or a flag that permits senders without authentication, on
+// whatever address the page is: the test tries all combinations of addresses and means.
 func TestSendersAuthenticate(t *testing.T) {
 	addresses := map[string]bool{ // whether only this machine can reach it
 		"127.0.0.1:4317": true, "[::1]:4317": true, "localhost:4317": true,
@@ -54,7 +54,7 @@ func TestSendersAuthenticate(t *testing.T) {
 	}
 }
 
-// Tokens that do not protect are rejected, in every command with a page, and shown in no error.
+// Tokens that give no protection are rejected, in every command with a page, and no error shows them.
 func TestTokensProtect(t *testing.T) {
 	const weak = "guess-me"
 	for _, test := range []struct {
@@ -85,7 +85,7 @@ func TestTokensProtect(t *testing.T) {
 }
 
 // No two purposes share a token, wherever the conductor listens: the holders of one would have the rights of the other.
-// Senders of telemetry do not command, and viewers neither command nor send.
+// Senders of telemetry do not send commands, and viewers send neither commands nor telemetry.
 func TestTokensDiffer(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 1))
 	pool := []string{"", strongToken, otherToken, "7b6a59483726150fe1d2c3b4a5968778"}

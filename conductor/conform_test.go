@@ -21,7 +21,7 @@ import (
 	"chordconductor/conductor/recording"
 )
 
-// ringRecorded is a recording of a small ring, made in virtual time.
+// ringRecorded returns the file of a recording of a small ring, made in virtual time.
 func ringRecorded(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -171,8 +171,9 @@ func TestReceiversHaveABudget(t *testing.T) {
 	}
 }
 
-// The verifier's ports off loopback need an authentication of senders, or an explicit flag to have none, like the
-// conductor's own: all combinations of addresses and means. Nothing listens before.
+// The verifier's ports off loopback require that senders authenticate, or a flag that permits senders without
+// authentication, like the conductor's own ports: the test tries all combinations of addresses and means. Nothing
+// listens before that check.
 func TestConformAsksSendersToAuthenticate(t *testing.T) {
 	addresses := map[string]bool{"127.0.0.1:0": true, "localhost:0": true, "": true, "0.0.0.0:0": false, ":0": false}
 	for grpc, grpcLocal := range addresses {

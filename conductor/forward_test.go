@@ -16,8 +16,8 @@ import (
 	"chordconductor/internal/polltest"
 )
 
-// Headers come from flags, files and the environment, and a flag takes precedence over the environment. Stores that
-// quote them, over either protocol, put none into log, answers or output.
+// Headers come from flags, files and the environment, and a flag takes precedence over the environment. If a store
+// quotes them in an answer, over either protocol, they are shown in neither log nor output.
 func TestHeadersOfTargets(t *testing.T) {
 	const inFile, inVariable, inFlag = "c7d2e9b1f4a80c36", "4f9c2b7d, 1e8a", "5a1be7c0d9f2"
 	file := filepath.Join(t.TempDir(), "token")

@@ -14,7 +14,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A fault is one way to break an attribute; it returns false if that attribute cannot be broken so.
+// A fault is one way to break an attribute; it returns false if an attribute cannot be broken in this way.
 type fault struct {
 	name string
 	do   func(attrs pcommon.Map, key string) bool
@@ -82,7 +82,7 @@ var faults = []fault{
 	}},
 }
 
-// attributesSeen are those of the recording, by the name of their events, or spans.
+// attributesSeen lists the attributes in the recording, by the name of their event, or span.
 func attributesSeen(t *testing.T, spans bool) map[string][]string {
 	t.Helper()
 	seen := map[string]map[string]bool{}
@@ -145,7 +145,8 @@ func TestEveryAttributeOfEvents(t *testing.T) {
 	}
 }
 
-// The same for spans. An attribute that not every span of a name must have is named in a note when none has it.
+// If any attribute of any span is wrong, the report must fail and name the attribute. An attribute that only some spans
+// of a name must have is named in a note when none of them has it.
 func TestEveryAttributeOfSpans(t *testing.T) {
 	tried := 0
 	for name, keys := range attributesSeen(t, true) {

@@ -14,7 +14,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// text reads an attribute; slice a list. Absent ones are empty.
+// text reads an attribute, and slice a list. For an absent attribute they return an empty value.
 func text(attrs pcommon.Map, key attribute.Key) string {
 	v, _ := attrs.Get(string(key))
 	return v.Str()
@@ -34,7 +34,7 @@ func add(attrs pcommon.Map, key attribute.Key, n int64) {
 	}
 }
 
-// only changes the events of one kind; "" is all of members.
+// only changes the events of one kind; "" means all events of members.
 func only(kind chordevent.Kind, do func(rec plog.LogRecord) bool) change {
 	return change{log: func(rec plog.LogRecord) bool {
 		if rec.EventName() == string(kind) || kind == "" && rec.EventName() != string(chordevent.KindHostState) {
@@ -53,7 +53,7 @@ func spansOf(name string, do func(s ptrace.Span) bool) change {
 	}}
 }
 
-// once does a thing to the nth record only.
+// once applies do to the nth record only.
 func once(n int, do func(rec plog.LogRecord)) func(plog.LogRecord) bool {
 	return func(rec plog.LogRecord) bool {
 		if n--; n == 0 {
@@ -66,20 +66,20 @@ func once(n int, do func(rec plog.LogRecord)) func(plog.LogRecord) bool {
 // The tests below verify recordings that follow the vocabulary but have wrong content: the level concerned fails, and
 // names the fault.
 
-// A wrong content is a change of a recording that conforms.
+// A wrong is a change of the content of a recording that conforms.
 type wrong struct {
 	name  string
 	do    change
 	names []string // one of them is named
 }
 
-// A firstMember is the member of the first record it is asked about.
+// A firstMember is the member that emitted the first record passed to it.
 type firstMember struct {
 	id   string
 	from time.Time
 }
 
-// of reports whether a record is of the member.
+// of reports whether the member emitted a record.
 func (m *firstMember) of(rec plog.LogRecord) bool {
 	id := text(rec.Attributes(), chordevent.NodeIDKey)
 	if m.id == "" {
@@ -97,7 +97,7 @@ func (m *firstMember) since(rec plog.LogRecord) time.Duration {
 	return at.Sub(m.from)
 }
 
-// expectFaults makes one test of each wrong content.
+// expectFaults runs one test for each wrong content.
 func expectFaults(t *testing.T, level Level, list []wrong) {
 	t.Helper()
 	for _, test := range list {

@@ -18,7 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// good is what a ring of six emits in three minutes of virtual time, with a join, a leave and a crash.
+// good is the scenario of a recording that conforms: a ring of six, for three minutes of virtual time, with a join, a
+// leave and a crash.
 const good = `name: good
 seed: 3
 ring: {members: 6, successors: 3, replicas: 2, bits: 16}
@@ -65,7 +66,8 @@ var recorded = sync.OnceValues(func() (all []message, err error) {
 	return all, err
 })
 
-// A change is what a test does to a recording. All are optional; log and span return whether the record stays.
+// A change is what a test does to a recording. All functions are optional; log and span return whether the record or
+// span stays.
 type change struct {
 	log      func(plog.LogRecord) bool
 	span     func(ptrace.Span) bool
@@ -73,7 +75,7 @@ type change struct {
 	share    int // only one message in share, from the beginning; 0: all
 }
 
-// verify plays the recording, changed, to a Verifier.
+// verify passes the changed recording to a Verifier, and returns the report.
 func (c change) verify(t *testing.T) *Report {
 	t.Helper()
 	all, err := recorded()
@@ -115,7 +117,7 @@ func (c change) verify(t *testing.T) *Report {
 	return j.Report()
 }
 
-// at is the result of one level.
+// at returns the result of one level.
 func (r *Report) at(level Level) LevelResult {
 	for _, l := range r.Results {
 		if l.Level == level {
@@ -137,7 +139,7 @@ func (l LevelResult) names(text string) bool {
 	return false
 }
 
-// named lists the levels at which a text is named, with + those at which only a note names it.
+// named lists the levels at which a finding contains a text. A level at which only a note does has a "+".
 func (r *Report) named(text string) (levels []string) {
 	for _, l := range r.Results {
 		if l.names(text) {
@@ -170,7 +172,7 @@ func TestGoodRecording(t *testing.T) {
 	}
 }
 
-// An emitter that sends nothing passes no level; one that claims fewer levels is checked only for these.
+// An emitter that sends nothing passes no level. An emitter that claims only some levels is checked only for these.
 func TestClaims(t *testing.T) {
 	r := New(Config{}).Report()
 	if r.Passed {
@@ -202,7 +204,7 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// However many kinds of fault there are, a report lists a bounded number of each sort and counts the others.
+// However many kinds of faults there are, a report lists a bounded number of findings, and counts the others.
 func TestFindingsAreBounded(t *testing.T) {
 	n := 0
 	r := change{log: func(rec plog.LogRecord) bool {

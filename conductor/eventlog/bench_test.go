@@ -75,7 +75,7 @@ func BenchmarkSeek(b *testing.B) {
 	}
 }
 
-// BenchmarkAppend is the cost of recording to the fold, and the total one.
+// BenchmarkAppend measures what recording costs the fold, and what it costs in all.
 func BenchmarkAppend(b *testing.B) {
 	events := chatter(100_000)
 	h := mustOpen(b, Options{})

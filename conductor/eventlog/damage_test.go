@@ -25,7 +25,7 @@ import (
 
 var mutations = flag.Int("history.mutations", 150, "how many mutations of a directory TestMutations tries")
 
-// A record is a directory with the answers that it gives while it is undamaged.
+// A record is a directory, with the answers to queries of the history while the directory is undamaged.
 type record struct {
 	dir       string
 	instants  []time.Time
@@ -108,7 +108,7 @@ func makeRecord(t *testing.T, shift time.Duration) *record {
 	return rec
 }
 
-// mutate changes something in a directory, and returns what, and whether it only truncated the last file.
+// mutate changes something in a directory. It returns what it has changed, and whether it only truncated the last file.
 func (rec *record) mutate(t tester, dir string, rnd *rand.Rand) (what string, cutLast bool) {
 	t.Helper()
 	must := func(err error) {
@@ -269,7 +269,7 @@ func (rec *record) compare(t *testing.T, label string, h *History, cutLast bool,
 	}
 }
 
-// TestFilesOfAnotherRecord replaces one or more segments by those with the same numbers of another record, which are
+// TestFilesOfAnotherRecord replaces one or more segments by segments of another record with the same numbers, which are
 // sound by themselves, or adds them: no answer differs without a message.
 func TestFilesOfAnotherRecord(t *testing.T) {
 	rec, other := makeRecord(t, 0), makeRecord(t, time.Microsecond)
@@ -320,7 +320,7 @@ func TestFilesOfAnotherRecord(t *testing.T) {
 	}
 }
 
-// TestNothingKeepsAHistoryFromStarting puts directories in the places of files.
+// TestNothingKeepsAHistoryFromStarting puts directories where the history's files should be.
 func TestNothingKeepsAHistoryFromStarting(t *testing.T) {
 	rec := makeRecord(t, 0)
 	names := []string{manifestName, manifestName + ".new", "0000000099-00000000000000000099.history", "x.history"}
@@ -346,8 +346,8 @@ func TestNothingKeepsAHistoryFromStarting(t *testing.T) {
 	}
 }
 
-// TestWhatIsDroppedIsReadable changes files after they were last read: when they grow too old or too many, those that can
-// no longer be read are kept, the others go.
+// TestWhatIsDroppedIsReadable changes files after they were last read. When they grow too old or too many, those that
+// can no longer be read are kept, and the others are deleted.
 func TestWhatIsDroppedIsReadable(t *testing.T) {
 	dir := t.TempDir()
 	paths := written(t, dir, 20, 100, 3)
@@ -379,8 +379,8 @@ func TestWhatIsDroppedIsReadable(t *testing.T) {
 	}
 }
 
-// TestALastSegmentThatIsTooLarge: a history starts and records however little memory it has, and if it is opened with
-// enough memory later, it shows everything.
+// TestALastSegmentThatIsTooLarge: a history opens and records however little memory it has; opened later with enough
+// memory, it shows everything.
 func TestALastSegmentThatIsTooLarge(t *testing.T) {
 	dir := t.TempDir()
 	paths := written(t, dir, 1000, 100, 3)
@@ -396,7 +396,7 @@ func TestALastSegmentThatIsTooLarge(t *testing.T) {
 			t.Error(err)
 		}
 		if s := h.Stats(); s.Damaged > 0 || s.Failed > 0 || !strings.Contains(said.String(), filepath.Base(paths[0])) {
-			t.Errorf("%+v, said %s", s, &said)
+			t.Errorf("%+v, logged %s", s, &said)
 		}
 		mustClose(t, h)
 	}
@@ -412,7 +412,8 @@ func TestALastSegmentThatIsTooLarge(t *testing.T) {
 	}
 }
 
-// contentsOf reads all files but those that a start may rewrite.
+// contentsOf returns the contents of all files in dir, except an intact manifest, which opening the history may
+// replace.
 func contentsOf(t *testing.T, dir string) (out [][]byte) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -502,7 +503,8 @@ func appendOldFrame(out, payload []byte) []byte {
 	return append(out, payload...)
 }
 
-// TestAnEarlierRunsLastFileIsCut while the next run goes on: what is missing then was there at its start.
+// TestAnEarlierRunsLastFileIsCut truncates the last file of an earlier run while the next run goes on: what is then
+// missing was there when the next run started.
 func TestAnEarlierRunsLastFileIsCut(t *testing.T) {
 	dir := t.TempDir()
 	paths := written(t, dir, 1000, 45, 3)
@@ -539,7 +541,7 @@ func TestAnEarlierRunsLastFileIsCut(t *testing.T) {
 	}
 }
 
-// TestCheckBesideARunningHistory reports no damage of one that begins and drops segments all the time.
+// TestCheckBesideARunningHistory: a check reports no damage of a history that begins and drops segments all the time.
 func TestCheckBesideARunningHistory(t *testing.T) {
 	dir := t.TempDir()
 	h := mustOpen(t, Options{Dir: dir, segmentEntries: 3, MaxBytes: 6000})

@@ -23,7 +23,7 @@ func files(t *testing.T, dir string) []string {
 	return found
 }
 
-// written makes a history of some events, with a frame for every few of them, and returns its files.
+// written makes a history of n events, with a frame for every few of them, and returns its files.
 func written(t *testing.T, dir string, segment, n, flush int) []string {
 	t.Helper()
 	h := mustOpen(t, Options{Dir: dir, segmentEntries: segment})
@@ -168,7 +168,7 @@ func TestWritingFailsForAWhile(t *testing.T) {
 
 const childEnv = "HISTORY_TEST_DIR"
 
-// onDisk is the number of events that another process would find now.
+// onDisk returns the number of events that another process would now find on disk.
 func onDisk(t *testing.T, dir string) uint64 {
 	t.Helper()
 	copied := filepath.Join(t.TempDir(), "history")
@@ -180,7 +180,7 @@ func onDisk(t *testing.T, dir string) uint64 {
 	return h.Stats().LastSeq
 }
 
-// TestOnDiskSoon reads the files while it records: they have all but the last moments.
+// TestOnDiskSoon reads the files during the recording: they contain everything but the last moments.
 func TestOnDiskSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -203,7 +203,7 @@ func TestOnDiskSoon(t *testing.T) {
 	})
 }
 
-// TestKill runs a child that records, kills it, and reads what it left: all that was on disk.
+// TestKill runs a child process that records, kills it, and reads what it has left: everything that was on disk.
 func TestKill(t *testing.T) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		recordUntilKilled(t, dir)

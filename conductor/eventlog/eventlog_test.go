@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A tester is what tests and properties have in common.
+// A tester has the methods that tests and property checks have in common.
 type tester interface {
 	Helper()
 	Fatal(...any)
@@ -52,7 +52,7 @@ func mustAt(t tester, h *History, at time.Time) *ring.View {
 	return v
 }
 
-// print prints all of a view except when members last changed, and the number of duplicates, which is not recorded.
+// print returns a view as text, except when members last changed, and the number of duplicates, which is not recorded.
 func print(v *ring.View) string {
 	var b strings.Builder
 	c := *v
@@ -69,7 +69,7 @@ func print(v *ring.View) string {
 	return b.String()
 }
 
-// differ is the first line in which two prints differ, or empty.
+// differ returns the first line in which two texts of print differ, or "".
 func differ(got, want string) string {
 	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
 	for i := range min(len(g), len(w)) {
@@ -83,7 +83,7 @@ func differ(got, want string) string {
 	return ""
 }
 
-// A witness gets the same inputs as a history, and keeps the views.
+// A witness receives the same inputs as a history, and keeps the views.
 type witness struct {
 	ring *ring.Ring
 	h    *History
@@ -160,7 +160,7 @@ func chatter(n int) (events []*chordevent.Event) {
 	return events
 }
 
-// eventsAfter returns at most limit events that follow the one of a number, damaged parts left out.
+// eventsAfter returns at most limit events that follow the event with a number, without those in damaged parts.
 func eventsAfter(h *History, after uint64, limit int) (out []Event, err error) {
 	for _, c := range h.span(func(*segment) bool { return true }) {
 		if len(out) >= limit {
@@ -250,7 +250,7 @@ func TestOldSegmentsAreDropped(t *testing.T) {
 	})
 }
 
-// TestThePastIsThereAtOnce queries what has just been recorded while more is recorded, segments end and files replace
+// TestThePastIsThereAtOnce queries what has just been recorded, while more is recorded, segments end, and files replace
 // them.
 func TestThePastIsThereAtOnce(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {

@@ -13,8 +13,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestFaultsInThePast has two incarnations of a member emit, or two processes send its events, for any time: the past names
-// the fault at each instant at which the present did.
+// TestFaultsInThePast has two incarnations of a member emit, or two processes send its events, for any time: the past
+// has the fault at exactly the instants at which the present had it.
 func TestFaultsInThePast(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := mustOpen(t, Options{segmentEntries: rapid.SampledFrom([]int{5, 50, 1000}).Draw(t, "segment")})

@@ -51,7 +51,7 @@ func TestUntilAndSince(t *testing.T) {
 	}
 }
 
-// TestUntilLooksBackSoFar has it return fewer events rather than read everything.
+// TestUntilLooksBackSoFar: Until returns fewer events rather than read the whole history.
 func TestUntilLooksBackSoFar(t *testing.T) {
 	h := mustOpen(t, Options{segmentEntries: 2})
 	defer mustClose(t, h)
@@ -81,8 +81,8 @@ func same(t *testing.T, what string, got []Event, err error, want []int64) {
 	}
 }
 
-// TestOnceReturnsEachDeath has a member partitioned from the others, which all report it, healed, and crash: two
-// deaths.
+// TestOnceReturnsEachDeath has a member be partitioned from the others, which all report it dead, be healed, and crash:
+// these are two deaths.
 func TestOnceReturnsEachDeath(t *testing.T) {
 	for _, segment := range []int{4, 10_000} { // reports in the segment of the death, and in later ones
 		h := mustOpen(t, Options{segmentEntries: segment})

@@ -30,7 +30,8 @@ func seedSegment(f *testing.F) []byte {
 	return out.Bytes()
 }
 
-// FuzzSegments reads a segment's data of any bytes: an error, or a ring that can be shown at any instant.
+// FuzzSegments reads a segment whose data may be any bytes: the result is an error, or a ring that can be shown at any
+// instant.
 func FuzzSegments(f *testing.F) {
 	f.Add(seedSegment(f))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -52,8 +53,8 @@ func FuzzSegments(f *testing.F) {
 	})
 }
 
-// FuzzFiles opens a directory with one file of any bytes as a segment, in the present format with right checksums or as
-// it is: it opens, every instant is shown or named as damaged, the check agrees, and the file is kept.
+// FuzzFiles opens a directory in which one segment's file has any bytes, in the present format with right checksums or
+// unchanged: the history opens, every instant is shown or named as damaged, the check agrees, and the file is kept.
 func FuzzFiles(f *testing.F) {
 	f.Add(true, seedSegment(f))
 	f.Add(false, []byte(magic))

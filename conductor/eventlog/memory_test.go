@@ -16,7 +16,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// keyframe is a member's whole state with lists of the given number of peers, whose addresses have text bytes.
+// keyframe returns a member's whole state with lists of the given number of peers, whose addresses are text bytes long.
 func keyframe(m *otlptest.Member, peers, text int, at time.Time) chordevent.Event {
 	state := otlptest.Keyframe([]*otlptest.Member{m}, 0, 1)
 	state.Successors = nil
@@ -29,7 +29,7 @@ func keyframe(m *otlptest.Member, peers, text int, at time.Time) chordevent.Even
 	return m.Event(at, state)
 }
 
-// budgeted opens a history that has most bytes for recording, and as many for queries.
+// budgeted opens a history that has most bytes of memory for recording, and as many for queries.
 func budgeted(t *testing.T, dir string, most int64) (*History, *memory.Share, *memory.Share) {
 	t.Helper()
 	recording, seeking := memory.NewShare("recording", most), memory.NewShare("past", most)
@@ -43,8 +43,8 @@ func budgeted(t *testing.T, dir string, most int64) (*History, *memory.Share, *m
 	return h, recording, seeking
 }
 
-// Whatever members emit, what waits, what is recorded and what a query of the past takes stays within the bounds; what
-// is refused is counted; and instants that were recorded can still be shown.
+// Whatever members emit, the memory of waiting entries, of the recording and of a query of the past stays within the
+// bounds; what is refused is counted; and instants that were recorded can still be shown.
 func TestMemoryIsBounded(t *testing.T) {
 	const most = 8 << 20
 	for _, dir := range []bool{false, true} {
@@ -114,7 +114,7 @@ func held() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// However much of a segment the ring's checkpoint takes, checkpoints are not most of what is recorded: either there is
+// However much of a segment the ring's checkpoint takes, most of what is recorded is not checkpoints: either there is
 // room for entries, or nothing is recorded.
 func TestCheckpointsLeaveRoomForEntries(t *testing.T) {
 	const most = 1 << 20
@@ -147,7 +147,7 @@ func TestCheckpointsLeaveRoomForEntries(t *testing.T) {
 		}
 		h.Flush()
 		after := h.Stats()
-		// At least a quarter of each segment but the last is entries.
+		// At least a quarter of each segment but the last consists of entries.
 		if made, room := after.Segments-before.Segments, blockMost(h.opt.Recording)/4; made > 2+entries*60/int(room) {
 			t.Errorf("%d members: %d segments for %d entries", members, made, entries)
 		}
@@ -185,8 +185,8 @@ func TestRecordingIsCounted(t *testing.T) {
 	}
 }
 
-// A record made with more memory can be opened with less: what cannot be read is an error that names the memory it needs,
-// and it is still there.
+// A record made with more memory can be opened with less: what cannot be read is an error that names the memory
+// setting, and the record still exists.
 func TestARecordThatIsTooLarge(t *testing.T) {
 	dir := t.TempDir()
 	h, _, _ := budgeted(t, dir, 1<<30)
@@ -220,7 +220,7 @@ func TestARecordThatIsTooLarge(t *testing.T) {
 	_ = seeking
 }
 
-// TestCheckIsBounded: a check reads no file that the memory does not suffice for, and names it.
+// TestCheckIsBounded: a check does not read a file that needs more memory than it has, and names that file.
 func TestCheckIsBounded(t *testing.T) {
 	dir := t.TempDir()
 	paths := written(t, dir, 20, 100, 3)

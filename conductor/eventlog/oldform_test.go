@@ -10,7 +10,7 @@ import (
 )
 
 // TestAnEarlierVersionsDirectory opens what the version before the chain of checksums wrote (four segments of a ring of
-// four), reads all of it, continues it, and deletes nothing.
+// four), reads everything, continues it, and deletes nothing.
 func TestAnEarlierVersionsDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "history")
 	if err := os.CopyFS(dir, os.DirFS("testdata/format1")); err != nil {
@@ -47,8 +47,8 @@ func TestAnEarlierVersionsDirectory(t *testing.T) {
 	mustAt(t, h, last)
 }
 
-// TestAFileOfTheFirstFormatIsMissing: the files of the first format are not chained, but their events are numbered: one
-// or more missing files are a damaged part by that, wherever they were.
+// TestAFileOfTheFirstFormatIsMissing: files of the first format are not chained by checksums, but their events are
+// numbered. So one or more missing files are detected as a damaged part, wherever they were.
 func TestAFileOfTheFirstFormatIsMissing(t *testing.T) {
 	last := time.Date(2026, 3, 1, 12, 0, 0, 80e6, time.UTC)
 	all := files(t, "testdata/format1")
@@ -86,7 +86,7 @@ func TestAFileOfTheFirstFormatIsMissing(t *testing.T) {
 }
 
 // TestEarlierFormsOfCheckpoints opens what versions with an earlier form of checkpoints and events wrote: four segments
-// of 80 events of one member. They are read completely, and continued.
+// with 80 events of one member. They are read completely, and continued.
 func TestEarlierFormsOfCheckpoints(t *testing.T) {
 	for _, form := range []string{"form3", "form4", "form5"} {
 		dir := filepath.Join(t.TempDir(), "history")

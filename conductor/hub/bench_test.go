@@ -10,7 +10,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// folded is a live view of an ideal ring whose fold goroutine has stopped.
+// folded returns a live view of an ideal ring whose fold goroutine has stopped.
 func folded(b *testing.B, members int) *live.Live {
 	b.Helper()
 	l, err := live.New(live.Config{})

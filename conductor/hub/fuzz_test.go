@@ -58,7 +58,7 @@ func FuzzLogsToPage(f *testing.F) {
 	})
 }
 
-// FuzzSpansToPage is the same for spans.
+// FuzzSpansToPage does the same with spans.
 func FuzzSpansToPage(f *testing.F) {
 	td := ptrace.NewTraces()
 	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()

@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden messages anew")
 
-// goldenViews are two handmade views of a ring of five in which a member fails and keys move.
+// goldenViews returns two handmade views of a ring of five in which a member fails and keys move.
 func goldenViews(now time.Time) (members []*otlptest.Member, before, after *ring.View) {
 	for i := range 5 {
 		members = append(members, otlptest.NewMember(i, 5, now.UnixNano()))
@@ -61,8 +61,8 @@ func goldenViews(now time.Time) (members []*otlptest.Member, before, after *ring
 	return members, before, after
 }
 
-// goldens are messages that the hub's own code makes of those views. The page's tests read the same files: NAME.binpb
-// is the message on the wire, NAME.json is its content.
+// goldens returns messages that the hub's own code makes from those views. The page's tests read the same files:
+// NAME.binpb is the message on the wire, NAME.json is its content.
 func goldens() map[string]proto.Message {
 	now := time.UnixMilli(1790000000123).UTC()
 	members, before, after := goldenViews(now)

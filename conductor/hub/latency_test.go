@@ -20,7 +20,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A path is the whole path of an event: package otel's pipeline, OTLP over gRPC, ingest, fold, hub, WebSocket.
+// A path is the whole path of an event: package otel's pipeline, OTLP over gRPC, ingest, fold, hub and WebSocket.
 type path struct {
 	members []*otlptest.Member
 	logger  log.Logger

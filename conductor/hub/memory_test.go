@@ -17,7 +17,7 @@ import (
 	"chordconductor/internal/polltest"
 )
 
-// greet connects a client and sends Hello; afterwards it reads only what the test reads.
+// greet connects a client and sends Hello. Afterwards the client reads only what the test reads.
 func greet(t *testing.T, url string) *websocket.Conn {
 	t.Helper()
 	conn := dialTight(t, url)
@@ -32,8 +32,8 @@ func greet(t *testing.T, url string) *websocket.Conn {
 }
 
 // Clients that never read hold no more than the memory share for clients: they are disconnected, the slowest first, and
-// a client that reads is served throughout. Each connects at another frame, so that each would hold a snapshot of its
-// own.
+// a client that reads is served throughout. Each client connects at a different frame, so that each would hold a
+// snapshot of its own.
 func TestClientsAreBoundedInBytes(t *testing.T) {
 	const members = 8000
 	share := memory.NewShare("clients", 6<<20)
@@ -115,7 +115,7 @@ func TestStalledClientsLoseTheirSlots(t *testing.T) {
 	}
 }
 
-// The number of slots follows the memory.
+// The number of slots depends on the memory.
 func TestSlotsFollowMemory(t *testing.T) {
 	for limit, want := range map[int64]int{1 << 10: minSlots, 10 << 20: 71, 1 << 30: defaultMaxClients} {
 		c := Config{Memory: memory.NewShare("clients", limit), MaxClients: defaultMaxClients}

@@ -26,7 +26,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// asConductor makes this test program the conductor's data path: see BenchmarkConductor.
+// asConductor is the variable that makes this test program run the conductor's data path: see BenchmarkConductor.
 const asConductor = "CHORD_BENCH_CONDUCTOR"
 
 func TestMain(m *testing.M) {
@@ -48,7 +48,7 @@ type figures struct {
 	Applied  uint64
 }
 
-// dataPath receives, folds, records and shows until its input ends. It prints its addresses, then its figures.
+// dataPath receives, folds, records and shows telemetry until its input ends. It prints its addresses, then its sizes.
 func dataPath(dir string) error {
 	past, err := eventlog.Open(eventlog.Options{Dir: dir})
 	if err != nil {
@@ -96,10 +96,10 @@ func dataPath(dir string) error {
 	return past.Close()
 }
 
-// BenchmarkConductor runs the conductor's data path (receive, fold, record on disk, one WebSocket client) as a process
-// of its own, and measures its processor time and memory while a ring of the given size emits: a load each second and a
-// keyframe each ten seconds from every member, and a pointer change a second from one in a hundred. An iteration is a
-// second: use -benchtime 20x.
+// BenchmarkConductor runs the conductor's data path (receive, fold, record on disk, one WebSocket client) in a process
+// of its own. It measures the processor time and memory of this process while a ring of the given size emits: from
+// every member a load each second and a keyframe each ten seconds, and from one member in a hundred a pointer change
+// each second. An iteration takes a second: use -benchtime 20x.
 func BenchmarkConductor(b *testing.B) {
 	for _, members := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) { benchmarkConductor(b, members) })

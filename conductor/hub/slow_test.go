@@ -30,7 +30,7 @@ func (l tightListener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// tight is a hub over a live view without a fold goroutine, so that only the test makes frames.
+// tight returns a hub over a live view without a fold goroutine, so that only the test makes frames.
 func tight(t *testing.T, members int, adjust func(*Hub)) (*Hub, string) {
 	t.Helper()
 	l, err := live.New(live.Config{})

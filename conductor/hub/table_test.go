@@ -31,7 +31,7 @@ func TestRowOfTheGone(t *testing.T) {
 	}
 }
 
-// The rows of all changes, applied in order, equal the whole table of the newest view; handles are stable.
+// The changes of all rows, applied in order, give the whole table of the newest view; handles are stable.
 func TestChangesAddUpToTheView(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const n = 12

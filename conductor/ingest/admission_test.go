@@ -31,7 +31,7 @@ func budget(t *testing.T, limit int64) *memory.Budget {
 	return b
 }
 
-// opened begins a request over HTTP/1.1 on a connection of its own, and sends a part of its body.
+// opened begins a request over HTTP/1.1 on a new connection, and sends a part of its body.
 func opened(t *testing.T, address, path string, part []byte, of int) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", address)
@@ -43,7 +43,7 @@ func opened(t *testing.T, address, path string, part []byte, of int) net.Conn {
 	return c
 }
 
-// stream begins a call over gRPC and sends nothing.
+// stream begins a call over gRPC and sends no message.
 func stream(t *testing.T, conn *grpc.ClientConn, service string) grpc.ClientStream {
 	t.Helper()
 	s, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true}, "/opentelemetry.proto.collector."+service+"/Export")
@@ -53,8 +53,8 @@ func stream(t *testing.T, conn *grpc.ClientConn, service string) grpc.ClientStre
 	return s
 }
 
-// Senders that begin requests and do not continue them must not exclude other senders, however many they are: meanwhile
-// the events and spans of others are accepted.
+// Senders that begin requests and do not continue them must not exclude other senders, however many such requests there
+// are: meanwhile the events and spans of others are accepted.
 func TestUnfinishedRequestsExcludeNoSender(t *testing.T) {
 	sink := newRecorder()
 	s := start(t, Config{MaxInFlight: 1, Memory: budget(t, memory.Least)}, sink)
@@ -84,7 +84,7 @@ func TestUnfinishedRequestsExcludeNoSender(t *testing.T) {
 	}
 }
 
-// One connection holds a quarter of the memory for bodies being received, and others the rest.
+// One connection may hold a quarter of the memory for bodies being received; the rest remains for others.
 func TestAConnectionHoldsAQuarter(t *testing.T) {
 	b := budget(t, memory.Least)
 	s := start(t, Config{Memory: b}, newRecorder())

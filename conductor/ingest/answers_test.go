@@ -25,7 +25,7 @@ import (
 	"chordconductor/internal/polltest"
 )
 
-// A pickyStore rejects, of each request, the number of records that comes next in its plan, by partial success.
+// A pickyStore rejects, by partial success, the number of records of each request that comes next in its plan.
 type pickyStore struct {
 	mu   sync.Mutex
 	plan []int64 // guarded by mu
@@ -45,7 +45,7 @@ func (p *pickyStore) requests() int {
 	return p.n
 }
 
-// answer is that of a signal.
+// answer returns the answer for a signal.
 func (p *pickyStore) answer(signal, text string) message {
 	switch signal {
 	case "traces":
@@ -65,7 +65,7 @@ func (p *pickyStore) answer(signal, text string) message {
 	return r
 }
 
-// Records that a store rejects of requests that it accepts, in any number and order, are not counted as sent, for all
+// Records that a store rejects from requests that it accepts, in any number and order, are not counted as sent, for all
 // signals, over gRPC and over HTTP in both encodings. No count decreases while answers arrive, and the counts add up
 // even if the store reports impossible numbers.
 func TestPartialSuccessIsNotSent(t *testing.T) {
@@ -149,9 +149,9 @@ func TestPartialSuccessIsNotSent(t *testing.T) {
 	}
 }
 
-// An answer with a status of success that is not an OTLP response does not count as one, whatever its content type,
+// An answer with a status of success that is not an OTLP response does not count as success, whatever its content type,
 // signal and protocol: no record is counted as sent, none is lost, and the log has the reason. Once the store answers,
-// all is sent.
+// everything is sent.
 func TestOtherAnswersAreNotTheStore(t *testing.T) {
 	page := "<html>Please log in</html>"
 	type answer struct{ kind, body string }
@@ -249,7 +249,7 @@ func TestALoginPageIsNotTheStore(t *testing.T) {
 	polltest.Until(t, "the points are sent", func() bool { return s.Stats().Metrics.Sent == 1 })
 }
 
-// The same over gRPC, for any signal and any page: nothing is sent, nothing is lost, and the log has the reason.
+// For any signal and any page over gRPC: nothing is counted as sent, nothing is lost, and the log has the reason.
 func TestALoginPageIsNotTheStoreOverGRPC(t *testing.T) {
 	store := grpc.NewServer()
 	ptraceotlp.RegisterGRPCServer(store, &agreeable{})

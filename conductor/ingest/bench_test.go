@@ -40,7 +40,7 @@ const (
 	benchClients = 4
 )
 
-// drain is a store that accepts everything over gRPC and reads nothing of it.
+// drain returns the address of a store that accepts everything over gRPC and reads nothing of it.
 func drain(b *testing.B) string {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -114,7 +114,7 @@ func newLoad(client int) *load {
 	return l
 }
 
-// next makes the load's n-th batch: events that follow those before, spans of new traces.
+// next makes the load's n-th batch: the next events, and spans of new traces.
 func (l *load) next(n int) {
 	for _, v := range l.seqs {
 		v.SetInt(int64(n + 2))
@@ -125,7 +125,7 @@ func (l *load) next(n int) {
 	}
 }
 
-// bareCollector is the Collector's own pipeline: its receiver, straight into its exporter.
+// bareCollector is the Collector's own pipeline, without the conductor: its receiver, connected to its exporter.
 func bareCollector(b *testing.B, target string) system {
 	b.Helper()
 	ctx := context.Background()
@@ -276,8 +276,8 @@ func BenchmarkPipeline(b *testing.B) {
 	}
 }
 
-// A boundAddress is the log of the Collector's receiver, which binds its port itself and reports the address only
-// there.
+// A boundAddress is a log for the Collector's receiver, which binds its port itself and reports the address only in its
+// log.
 type boundAddress struct {
 	zapcore.Core
 	endpoint string // written while the receiver starts, by the goroutine that starts it

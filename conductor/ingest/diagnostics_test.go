@@ -99,7 +99,7 @@ func TestProbesAreNotLogged(t *testing.T) {
 	}
 }
 
-// panics is a sink with a fault.
+// panics is a sink that panics.
 type panics struct{ nowhere }
 
 func (panics) Offer([]chordevent.Event, time.Time) error { panic("boom") }

@@ -60,7 +60,7 @@ func (s *traceStore) count() int {
 	return len(s.got)
 }
 
-// serve listens on an address, a free one for port 0, and returns it.
+// serve listens on an address (with port 0, on a free port) and returns the address.
 func (s *traceStore) serve(t *testing.T, address string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
@@ -74,7 +74,7 @@ func (s *traceStore) serve(t *testing.T, address string) string {
 	return l.Addr().String()
 }
 
-// someSpans are a member's lookup and a foreign span.
+// someSpans returns a member's lookup and a foreign span.
 func someSpans() ptrace.Traces {
 	td := ptrace.NewTraces()
 	td.ResourceSpans().AppendEmpty().Resource().Attributes().PutStr("service.name", "foreign-service")
@@ -161,7 +161,7 @@ func TestDeadTraceStoreDisturbsNobody(t *testing.T) {
 	}
 }
 
-// While a store is down, the log has a line at intervals, not for each attempt.
+// While a store is down, the log has one line per interval, not one for each attempt.
 func TestTraceStoreComesBack(t *testing.T) {
 	store := &traceStore{}
 	store.set(status.Error(codes.Unavailable, "the store is starting"))

@@ -14,8 +14,8 @@ import (
 	"chordconductor/internal/polltest"
 )
 
-// A body whose chunks are malformed, at any place, is answered with 400 and a Status in the sender's encoding, and
-// counted. One whose connection ends is not the sender's error.
+// A body with malformed chunks, at any place, is answered with 400 and a Status in the sender's encoding, and is
+// counted. A body whose connection ends is not the sender's error.
 func TestMalformedChunks(t *testing.T) {
 	var logged lines
 	s := start(t, Config{Logger: slog.New(slog.NewTextHandler(&logged, nil))}, newRecorder())
@@ -59,7 +59,7 @@ func TestMalformedChunks(t *testing.T) {
 	}
 }
 
-// The name of an encoding is read as HTTP has it: in any case.
+// The name of an encoding is accepted in upper or lower case, as HTTP requires.
 func TestEncodingsInAnyCase(t *testing.T) {
 	s := start(t, Config{}, newRecorder())
 	body := gzipped(t, []byte("{}"))

@@ -31,7 +31,7 @@ import (
 	"chordconductor/internal/redact"
 )
 
-// retryInfo returns the pause a status names; -1: none.
+// retryInfo returns the pause that a status names; -1 if it names none.
 func retryInfo(err error) time.Duration {
 	for _, d := range status.Convert(err).Details() {
 		if info, ok := d.(*errdetails.RetryInfo); ok {
@@ -109,7 +109,7 @@ func TestMemoryIsShort(t *testing.T) {
 	}
 }
 
-// Run does not wait without end for a gRPC request that its sender never ends.
+// Run does not wait forever for a gRPC request that its sender never ends.
 func TestRunAbortsSlowRequests(t *testing.T) {
 	s, stop := running(t, Config{GRPC: "127.0.0.1:0", Grace: 50 * time.Millisecond}, newRecorder())
 	stream, err := dial(t, s.GRPCAddr()).NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true},

@@ -12,14 +12,15 @@ import (
 )
 
 // Requests that take their memory step by step, as decompression does, must not deadlock, however many there are at the
-// same time and whatever their sizes: each gets all the memory that it needs as soon as those before it are done.
+// same time and whatever their sizes: each gets all the memory that it needs as soon as the requests before it are
+// done.
 func TestRequestsDoNotHoldMemoryAndWait(t *testing.T) {
 	for seed := range uint64(50) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
 			b := budget(t, 256<<20<<random.IntN(3))
 			gate := newGate(Config{Memory: b, MaxInFlight: 64})
-			// As with more processors: several large requests at the same time.
+			// Several large requests can run at the same time, as with more processors.
 			gate.events = newClass(b.Decode.Limit()/2, 64, 4, semaphore.NewWeighted(4))
 			begin, n := time.Now(), 1+random.IntN(100)
 			var all sync.WaitGroup

@@ -147,7 +147,7 @@ func dial(t *testing.T, address string, opts ...grpc.DialOption) *grpc.ClientCon
 	return conn
 }
 
-// oneEvent is an export request with one event, and that event.
+// oneEvent returns an export request with one event, and that event.
 func oneEvent() (plogotlp.ExportRequest, chordevent.Event) {
 	m := otlptest.NewMember(3, 8, 1790000000000000000)
 	peer := otlptest.NewMember(4, 8, 1790000000000000001)

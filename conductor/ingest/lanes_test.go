@@ -45,7 +45,7 @@ func (d *detained) detain() {
 	<-d.open
 }
 
-// Large requests of all signals, however they are sent, wait for each other, and small ones for none of them.
+// Large requests of all signals, however they are sent, wait for each other; small requests do not wait for large ones.
 func TestSmallRequestsDoNotWaitForLargeOnes(t *testing.T) {
 	sink := &detained{recorder: newRecorder(), open: make(chan struct{})}
 	s := start(t, Config{Memory: budget(t, 512<<20)}, sink)
@@ -128,7 +128,7 @@ func TestSmallBodiesHaveAQuarter(t *testing.T) {
 }
 
 // When memory for bodies is short, requests that are slow for a second are aborted, the oldest first, and no more of
-// them than necessary; when it is not, they have five.
+// them than necessary. When memory is not short, they are aborted only after five seconds.
 func TestSlowSendersGiveWay(t *testing.T) {
 	begin := time.Now()
 	for _, short := range []bool{true, false} {

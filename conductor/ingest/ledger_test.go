@@ -12,8 +12,8 @@ import (
 	"chordconductor/internal/freeport"
 )
 
-// While requests leave a queue in the order in which they arrived, the ledger counts exactly what it holds, and admits
-// no more than its limit.
+// If requests leave a queue in the order in which they arrived, the ledger counts exactly what the queue holds, and
+// admits no more than its limit.
 func TestLedger(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(12, seed))
@@ -40,7 +40,8 @@ func TestLedger(t *testing.T) {
 	}
 }
 
-// Requests that wait for an unavailable store take no more memory, decoded, than the limit, whatever they contain.
+// Requests that wait for an unavailable store take no more memory, in decoded form, than the limit, whatever they
+// contain.
 func TestForwardingIsBoundedInMemory(t *testing.T) {
 	b := budget(t, memory.Least)
 	s := start(t, Config{Memory: b, ForwardLogs: Target{Endpoint: freeport.Address(t)}}, newRecorder())

@@ -20,7 +20,7 @@ import (
 	"chordconductor/internal/polltest"
 )
 
-// A draft is a request in the making: a valid one, to which a fault adds one error.
+// A draft is a request before it is sent: a valid request, to which a fault adds one error.
 type draft struct {
 	signal       string
 	grpc         bool
@@ -45,10 +45,11 @@ func (d *draft) seal(t *testing.T) {
 	}
 }
 
-// cut shortens a request of one field, or one object, or one compressed frame: what remains is none.
+// cut shortens a request that has one field, one object or one compressed frame: what remains is not a valid request.
 func (d *draft) cut(from []byte) []byte { return from[:1+d.random.IntN(len(from)-1)] }
 
-// noise is not the beginning of a request: no field of protobuf has the number 0, no JSON begins with a bracket's end.
+// noise returns bytes that no request begins with: no field of protobuf has the number 0, and no JSON begins with a
+// closing bracket.
 func (d *draft) noise() []byte {
 	out := append([]byte(nil), map[bool]string{true: "}", false: "\x07"}[d.json]...)
 	for range d.random.IntN(200) {
@@ -114,7 +115,7 @@ func (d *draft) fill(levels int) {
 	d.body, _ = query{json: d.json}.write(m) // of these it cannot fail
 }
 
-// withTraceID is a request with a trace ID of n bytes, at the place where the signal has it.
+// withTraceID returns a request with a trace ID of n bytes, at the place where the signal has it.
 func withTraceID(signal string, json bool, n int) []byte {
 	if json {
 		id := `{"traceId":"` + strings.Repeat("ab", n) + `"}`
@@ -162,7 +163,7 @@ func TestByteOrderMarkBeforeJSON(t *testing.T) {
 	}
 }
 
-// TestGRPCToThePortForHTTP has the answer that an exporter shows name the right port.
+// TestGRPCToThePortForHTTP: the answer that an exporter shows names the right port.
 func TestGRPCToThePortForHTTP(t *testing.T) {
 	s := start(t, Config{}, nowhere{})
 	request, _ := oneEvent()
@@ -172,7 +173,8 @@ func TestGRPCToThePortForHTTP(t *testing.T) {
 	}
 }
 
-// A faultySender sends drafts to a receiver, and compares its answers, counts and log with what is wrong with them.
+// A faultySender sends drafts to a receiver, and compares the receiver's answers, counts and log with the faults in the
+// drafts.
 type faultySender struct {
 	s            *Server
 	logged       lines
@@ -189,7 +191,7 @@ func newFaultySender(t *testing.T) *faultySender {
 	return m
 }
 
-// try sends a draft with a fault (nil: none).
+// try sends a draft with a fault (nil: without one).
 func (m *faultySender) try(t *testing.T, d draft, f *fault) {
 	t.Helper()
 	name, made := m.make(t, &d, f)
@@ -223,7 +225,7 @@ func (m *faultySender) try(t *testing.T, d draft, f *fault) {
 	}
 }
 
-// make completes a draft and puts the fault in; made is false if the fault is none in such a request.
+// make completes a draft and adds the fault; made is false if the fault is no error in such a request.
 func (m *faultySender) make(t *testing.T, d *draft, f *fault) (name string, made bool) {
 	name = fmt.Sprintf("%s, gRPC %t, JSON %t, packed %q", d.signal, d.grpc, d.json, d.packing)
 	d.random, d.method, d.path, d.kind, d.declared = m.random, "POST", "/v1/"+d.signal, protobufType, d.packing

@@ -24,8 +24,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A storeAt is Jaeger and Prometheus at the far end of the exporters' connections, without sockets: so that minutes of
-// trouble pass on a virtual clock.
+// A storeAt is Jaeger and Prometheus at the other end of the exporters' connections, without sockets, so that minutes
+// of trouble take only virtual time.
 type storeAt struct {
 	component.StartFunc
 	component.ShutdownFunc

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The OTLP/HTTP port accepts requests that name it, and no others, on every path and in every encoding; a page whose
-// DNS name was made to point here cannot name it.
+// The OTLP/HTTP port accepts requests whose Host header names this server, and no others, on every path and in every
+// encoding. A page whose DNS name was made to point here sends its own name.
 func TestHostHeader(t *testing.T) {
 	s := start(t, Config{HTTP: "127.0.0.1:0", Names: []string{"conductor.example"}}, newRecorder())
 	for host, ours := range map[string]bool{

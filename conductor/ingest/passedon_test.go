@@ -18,7 +18,7 @@ import (
 	"chordconductor/internal/polltest"
 )
 
-// A recordStore keeps the records that it receives, by their mark.
+// A recordStore keeps the records that it receives, by a number in each.
 type recordStore struct {
 	mu  sync.Mutex
 	got map[int64]string // guarded by mu
@@ -55,13 +55,13 @@ func (s *recordStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-protobuf")
 }
 
-// recordText is a whole record as text.
+// recordText returns a whole record as text.
 func recordText(rec plog.LogRecord) string {
 	return fmt.Sprint(rec.EventName(), rec.Timestamp(), rec.SeverityText(), rec.Body().AsRaw(), rec.Attributes().AsRaw())
 }
 
-// Every rejected record is reported to its sender, and passed on with --forward-logs as received, with valid and
-// foreign records.
+// Every rejected record is reported to its sender, and forwarded by --forward-logs as received, like valid and foreign
+// records.
 func TestWhatIsRejectedIsPassedOn(t *testing.T) {
 	far := &recordStore{got: map[int64]string{}}
 	front := httptest.NewServer(far)

@@ -56,11 +56,12 @@ func newProxy(t *testing.T, to string) (address string, connected func() []strin
 	}
 }
 
-// proxyChild names the store for the process that forwards. Each process reads the proxy's variables once.
+// proxyChild is the variable that names the store for the process that forwards. A process of its own is needed, since
+// each process reads the proxy's variables once.
 const proxyChild = "INGEST_TEST_STORE"
 
-// All signals reach a store beyond a proxy, over either protocol, encrypted from end to end: the store's certificate is
-// verified, and ours by the store.
+// All signals reach a store behind a proxy, over either protocol, encrypted from end to end: the conductor verifies the
+// store's certificate, and the store verifies the conductor's.
 func TestForwardingThroughAProxy(t *testing.T) {
 	if endpoint := os.Getenv(proxyChild); endpoint != "" {
 		forwardThroughProxy(t, endpoint)

@@ -13,7 +13,7 @@ import (
 )
 
 // TestRejectedSpansAreCounted sends valid spans of lookups with any number of invalid and foreign ones among them, over
-// both protocols: the answer counts the invalid ones and names the errors, and so do the stats.
+// both protocols: the answer and the stats count the invalid spans and name the errors.
 func TestRejectedSpansAreCounted(t *testing.T) {
 	breaks := map[string]func(pcommon.Map){
 		"missing " + string(chordevent.NodeIDKey):    func(m pcommon.Map) { m.Remove(string(chordevent.NodeIDKey)) },

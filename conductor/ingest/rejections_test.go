@@ -15,7 +15,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// almostRight is every keyframe that lacks one attribute, or has it with another type; each with the attribute's name.
+// almostRight returns every keyframe that lacks one attribute, or has it with another type; each with the attribute's
+// name.
 func almostRight() (records []plog.Logs, attributes []string) {
 	_, events := otlptest.Ring(4, 2, time.Now())
 	sound := otlptest.Logs(events[0])
@@ -41,8 +42,8 @@ func recordOf(ld plog.Logs) plog.LogRecord {
 	return ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
 }
 
-// TestAlmostRightIsNamed: records that bear our event names and violate the vocabulary are counted and named, over both
-// protocols and in both encodings.
+// TestAlmostRightIsNamed: records that have event names of the vocabulary and violate it are counted and named, over
+// both protocols and in both encodings.
 func TestAlmostRightIsNamed(t *testing.T) {
 	sink := newRecorder()
 	s := start(t, Config{GRPC: "127.0.0.1:0", HTTP: "127.0.0.1:0"}, sink)
@@ -116,7 +117,7 @@ func TestNamesThatLookLikeOurs(t *testing.T) {
 	}
 }
 
-// TestRejectionsAreBounded: senders that invent names do not make the memory or the answer grow.
+// TestRejectionsAreBounded: senders that invent names cannot make the memory or the answer grow.
 func TestRejectionsAreBounded(t *testing.T) {
 	r := newRejections(slog.New(slog.DiscardHandler))
 	var v verdict
@@ -133,8 +134,8 @@ func TestRejectionsAreBounded(t *testing.T) {
 	}
 }
 
-// TestOldRejectionsGiveWay: as many kinds as are distinguished, of processes that have ended, do not keep one that comes later
-// from being listed and logged; those that go on do.
+// TestOldRejectionsGiveWay: rejections of processes that have ended, of as many kinds as are kept, do not keep a later
+// kind from being listed and logged; rejections that continue do.
 func TestOldRejectionsGiveWay(t *testing.T) {
 	var logged strings.Builder
 	r := newRejections(slog.New(slog.NewTextHandler(&logged, nil)))

@@ -34,7 +34,8 @@ type call struct {
 	client              string // of its certificate; empty: none
 }
 
-// newStore serves over TLS if it is given files, and then requires a certificate of the same authority.
+// newStore starts a store. If it is given files, it serves over TLS, and requires a client certificate that the same CA
+// has signed.
 func newStore(t *testing.T, files *TLS) *store {
 	s := &store{}
 	server := grpc.NewServer()

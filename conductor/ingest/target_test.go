@@ -22,7 +22,7 @@ import (
 
 var signalNames = []string{"traces", "metrics", "logs"}
 
-// to is a configuration that forwards one signal.
+// to returns a configuration that forwards one signal.
 func to(signal string, target Target) Config {
 	switch signal {
 	case "traces":
@@ -33,7 +33,8 @@ func to(signal string, target Target) Config {
 	return Config{ForwardLogs: target}
 }
 
-// Endpoints mean the same for all signals, and errors are reported alike, with one line that names the flag.
+// Endpoints mean the same for all signals, and their errors are reported in the same way: in one line that names the
+// flag.
 func TestTargets(t *testing.T) {
 	for _, signal := range signalNames {
 		for _, bad := range []string{
@@ -62,7 +63,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// Every endpoint is either rejected in one line, or accepted in a form that is accepted again unchanged.
+// Every endpoint is either rejected in one line, or converted to a form that is accepted again unchanged.
 func TestAnyTarget(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		signal := rapid.SampledFrom(signalNames).Draw(t, "signal")
@@ -88,7 +89,8 @@ func TestAnyTarget(t *testing.T) {
 	})
 }
 
-// The parts of targets are checked alike for all signals, before anything starts. No value of a header is shown.
+// The parts of targets are checked in the same way for all signals, before anything starts. No value of a header is
+// shown.
 func TestPartsOfTargets(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, text string) string {
@@ -155,7 +157,7 @@ func TestPartsOfTargets(t *testing.T) {
 	}
 }
 
-// A target that is the conductor itself would receive everything again and again.
+// A target that is the conductor itself is rejected: it would receive everything again and again.
 func TestTargetsAreElsewhere(t *testing.T) {
 	for _, c := range []struct {
 		own, target string
@@ -188,8 +190,9 @@ func sendAll(t *testing.T, s *Server) {
 	}
 }
 
-// All signals go over both protocols, with TLS and without, with headers, some from files, and the authority: what is
-// sent is counted, what the store rejects is not. A header's file that changes is read again.
+// All signals can be forwarded over both protocols, with TLS and without, with headers (some from files) and with the
+// authority. What the store accepts is counted as sent, what it rejects is not. A header's file that changes is read
+// again.
 func TestAllSignalsOverBothProtocols(t *testing.T) {
 	authority := certtest.New(t)
 	server, ours := authority.Issue("store", "store.internal", "127.0.0.1"), authority.Issue("conductor")
@@ -261,7 +264,7 @@ func TestAllSignalsOverBothProtocols(t *testing.T) {
 	}
 }
 
-// A certificate for another name than the authority is rejected, over both protocols: nothing is sent.
+// A certificate for another name than the authority is rejected over both protocols, and nothing is sent.
 func TestTheAuthorityIsVerified(t *testing.T) {
 	authority := certtest.New(t)
 	server, ours := authority.Issue("store", "store.internal", "127.0.0.1"), authority.Issue("conductor")
@@ -279,7 +282,7 @@ func TestTheAuthorityIsVerified(t *testing.T) {
 }
 
 // No redirect is followed: neither telemetry nor headers are sent to an address that was not configured. The data is
-// kept, the log has the redirect's target, and when the store answers later the data is sent and counted.
+// kept, and the log has the redirect's target. When the store answers later, the data is sent and counted.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	const secret = "4f9c2b7d1e8a6035"
 	for _, code := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
@@ -341,7 +344,7 @@ func TestPagesAreNoStores(t *testing.T) {
 	}
 }
 
-// The text of a store's error answer is in the log: the reason is more than a code.
+// The log has the text of a store's error answer: the reason is more than a code.
 func TestTheStoresReasonIsLogged(t *testing.T) {
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "out of order sample\xff"+strings.Repeat("!", 10_000), http.StatusBadRequest)

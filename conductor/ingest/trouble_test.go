@@ -29,7 +29,7 @@ type troubled struct {
 	cured      atomic.Bool
 }
 
-// refusing answers with a retryable error.
+// refusing returns a store that answers with a retryable error.
 func refusing(t *testing.T) *troubled {
 	s := &troubled{}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -54,7 +54,7 @@ func refusing(t *testing.T) *troubled {
 	return s
 }
 
-// hanging accepts connections and never answers.
+// hanging returns a store that accepts connections and never answers.
 func hanging(t *testing.T) *troubled {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -69,8 +69,8 @@ func absent(t *testing.T) *troubled {
 	return &troubled{grpc: address, http: "http://" + address}
 }
 
-// TestFailingStoresAffectNeitherViewNorSender sends more spans, points and log records than the queues hold, as some
-// minutes bring, while no store accepts any. The ring view receives everything immediately, the queues stay within
+// TestFailingStoresAffectNeitherViewNorSender sends more spans, points and log records than the queues hold, as many as
+// some minutes bring, while no store accepts any. The ring view receives everything immediately, the queues stay within
 // their bound, and losses are counted.
 func TestFailingStoresAffectNeitherViewNorSender(t *testing.T) {
 	for name, trouble := range map[string]func(*testing.T) *troubled{"absent": absent, "hanging": hanging, "refusing": refusing} {
@@ -125,7 +125,7 @@ func TestFailingStoresAffectNeitherViewNorSender(t *testing.T) {
 	}
 }
 
-// watched starts a receiver with a ring view behind it. Its end aborts what hangs.
+// watched starts a receiver with a ring view. Stopping it aborts requests that hang.
 func watched(t *testing.T, cfg Config) (*live.Live, *Server) {
 	t.Helper()
 	l, err := live.New(live.Config{})

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A refusedRequest is one of a kind of its own; its reason is in the log.
+// A refusedRequest is a request that is refused for a reason of its own; the log has that reason.
 type refusedRequest struct{ method, path, kind, packing, host, token, body, reason string }
 
 const secretOfTest = "hunter22"
@@ -38,8 +38,8 @@ var refusedRequests = []refusedRequest{
 const grpcLogs = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
 // Refused requests of all kinds, in any order and at any pace, are all counted. Each kind is logged the first time
-// immediately and then at intervals that grow from a minute to an hour, whatever else is refused beside it. Each line
-// has the number of its kind since the one before.
+// immediately and then at intervals that grow from a minute to an hour, whatever else is refused meanwhile. Each line
+// has the number of requests of its kind since the line before.
 func TestEachKindOfRefusalIsLoggedAtGrowingIntervals(t *testing.T) {
 	for seed := range uint64(3) {
 		synctest.Test(t, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestEachKindOfRefusalIsLoggedAtGrowingIntervals(t *testing.T) {
 	}
 }
 
-// A probe of the port for gRPC is none of the exporters that send OTLP/HTTP there.
+// A probe of the gRPC port does not hide exporters that send OTLP/HTTP to that port.
 func TestProbesHideNoExporter(t *testing.T) {
 	log := &logged{}
 	s := start(t, Config{Logger: slog.New(log)}, newRecorder())

@@ -25,7 +25,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// nested are requests of all signals with a value nested to the given number of levels, by path.
+// nested returns requests of all signals with a value nested to the given number of levels, by path.
 func nested(levels int) map[string]message {
 	fill := func(m pcommon.Map) {
 		v := m.PutEmpty("deep")
@@ -49,8 +49,8 @@ func nested(levels int) map[string]message {
 
 var services = map[string]string{"logs": "logs.v1.LogsService", "traces": "trace.v1.TraceService", "metrics": "metrics.v1.MetricsService"}
 
-// The same request has the same verdict over gRPC and HTTP, in protobuf and JSON, compressed and not: 64 levels pass,
-// and more are the sender's fault, up to depths that would end the process if anything decoded them.
+// The same request has the same verdict over gRPC and HTTP, in protobuf and JSON, compressed and not: 64 levels are
+// accepted. More are the sender's fault, up to depths that would end the process if they were decoded.
 func TestNesting(t *testing.T) {
 	s := start(t, Config{}, newRecorder())
 	conn := dial(t, s.GRPCAddr())
@@ -105,7 +105,7 @@ func checkVerdict(t *testing.T, s *Server, conn *grpc.ClientConn, what, signal s
 	}
 }
 
-// The port of the other protocol is named such that a sender elsewhere can use it.
+// An error about the other protocol's port names that port in such a way that a sender on another machine can use it.
 func TestElsewhere(t *testing.T) {
 	for address, want := range map[string]string{
 		"127.0.0.1:4317": "127.0.0.1:4317", "[2001:db8::1]:4317": "[2001:db8::1]:4317",

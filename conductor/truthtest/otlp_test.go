@@ -35,7 +35,8 @@ const (
 	realDelay = 5 * time.Second
 )
 
-// A realRing is members over gRPC, their telemetry over the real exporters and the real receiver, and a judge.
+// A realRing consists of members that call each other over gRPC and send telemetry through the real exporters to the
+// real receiver, and of a judge, which compares the view with the ground truth.
 type realRing struct {
 	t     *testing.T
 	relay *relay

@@ -112,7 +112,7 @@ var stalls = []struct {
 	{"an answer that is not read", func(_ *testing.T, c net.Conn) { fmt.Fprint(c, "GET /much HTTP/1.1\r\nHost: x\r\n\r\n") }},
 }
 
-// However many idle connections there are, and however they became idle, the next connection is served.
+// However many idle connections there are, and for whatever reason they are idle, the next connection is served.
 func TestWaitingConnectionsAreEvicted(t *testing.T) {
 	const most = 20
 	for n, stall := range stalls {
@@ -165,7 +165,7 @@ func TestASlowBodyIsReceived(t *testing.T) {
 	resp.Body.Close()
 }
 
-// When all connections are busy, health checks are still answered, and nothing else is.
+// When all connections are busy, health checks are still answered, and other requests are not.
 func TestHealthIsAlwaysAnswered(t *testing.T) {
 	const most = 10
 	_, address, held, release := serve(t, most)

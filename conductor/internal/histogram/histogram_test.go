@@ -11,7 +11,7 @@ import (
 
 var scales = rapid.Custom(func(t *rapid.T) Scale { return Scale(rapid.IntRange(0, 10).Draw(t, "scale")) })
 
-// numbers of every size are equally likely.
+// numbers draws numbers; every size is equally likely.
 var numbers = rapid.Custom(func(t *rapid.T) uint64 {
 	return rapid.Uint64Range(0, math.MaxUint64>>1).Draw(t, "number") >> rapid.IntRange(0, 63).Draw(t, "bits less")
 })

@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A field that OTLP does not have may nest as deep as values, wherever it is. Deeper, the error is about such a field,
-// not about values.
+// A field that OTLP does not have may nest as deep as values, wherever it is. If it nests deeper, the error is about
+// such a field, not about values.
 func TestDeepUnknownFields(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		levels := rapid.SampledFrom([]int{1, 2, MaxDepth - 1, MaxDepth, MaxDepth + 1, MaxDepth + 2, 1000}).Draw(t, "levels")

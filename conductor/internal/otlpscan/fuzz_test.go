@@ -55,8 +55,8 @@ func seeds(f *testing.F, add func(signal byte, pb, js []byte)) {
 	}
 }
 
-// FuzzProto compares the scan with the reference and with the decoder: it passes what the reference reads within the
-// bound, and the decoder's result for what passes is within the bound, too.
+// FuzzProto compares the scan with the reference and with the decoder: the scan accepts what the reference reads within
+// the bound, and what the decoder makes of an accepted body is within the bound, too.
 func FuzzProto(f *testing.F) {
 	seeds(f, func(signal byte, pb, _ []byte) { f.Add(signal, pb) })
 	f.Add(byte(0), bytes.Repeat([]byte{0x7b}, 65))
@@ -90,8 +90,8 @@ func FuzzProto(f *testing.F) {
 	})
 }
 
-// FuzzJSON compares the scan with the decoder, which must not find more than 64 levels in what passes, and must not
-// accept what the scan rejects as malformed unless JSON's own rules forbid it.
+// FuzzJSON compares the scan with the decoder, which must not find more than 64 levels in what the scan accepts, and
+// must not accept what the scan rejects as malformed unless JSON's own rules forbid it.
 func FuzzJSON(f *testing.F) {
 	seeds(f, func(signal byte, _, js []byte) { f.Add(signal, js) })
 	f.Add(byte(0), []byte(`{"resourceLogs":[{"resource":{"attributes":[{"value":{"bytesValue":"\","arrayValue":{"values":[{}]}}}]}}]}`))

@@ -11,7 +11,7 @@ import (
 )
 
 // The decoder leaves a group at its first field and reads the rest as fields of the message around it. So the scan
-// passes no group: what one hides could be of any depth. The first seed is what FuzzProto found.
+// accepts no group: the contents of one could be of any depth. The first seed is an input that FuzzProto found.
 func TestGroupsDoNotPass(t *testing.T) {
 	if _, err := Proto(Logs, []byte("\xf302\x040000")); !errors.Is(err, ErrMalformed) {
 		t.Errorf("a group that does not end: %v", err)

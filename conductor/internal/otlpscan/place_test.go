@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// An error names the place: that of the first byte that no JSON has there, or of the beginning of the name, string or
-// number around it.
+// An error names the place: that of the first byte that is not valid JSON there, or the beginning of the name, string
+// or number around it.
 func TestErrorsNameThePlace(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 3))
 	const longest = 64 // bytes of a string in these requests, at least

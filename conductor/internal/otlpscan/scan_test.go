@@ -100,8 +100,8 @@ func places() []place {
 	}
 }
 
-// nest makes v a value nested to the given number of levels, each a list or a list of pairs, with others beside the one
-// that continues.
+// nest makes v a value that is nested to the given number of levels. Each level is a list or a list of pairs, with
+// other values beside the one that continues the nesting.
 func nest(v pcommon.Value, levels int, random *rand.Rand) {
 	for ; levels > 1; levels-- {
 		if random.IntN(2) == 0 {
@@ -117,8 +117,8 @@ func nest(v pcommon.Value, levels int, random *rand.Rand) {
 	v.SetEmptyBytes().FromRaw([]byte("*\n*\n*\n"))
 }
 
-// The same request gets the same result in protobuf and in JSON, wherever in it the nested values are, and of whatever
-// kinds they are.
+// The same request gets the same result in protobuf and in JSON, wherever the nested values are, and of whatever kinds
+// they are.
 func TestDepth(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, p := range places() {
@@ -149,8 +149,8 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-// Bodies that end a process when they are decoded: 1.5 million levels, of every kind that can be written with brackets
-// only.
+// Bodies that would end a process that decodes them: 1.5 million levels, of every kind that can be written with
+// brackets only.
 func TestBombs(t *testing.T) {
 	const levels = 1_500_000
 	body := []byte{}
@@ -186,7 +186,7 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// deepProto is a list in a list in a list, as a resource attribute of any signal.
+// deepProto returns a list in a list in a list, and so on, as a resource attribute of any signal.
 func deepProto(levels int) []byte {
 	var inner []byte
 	var sizes []int
@@ -221,7 +221,7 @@ func appendUvarint(b []byte, n int) []byte {
 
 func uvarintLen(n int) int { return len(appendUvarint(nil, n)) }
 
-// What looks deep and is not passes; what a decoder would read differently from the scan does not.
+// The scan accepts what only looks deep, and rejects what a decoder would read differently.
 func TestVerdicts(t *testing.T) {
 	in := func(value string) string {
 		return `{"resourceLogs":[{"resource":{"attributes":[{"key":"k","value":` + value + `}]}}]}`
@@ -304,7 +304,7 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
-// The estimate is not below the decoders' memory, for bodies made to need as much as they can for their size.
+// The estimate is not below the decoders' memory, for bodies made to need as much memory as possible for their size.
 func TestMemory(t *testing.T) {
 	repeat := func(number int, b []byte, n int) (out []byte) {
 		for range n {
@@ -381,7 +381,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// allocated is how much the heap grows in f, of what remains.
+// allocated returns how much the heap has grown after f by what f leaves in memory.
 func allocated(f func()) int64 {
 	var before, after runtime.MemStats
 	runtime.GC()

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// The schema is OTLP's own: each field of its messages is there, by its number and both of its names, and of its kind.
-// A message that the scan did not enter would hide any depth.
+// The schema is OTLP's own: each field of OTLP's messages is in it, by its number and both of its names, with its kind.
+// A message that the scan did not enter could hide any depth.
 func TestTheSchemaIsOTLPs(t *testing.T) {
 	seen := map[kind]bool{}
 	var compare func(kind, protoreflect.MessageDescriptor)

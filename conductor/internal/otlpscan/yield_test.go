@@ -8,8 +8,8 @@ import (
 	"chordconductor/internal/yieldtest"
 )
 
-// A scan yields, as often as its body is long, in either form: requests of events, each of which passes through half a
-// dozen goroutines, do not wait for it. The garbage collector takes some of the occasions.
+// A scan yields the more often the longer its body is, in both forms: events pass through half a dozen goroutines, and
+// these must not wait for a scan. The test tolerates a few missing yields, since the garbage collector takes some.
 func TestScansLetOthersRun(t *testing.T) {
 	for _, values := range []int{1 << 15, 1 << 17} {
 		protobuf := bytes.Repeat([]byte{0x0a, 0x00, 0x0a, 0x02, 0x0a, 0x00}, values/2) // resource logs, empty or with an empty resource

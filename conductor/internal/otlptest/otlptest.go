@@ -59,7 +59,7 @@ func put(dst pcommon.Value, v attribute.Value) {
 	}
 }
 
-// A Member emits events of one ring member.
+// A Member makes the events of one ring member.
 type Member struct {
 	Peer chordevent.PeerRef
 	Host chordevent.Host
@@ -93,7 +93,7 @@ func (m *Member) Event(at time.Time, body chordevent.Body) chordevent.Event {
 	}
 }
 
-// Ring returns n members that point to each other as they should, each with its keyframe.
+// Ring returns n members that form an ideal ring, each with its keyframe.
 func Ring(n, listLen int, at time.Time) ([]*Member, []chordevent.Event) {
 	members := make([]*Member, n)
 	for i := range members {
@@ -106,7 +106,7 @@ func Ring(n, listLen int, at time.Time) ([]*Member, []chordevent.Event) {
 	return members, events
 }
 
-// Keyframe is the whole state of member i in an ideal ring.
+// Keyframe returns the whole state of member i in an ideal ring.
 func Keyframe(members []*Member, i, listLen int) chordevent.State {
 	n := len(members)
 	s := chordevent.State{

@@ -26,8 +26,8 @@ func NewProbe() *Probe {
 	return &Probe{callbacks: map[string][]metric.Int64Callback{}, shares: map[string][]metric.Float64Callback{}, recorded: map[string]int{}}
 }
 
-// Values reads an instrument's values, by their attributes: "key=value;" for each, in the order of the keys. An
-// attribute that the vocabulary does not have is an error.
+// Values returns an instrument's values. A key of the map is the value's attributes, sorted by name, each as
+// "name=value;". An attribute that the vocabulary does not have is an error.
 func (p *Probe) Values(t testing.TB, m chordevent.Metric) map[string]int64 {
 	t.Helper()
 	got := observer[int64]{t: t, metric: m, values: map[string]int64{}}
@@ -35,7 +35,7 @@ func (p *Probe) Values(t testing.TB, m chordevent.Metric) map[string]int64 {
 	return got.values
 }
 
-// Shares is Values of an instrument whose values are not integers.
+// Shares is Values for an instrument whose values are not integers.
 func (p *Probe) Shares(t testing.TB, m chordevent.Metric) map[string]float64 {
 	t.Helper()
 	got := observer[float64]{t: t, metric: m, values: map[string]float64{}}
@@ -52,7 +52,7 @@ func ask[O any, F ~func(context.Context, O) error](t testing.TB, callbacks []F, 
 	}
 }
 
-// Recorded is the number of values that a histogram received.
+// Recorded returns the number of values that a histogram received.
 func (p *Probe) Recorded(m chordevent.Metric) int { return p.recorded[m.Name] }
 
 // Int64ObservableGauge implements metric.Meter.

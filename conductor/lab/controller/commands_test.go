@@ -14,7 +14,8 @@ import (
 	"chordconductor/node/chord"
 )
 
-// TestTheSecondTryIsATry: a host that refused a moment ago is asked again by the next command, whose answer reports it.
+// TestTheSecondTryIsATry: the next command sends the order again to a host that refused it a moment ago, and reports
+// the result.
 func TestTheSecondTryIsATry(t *testing.T) {
 	f := deploytest.NewPaper("a", "b")
 	f.Fail = "a"

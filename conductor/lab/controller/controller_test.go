@@ -67,7 +67,7 @@ func TestPartitionMustNotSplitAHost(t *testing.T) {
 	}
 }
 
-// TestARingThatCannotBeStarted: the command fails, and the ring and the simulation that were there go on.
+// TestARingThatCannotBeStarted: the command fails, and the previous ring and simulation continue.
 func TestARingThatCannotBeStarted(t *testing.T) {
 	made := 0
 	l := New(Config{
@@ -93,7 +93,8 @@ func TestARingThatCannotBeStarted(t *testing.T) {
 	}
 }
 
-// TestARingThatGivesNoAnswer: a simulation that it did not begin is none, and one that it did not end may continue.
+// TestARingThatGivesNoAnswer: a simulation that the ring did not begin does not count as running, and one that the ring
+// did not end may continue.
 func TestARingThatGivesNoAnswer(t *testing.T) {
 	mute := false
 	done := 0

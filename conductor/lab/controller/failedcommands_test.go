@@ -16,7 +16,7 @@ import (
 )
 
 // TestMembersOfCommandsThatFail has each call, and each pair of calls, of commands that start and stop members fail:
-// what the answer lists was done, and without an error all of it was.
+// what the answer lists was done, and if there is no error everything was done.
 func TestMembersOfCommandsThatFail(t *testing.T) {
 	for first := range 6 {
 		for second := first; second < 6; second++ {
@@ -57,7 +57,7 @@ func TestMembersOfCommandsThatFail(t *testing.T) {
 	}
 }
 
-// A command that runs out of time answers with what it did.
+// A command that runs out of time answers with what it has done.
 func TestCommandsThatTakeTooLong(t *testing.T) {
 	for started := range 4 {
 		for _, cause := range []string{"the limit", "the caller", "the controller's end"} {

@@ -25,7 +25,7 @@ func under(f *deploytest.Paper) (hosts []string) {
 	return hosts
 }
 
-// viewOf is an ideal ring of a fleet's members.
+// viewOf returns the view of an ideal ring of a fleet's members.
 func viewOf(f *deploytest.Paper) *ring.View {
 	v := &ring.View{Status: ring.Ideal, Bits: 160}
 	for _, id := range f.Members() {
@@ -35,10 +35,10 @@ func viewOf(f *deploytest.Paper) *ring.View {
 	return v
 }
 
-// TestPhasesOnAFleetThatFails runs each kind of phase on hosts of which one call after the other fails, before the host
-// has done what it is asked or after. A phase that passes has done everything that it asks for, for as long as it asks;
-// no more is reported than was done; a failure fails the run, and is named. At the end, when the hosts answer again, no
-// fault remains.
+// TestPhasesOnAFleetThatFails runs each kind of phase on hosts of which one call after the other fails, either before
+// or after the host has carried it out. A phase that passes has done everything that it requests, for as long as it
+// requests; no more is reported than was done; a failure fails the run, and is named. At the end, when the hosts answer
+// again, no fault remains.
 func TestPhasesOnAFleetThatFails(t *testing.T) {
 	kinds := map[string]struct {
 		planned int
@@ -119,8 +119,8 @@ func onStage(t *testing.T, text string, call int, late bool) (*Controller, *depl
 	return l, f
 }
 
-// TestHealPhasesOnAFleetThatFails is the same for a phase that heals an earlier one's faults, and for a scenario's
-// network on a ring that was there.
+// TestHealPhasesOnAFleetThatFails does the same with a phase that heals an earlier one's faults, and with a scenario's
+// network on a ring that existed before.
 func TestHealPhasesOnAFleetThatFails(t *testing.T) {
 	for text, during := range map[string][]string{
 		"phases: [{at: 2s, pause: 2}, {at: 5s, heal: true}]\nduration: 12s\n":                     nil,
@@ -157,7 +157,7 @@ func TestHealPhasesOnAFleetThatFails(t *testing.T) {
 	}
 }
 
-// TestNothingToHealMeasuresNothing: a heal repairs nothing where nothing was broken, and measures no repair.
+// TestNothingToHealMeasuresNothing: a heal repairs nothing if nothing was broken, and measures no repair.
 func TestNothingToHealMeasuresNothing(t *testing.T) {
 	for text, measured := range map[string]bool{
 		"phases: [{at: 2s, heal: true}]\n":                       false,

@@ -10,7 +10,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A field may differ from its member's own for as long as the staleness bound, and for longer only if it is marked.
+// A field may differ from its member's own value for as long as the staleness bound, and for longer only if it is
+// marked as uncertain.
 func TestViewAccuracyUsesTheStalenessBound(t *testing.T) {
 	const keyframe = 4 * time.Second
 	self, was, is := chord.ID{1}, chord.ID{2}, chord.ID{3}
@@ -44,7 +45,8 @@ func TestViewAccuracyUsesTheStalenessBound(t *testing.T) {
 	}
 }
 
-// What is wrong before and after a time without ground truth need not have been so meanwhile.
+// A field that is wrong before and after a time without ground truth may have been right meanwhile, so that time does
+// not count.
 func TestViewAccuracyForgetsWithoutGroundTruth(t *testing.T) {
 	self, begin := chord.ID{1}, time.Unix(1790000000, 0)
 	v := &ring.View{Members: []*ring.Member{{ID: self, Keyframe: 4 * time.Second}}}

@@ -10,10 +10,10 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// numbers are the bounds of a Watch without a share.
+// numbers are the bounds of a Watch without a share of the memory.
 var numbers = boundsOf(nil)
 
-// TestFates judges ends of incarnations by events in any order and by the view.
+// TestFates judges how incarnations ended, by events in any order and by the view.
 func TestFates(t *testing.T) {
 	failed := func(by, of byte, inc int64, at float64) *chordevent.Event {
 		return event(by, 5, at, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: chord.Peer{ID: id(of), Incarnation: inc}, Seq: 3}})
@@ -47,7 +47,7 @@ func TestFates(t *testing.T) {
 	}
 }
 
-// TestEndsAreBounded: the oldest ends and moves are forgotten.
+// TestEndsAreBounded: the oldest ends and moves are dropped.
 func TestEndsAreBounded(t *testing.T) {
 	var e ends
 	for i := range int64(maxEnds + 100) {

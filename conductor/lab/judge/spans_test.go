@@ -11,7 +11,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Time is summed by operation and by member. A move is one operation of two members; RPCs count within operations.
+// Time is added up by operation and by member. A move is one operation of two members; RPCs count within operations.
 func TestWhereTheTimeWent(t *testing.T) {
 	w, begin := NewWatch(), time.Unix(1790000000, 0)
 	td := ptrace.NewTraces()

@@ -19,7 +19,7 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func id(n byte) chord.ID { return chord.ID{19: n} }
 
-// event is a member's event at so many seconds past noon.
+// event returns a member's event at that many seconds past noon.
 func event(member byte, seq int64, at float64, body chordevent.Body) *chordevent.Event {
 	return &chordevent.Event{
 		Time: noon.Add(time.Duration(at * float64(time.Second))),
@@ -37,8 +37,9 @@ func answer(key, owner byte) *wire.Lookup {
 }
 
 func TestLookupsAreJudged(t *testing.T) {
-	// Member 100 owns (50, 100] from 0 s on, and (80, 100] from 10 s on, when 80 takes over (50, 80]. Of member 30,
-	// which owns (20, 30] at first, no event is received between 5 s and 15 s. Of member 10 none is received after 5 s.
+	// Member 100 owns (50, 100] from 0 s on, and (80, 100] from 10 s on, when member 80 takes over (50, 80]. Of member
+	// 30, which owns (20, 30] at first, no event is received between 5 s and 15 s. Of member 10 no event is received
+	// after 5 s.
 	history := []*chordevent.Event{
 		event(100, 1, 0, owns(50)),
 		event(80, 1, 10, owns(50)),
@@ -109,7 +110,7 @@ func TestRangeThatComesBack(t *testing.T) {
 		event(100, 1, 0, owns(50)), event(100, 3, 10, owns(50)), event(100, 2, 5, owns(80)), event(100, 4, 20, chordevent.SuccessorsChanged{}))
 }
 
-// Events of an incarnation do not imply the end of the one before.
+// Events of an incarnation do not imply that the incarnation before has ended.
 func TestAnswerOfAnIncarnationWithoutItsEnd(t *testing.T) {
 	first := event(100, 1, 0, owns(80)) // that it owned more later, when it gave the answer, was lost
 	second := []*chordevent.Event{event(100, 1, 10, chordevent.SuccessorsChanged{}), event(100, 2, 20, chordevent.SuccessorsChanged{})}
@@ -119,7 +120,8 @@ func TestAnswerOfAnIncarnationWithoutItsEnd(t *testing.T) {
 	wantVerdict(t, result.LookupVerdict{Unjudged: 1}, 6, append([]*chordevent.Event{first}, second...)...)
 }
 
-// wantVerdict has member 100's answer about key 60, given within a second from then on, judged by some events.
+// wantVerdict compares the verdict on member 100's answer about key 60, given within a second after from, judged by
+// some events.
 func wantVerdict(t *testing.T, want result.LookupVerdict, from time.Duration, events ...*chordevent.Event) {
 	t.Helper()
 	w := NewWatch()

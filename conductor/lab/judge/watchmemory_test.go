@@ -16,8 +16,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Any sender of telemetry decides what a Watch receives: whatever that is, and however much, it keeps to its share, and
-// continues to judge.
+// Any sender of telemetry decides what a Watch receives: whatever that is, and however much, the Watch keeps within its
+// share, and continues to judge.
 func TestWatchIsBoundedInBytes(t *testing.T) {
 	const limit = 1 << 20
 	anyID := func(r *rand.Rand) (id chord.ID) {

@@ -205,7 +205,7 @@ func (l latch) Wait(limit time.Duration) error {
 	}
 }
 
-// memory is a store that answers after a time.
+// memory is a Store that answers after a time.
 type memory struct {
 	mu     sync.Mutex
 	delay  time.Duration
@@ -260,7 +260,7 @@ func (m *memory) Lookup(_ context.Context, q *nodepb.LookupRequest) (*nodepb.Loo
 	return &nodepb.LookupResponse{Lookup: found}, m.enter("lookup", q.Key)
 }
 
-// drive runs a load on a memory for a time, sweeps, and returns the driver. During is called when half the time is
+// drive runs a load on a memory for a time, sweeps, and returns the driver. It calls during when half of the time is
 // over.
 func drive(t *testing.T, m *memory, w scenario.Workload, d time.Duration, during func(*Driver)) *Driver {
 	t.Helper()
@@ -315,7 +315,7 @@ func TestOpenLoop(t *testing.T) {
 }
 
 // A store that stalls for five seconds makes the operations of these five seconds late by up to five seconds. A load
-// that waited for answers would have measured one slow operation.
+// that waited for answers would have measured one slow operation only.
 func TestNoCoordinatedOmission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{delay: time.Millisecond}
@@ -331,8 +331,8 @@ func TestNoCoordinatedOmission(t *testing.T) {
 	})
 }
 
-// An operation that was due is sent or counted as unsent, however long the store stalls, and whether or not the load is
-// changed or stopped meanwhile.
+// An operation that was due is either sent or counted as unsent, however long the store stalls, and whether or not the
+// load is changed or stopped meanwhile.
 func TestWhatWasDueIsSentOrCounted(t *testing.T) {
 	for _, rate := range []float64{50, 200, 1000} {
 		for _, stall := range []time.Duration{0, 5 * time.Second, 25 * time.Second, 60 * time.Second} {

@@ -84,7 +84,7 @@ func (d *decoder) feasible(s *Scenario) {
 			if unbounded || p.AllowPartial {
 				return
 			}
-			d.fail(p.node, p.path+"."+p.Action.Verb(), "at %s the phase can hit at most %d %s; lower the count, or add allow_partial: true", duration.Text(p.At), max(most, 0), of)
+			d.fail(p.node, p.path+"."+p.Action.Verb(), "at %s the phase can affect at most %d %s; lower the count, or add allow_partial: true", duration.Text(p.At), max(most, 0), of)
 		}
 		stop := func(count int) {
 			if count > members-1 {

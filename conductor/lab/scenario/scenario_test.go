@@ -82,7 +82,7 @@ var problems = []struct{ source, want string }{
 	{"ring: {members: many}", `f.yaml:1: ring.members: expected a whole number from 1 to 10000, got "many"`},
 	{"ring: {members: 0}", `f.yaml:1: ring.members: expected a whole number from 1 to 10000, got "0"`},
 	{"ring: 7", "f.yaml:1: ring: expected a mapping with the fields bits, lookup, members, replicas, successors, transport, virtual_nodes"},
-	{"ring: {bits: 4, members: 30}", "f.yaml:1: ring.bits: 4 bits have 16 identifiers: too few for 30 members, a quarter of them at most"},
+	{"ring: {bits: 4, members: 30}", "f.yaml:1: ring.bits: 4 bits give 16 identifiers: too few for 30 members, which may be at most a quarter of the identifiers"},
 	{"ring: {successors: 1}", "f.yaml:1: ring: replicas 3 with successors 1: a list of one entry does not survive the crash that replicas are for; successors must be at least 2"},
 	{"ring: {bits: 5, members: 8, virtual_nodes: 9}", "f.yaml:1: ring: virtual nodes 9: a host of a ring of 5 bits carries at most 8, a quarter of its 32 identifiers"},
 	{"ring: {transport: tcp}", `f.yaml:1: ring.transport: expected one of grpc, memory, got "tcp"`},
@@ -99,18 +99,18 @@ var problems = []struct{ source, want string }{
 	{"phases: {at: 1s}", "f.yaml:1: phases: expected a list, such as - {at: 10s, crash: 2}"},
 	{"phases:\n- {at: 1s}", "f.yaml:2: phases[0]: no action: expected one of churn, crash, heal, join, leave, one_way_cut, partition, pause, slow_link, telemetry_outage, workload"},
 	{"phases:\n- {at: 1s, join: 1, leave: 1}", "f.yaml:2: phases[0]: does join and leave at once; give each a phase of its own"},
-	{"phases:\n- {join: 1}", "f.yaml:2: phases[0].at: missing: when the phase begins, since the start"},
+	{"phases:\n- {join: 1}", "f.yaml:2: phases[0].at: missing: the time from the start at which the phase begins"},
 	{"phases:\n- {at: 1s, join: 1, adjacent: true}", "f.yaml:2: phases[0].adjacent: applies to crash only"},
 	{"phases:\n- {at: 1s, heal: true, for: 2s}", "f.yaml:2: phases[0].for: heal happens at once"},
 	{"phases:\n- {at: 1s, churn: {}}", "f.yaml:2: phases[0].churn: no rate: give join, leave or crash, such as 0.5/s"},
 	{"phases:\n- {at: 1s, partition: {}}", "f.yaml:2: phases[0].partition.fraction: missing: a share from 0.001 to 1"},
 	{"phases:\n- {at: 1s, slow_link: {fraction: 0.1}}", "f.yaml:2: phases[0].slow_link.latency: missing"},
 	{"phases:\n- {at: 9s, join: 1, for: 2s}\nduration: 10s", "f.yaml:2: phases[0]: ends at 11s, after the scenario's duration of 10s"},
-	{"phases:\n- {at: 1s, workload: {keys: 7}}", "f.yaml:2: phases[0].workload.keys: the number of keys is the scenario's, 1000; a phase cannot change it"},
-	{"expect: {lost_keys: 0}", "f.yaml:1: expect: a scenario without a duration has no end at which to judge; add duration"},
+	{"phases:\n- {at: 1s, workload: {keys: 7}}", "f.yaml:2: phases[0].workload.keys: the scenario sets the number of keys, 1000; a phase cannot change it"},
+	{"expect: {lost_keys: 0}", "f.yaml:1: expect: a scenario without a duration has no end at which expectations can be checked; add duration"},
 	{"duration: 5s\nexpect: {lost_key: 0}", "f.yaml:2: expect.lost_key: unknown field; allowed here: allow_unmeasured, failed_lookups_per_10k, final_ring_error, lost_keys, max_violations, mean_hops, p99_lookup, refused_writes_shown, repaired_within, stale_reads, unmarked_wrong_fields, wrong_lookups"},
 	{"duration: 5s\nexpect: {p99_lookup: 3}", `f.yaml:2: expect.p99_lookup: expected a duration from 0s to 24h, such as 500ms, 2.5s or 1m, got "3"`},
-	{"name: ''", "f.yaml:1: name: has 0 characters: expected a text of 1 to 80 characters"},
+	{"name: ''", "f.yaml:1: name: the text has 0 characters: expected a text of 1 to 80 characters"},
 	{"name:", "f.yaml:1: name: expected a text of 1 to 80 characters"},
 	{"- 1\n- 2", "f.yaml:1: expected a mapping with the fields duration, expect, name, network, phases, ring, seed, timing, workload"},
 	{"name: x\n---\nname: y", "f.yaml:2: not YAML: a second document: one file holds one scenario"},
@@ -118,7 +118,7 @@ var problems = []struct{ source, want string }{
 	{"name: x\nseed: *nope\n", "f.yaml:2: not YAML: unknown anchor 'nope' referenced"},
 	{"name: x\nseed: \x01\n", "f.yaml:2: not YAML: control characters are not allowed"},
 	{"name: x\nring: {members: 3\nduration: 5s\n", "f.yaml:2: not YAML: did not find expected ',' or '}'"},
-	{"name: x\nring: {members: 3}\nexpect: {lost_keys: 0}", "f.yaml:3: expect: a scenario without a duration has no end at which to judge; add duration"},
+	{"name: x\nring: {members: 3}\nexpect: {lost_keys: 0}", "f.yaml:3: expect: a scenario without a duration has no end at which expectations can be checked; add duration"},
 	{"phases:\n- {at: 1s, heal: false}", "f.yaml:2: phases[0].heal: expected true: leave the phase out instead"},
 	{"phases:\n- {at: 1s, chrash: 1}", "f.yaml:2: phases[0].chrash: unknown field; allowed here: adjacent, allow_partial, at, churn, crash, for, heal, join, leave, name, one_way_cut, partition, pause, slow_link, telemetry_outage, workload"},
 	{"name: x\nring:\n  members: 3\n bits: 4\n", "f.yaml:4: not YAML: did not find expected key"},
@@ -143,9 +143,9 @@ var texts = map[string]string{
 	"%YAML 1.2\n---\nname: a":          "",
 	"# x\n%YAML 1.2 # y\n---\nnam: a":  "f.yaml:4: nam: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload",
 	"name: " + strings.Repeat("ü", 80): "",
-	"name: " + strings.Repeat("ü", 81): "f.yaml:1: name: has 81 characters: expected a text of 1 to 80 characters",
-	`name: "x\e[31mRED"`:               "f.yaml:1: name: has the character U+001B, which is not printable",
-	`name: "x\u202ey"`:                 "f.yaml:1: name: has the character U+202E, which is not printable",
+	"name: " + strings.Repeat("ü", 81): "f.yaml:1: name: the text has 81 characters: expected a text of 1 to 80 characters",
+	`name: "x\e[31mRED"`:               "f.yaml:1: name: the text has the character U+001B, which is not printable",
+	`name: "x\u202ey"`:                 "f.yaml:1: name: the text has the character U+202E, which is not printable",
 	`"a\e[2Jb": 1`:                     `f.yaml:1: a\x1b[2Jb: unknown field; allowed here: duration, expect, name, network, phases, ring, seed, timing, workload`,
 	"workload: {poisson: True}":        "",
 	"workload: {rate: 20}":             "",
@@ -168,15 +168,15 @@ const load = "duration: 20s\nworkload: {rate: 5/s}\n"
 
 // impossible is what no run could do or measure: it is refused before one is started.
 var impossible = map[string]string{
-	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, crash: 40}":                                    "f.yaml:4: phases[0].crash: at 5s there are at most 3 members that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, crash: 40}":                                    "f.yaml:4: phases[0].crash: at 5s the phase can affect at most 3 members; lower the count, or add allow_partial: true",
 	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, crash: 40, allow_partial: true}":               "",
-	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, leave: 2}\n- {at: 6s, crash: 2}":               "f.yaml:5: phases[1].crash: at 6s there are at most 1 members that it can hit; lower the count, or add allow_partial: true",
-	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 6s, crash: 2}\n- {at: 4s, leave: 2}":               "f.yaml:4: phases[0].crash: at 6s there are at most 1 members that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, leave: 2}\n- {at: 6s, crash: 2}":               "f.yaml:5: phases[1].crash: at 6s the phase can affect at most 1 members; lower the count, or add allow_partial: true",
+	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 6s, crash: 2}\n- {at: 4s, leave: 2}":               "f.yaml:4: phases[0].crash: at 6s the phase can affect at most 1 members; lower the count, or add allow_partial: true",
 	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 1s, join: 40}\n- {at: 6s, crash: 40}":              "",
 	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 1s, churn: {join: 1/s}}\n- {at: 6s, crash: 40}":    "",
-	"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, pause: 2}":                   "f.yaml:4: phases[0].pause: at 1s there are at most 1 hosts that it can hit; lower the count, or add allow_partial: true",
-	"ring: {members: 8, virtual_nodes: 8}\nduration: 20s\nphases:\n- {at: 1s, partition: {fraction: 0.5}}": "f.yaml:4: phases[0].partition: at 1s there are at most 0 hosts that it can hit; lower the count, or add allow_partial: true",
-	"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, crash: 3, adjacent: true}":   "f.yaml:4: phases[0].crash: at 1s there are at most 2 hosts that it can hit; lower the count, or add allow_partial: true",
+	"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, pause: 2}":                   "f.yaml:4: phases[0].pause: at 1s the phase can affect at most 1 hosts; lower the count, or add allow_partial: true",
+	"ring: {members: 8, virtual_nodes: 8}\nduration: 20s\nphases:\n- {at: 1s, partition: {fraction: 0.5}}": "f.yaml:4: phases[0].partition: at 1s the phase can affect at most 0 hosts; lower the count, or add allow_partial: true",
+	"ring: {members: 8, virtual_nodes: 4}\nduration: 20s\nphases:\n- {at: 1s, crash: 3, adjacent: true}":   "f.yaml:4: phases[0].crash: at 1s the phase can affect at most 2 hosts; lower the count, or add allow_partial: true",
 	"phases:\n- {at: 5s, crash: 400}":                                                                                                      "", // of a ring that is there already
 	"duration: 20s\nexpect: {lost_keys: 0}":                                                                                                "f.yaml:2: expect.lost_keys: cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured",
 	"duration: 20s\nexpect: {p99_lookup: 1s}":                                                                                              "f.yaml:2: expect.p99_lookup: cannot be measured: no operation is ever sent; set workload.rate, or list it in expect.allow_unmeasured",
@@ -209,7 +209,7 @@ func TestNoFieldIsTheDefault(t *testing.T) {
 
 func TestEmptyIsNoScenario(t *testing.T) {
 	for _, source := range []string{"", "\n", "# nothing\n"} {
-		if _, err := Parse("x.yaml", []byte(source)); err == nil || !strings.HasPrefix(err.Error(), "x.yaml: it is empty") {
+		if _, err := Parse("x.yaml", []byte(source)); err == nil || !strings.HasPrefix(err.Error(), "x.yaml: the file is empty") {
 			t.Errorf("%q: %v", source, err)
 		}
 	}

@@ -66,9 +66,9 @@ func TestSchemaRefuses(t *testing.T) {
 	s := compiled(t)
 	together := []string{
 		"too few for", "does not survive the crash", "carries at most", "has no jitter of its own", "is greater than max", "after the scenario's duration",
-		"a phase cannot change it", "without a duration has no end", "members that it can hit", "hosts that it can hit", "cannot be measured",
+		"a phase cannot change it", "without a duration has no end", " members; lower the count", " hosts; lower the count", "cannot be measured",
 	}
-	written := []string{"given twice", "leading zero", "not YAML", "it is empty"}
+	written := []string{"given twice", "leading zero", "not YAML", "the file is empty"}
 	refused := 0
 	all := merged(texts, impossible)
 	for _, p := range problems {

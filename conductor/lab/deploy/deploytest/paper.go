@@ -13,8 +13,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// Paper is a fleet of hosts that exist only on paper: it records their faults and members, and fails where a test has
-// it fail. Its methods may be called from any task; its fields must not be accessed while methods run.
+// Paper is a fleet of hosts that exist only in memory: it records their faults and members, and its calls fail where a
+// test sets that. Its methods may be called from any task; its fields must not be accessed while methods run.
 type Paper struct {
 	List    []deploy.Host                       // what Hosts returns
 	Sent    map[string]*nodepb.SetFaultsRequest // the last order, by address
@@ -28,10 +28,10 @@ type Paper struct {
 	mu sync.Mutex // held by methods
 }
 
-// ID is a member's identifier of one byte.
+// ID returns the identifier of a member from one byte.
 func ID(n byte) chord.ID { return chord.ID{19: n} }
 
-// NewPaper makes hosts with one member each: ID(1) on the first, ID(2) on the second.
+// NewPaper returns a fleet of hosts with one member each: ID(1) on the first, ID(2) on the second, and so on.
 func NewPaper(addresses ...string) *Paper {
 	f := &Paper{Sent: make(map[string]*nodepb.SetFaultsRequest), Failing: make(map[int]bool)}
 	for i, a := range addresses {
@@ -40,8 +40,8 @@ func NewPaper(addresses ...string) *Paper {
 	return f
 }
 
-// call counts one call to a host, and decides whether it fails. The address is empty for calls that Fail does not apply
-// to.
+// call counts one call to a host, and decides whether the call fails. The address is empty for calls that Fail does not
+// apply to.
 func (f *Paper) call(address string, act func()) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -57,7 +57,7 @@ func (f *Paper) call(address string, act func()) error {
 	return nil
 }
 
-// Hosts is a copy of the list.
+// Hosts returns a copy of the list.
 func (f *Paper) Hosts() []deploy.Host {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -79,7 +79,7 @@ func (f *Paper) Members() (ids []chord.ID) {
 	return ids
 }
 
-// Order is the last order that a host was sent; nil if there was none.
+// Order returns the last order that was sent to a host; nil if there was none.
 func (f *Paper) Order(address string) *nodepb.SetFaultsRequest {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -91,8 +91,8 @@ func (f *Paper) SetFaults(_ context.Context, address string, q *nodepb.SetFaults
 	return f.call(address, func() { f.Sent[address] = proto.CloneOf(q) })
 }
 
-// Start lists members on the hosts in turn, whichever it is asked for: ID(101) is the first. A start that fails is not
-// reported, even if it was late.
+// Start lists members on the hosts, one host after the other, whichever host is requested: ID(101) is the first member.
+// A start that fails is not reported, even if it fails after the member was started.
 func (f *Paper) Start(_ context.Context, count int, _ string) (ids []chord.ID, err error) {
 	for range count {
 		var id chord.ID
@@ -121,10 +121,10 @@ func (f *Paper) Stop(_ context.Context, of chord.ID, _ deploy.Departure) error {
 	})
 }
 
-// Client is none.
+// Client returns nil.
 func (f *Paper) Client(string) deploy.Client { return nil }
 
-// Replicas is three.
+// Replicas returns 3.
 func (f *Paper) Replicas() int { return 3 }
 
 // Close does nothing.

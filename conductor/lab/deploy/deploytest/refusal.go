@@ -13,8 +13,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// WantRefusal commands the last member of a ring to leave, and requires that the fleet refuses this and that the error
-// names the option that forces it.
+// WantRefusal makes the last member of a ring leave, and requires that the fleet refuses this and that the error names
+// the option that forces it.
 func WantRefusal(t *testing.T, leave func() error, m *member.Member) {
 	t.Helper()
 	err := leave()

@@ -10,7 +10,7 @@ import (
 )
 
 // TestCommandsThatFail has each call, and each pair of calls, of every command fail: after an error nothing is in
-// force, at the latest when the hosts could be asked again, and after none everything is.
+// force, at the latest when the orders could be sent again; without an error everything is in force.
 func TestCommandsThatFail(t *testing.T) {
 	commands := map[string]struct {
 		ds   func() []*Fault

@@ -21,7 +21,7 @@ type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
-// paperFaults are those of a paper fleet, and their clock.
+// paperFaults returns the faults of a Paper fleet, and their clock.
 func paperFaults(f *deploytest.Paper, n scenario.Network) (*InForce, *clock) {
 	c := &clock{now: time.Unix(1e9, 0)}
 	return newInForce(f, n, c.Now), c
@@ -100,8 +100,8 @@ func TestFaultsCompose(t *testing.T) {
 	is("home again", f.Sent["a"], base)
 }
 
-// A host that could not be reached is tried again, though not at once; one with faults is sent them anew before its
-// lease ends.
+// An order is sent again to a host that could not be reached, though not at once. To a host with faults it is sent
+// again before the host's lease ends.
 func TestHostsAreSentOrdersAgain(t *testing.T) {
 	f := deploytest.NewPaper("a", "b", "c")
 	fs, clock := paperFaults(f, scenario.Network{})
@@ -153,8 +153,8 @@ func (f *slowFleet) SetFaults(ctx context.Context, address string, q *nodepb.Set
 	}
 }
 
-// A command that meets another under way, such as the renewal of a lease, waits for it. It fails only if the host could
-// not be sent what is wanted now.
+// A command that meets another call under way to the same host, such as the renewal of a lease, waits for it. It fails
+// only if the host could not be sent what is wanted now.
 func TestCommandsWaitForEachOther(t *testing.T) {
 	for name, answers := range map[string][]error{
 		"the host answers":                       {nil, nil},
@@ -192,7 +192,7 @@ func TestCommandsWaitForEachOther(t *testing.T) {
 	}
 }
 
-// Any heal ends pauses and outages, also of a host that the fleet does not list meanwhile.
+// Every heal ends pauses and outages, also of a host that the fleet no longer lists.
 func TestPauseAndOutage(t *testing.T) {
 	f := deploytest.NewPaper("a", "b", "c")
 	fs, _ := paperFaults(f, scenario.Network{})
@@ -227,8 +227,8 @@ func TestPauseAndOutage(t *testing.T) {
 	}
 }
 
-// TestCallersLearnTheOutcome: that the periodic task has been the first to see a change, and failed to send it, does
-// not hide the failure from the caller that wanted it: the host is asked again.
+// TestCallersLearnTheOutcome: if the periodic task sees a change first and fails to send it, this does not hide the
+// failure from the caller that made the change: the order is sent again.
 func TestCallersLearnTheOutcome(t *testing.T) {
 	fleet := deploytest.NewPaper("a", "b", "c", "d")
 	fleet.Failing[2] = true

@@ -15,9 +15,9 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// TestHealThatFails has each call, and each pair of calls, of a heal fail, before the host has done it or after: the
-// answer names the members that the ended faults concern, all others are listed as ending, and every host is healthy at
-// the latest when it can be asked again.
+// TestHealThatFails has each call, and each pair of calls, of a heal fail, before or after the host has carried it out:
+// the answer names the members that the ended faults concern, all other faults are listed as ending, and every host is
+// healthy at the latest when the orders can be sent again.
 func TestHealThatFails(t *testing.T) {
 	for first := range 8 {
 		for second := first; second < 8; second++ {
@@ -76,9 +76,9 @@ func unlisted(t *testing.T, label string, f *deploytest.Paper, fs *InForce) {
 	}
 }
 
-// TestWhatMayBeInForceIsListed gives commands in any order to hosts that fail at any call, before they have done what
-// they are asked or after: a host's faults are always listed, an answer without an error is right, and once hosts fail
-// no more no fault remains.
+// TestWhatMayBeInForceIsListed gives commands in any order to hosts that fail at any call, before or after they have
+// carried it out: a host's faults are always listed, an answer without an error is right, and once hosts no longer fail
+// no fault remains.
 func TestWhatMayBeInForceIsListed(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 13))

@@ -17,7 +17,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// The same holds for a ring of this process.
+// The last member of a ring in this process also leaves only if it is forced.
 func TestLastMemberOfALocalRing(t *testing.T) {
 	s, err := scenario.Parse("test", []byte("ring: {members: 1}"))
 	if err != nil {

@@ -20,10 +20,10 @@ import (
 	"chordconductor/internal/cputime"
 )
 
-// BenchmarkLiveMembers is a second of a ring at rest in this process: stabilize every 2 s, all telemetry exported over
-// OTLP. "cores" is processor time per second of the ring's own time, which falls behind the wall clock when the machine
-// has other work; "GiB" is the memory of the process; both include the sink of the telemetry. An iteration takes a
-// second: run it with -benchtime=20x. "growth-s" is the processor time that it took to grow the ring.
+// BenchmarkLiveMembers measures a ring at rest in this process, second by second: stabilize every 2 s, all telemetry
+// exported over OTLP. "cores" is the processor time per second of the ring's own time, which falls behind the wall
+// clock when the machine has other work; "GiB" is the memory of the process; both include the sink of the telemetry. An
+// iteration takes a second: run it with -benchtime=20x. "growth-s" is the processor time that it took to grow the ring.
 func BenchmarkLiveMembers(b *testing.B) {
 	for _, c := range []struct {
 		CountMembers int

@@ -37,7 +37,8 @@ const (
 	secretValue = "a value that is private"
 )
 
-// An evilHost is an HTTP/2 server that any sender of telemetry can make the conductor call. It keeps all it is sent.
+// An evilHost is an HTTP/2 server that any sender of telemetry can make the conductor call. It keeps everything that is
+// sent to it.
 type evilHost struct {
 	address string
 	mu      sync.Mutex
@@ -96,7 +97,7 @@ func loopbackListener(t *testing.T) net.Listener {
 	return l
 }
 
-// learnsNothing fails if an evil host was sent more than challenges.
+// learnsNothing fails the test if an evil host was sent more than challenges.
 func (e *evilHost) learnsNothing(t *testing.T) {
 	t.Helper()
 	e.mu.Lock()
@@ -113,7 +114,7 @@ func (e *evilHost) learnsNothing(t *testing.T) {
 	}
 }
 
-// pretended is a view that names hosts at addresses, as telemetry of any sender may.
+// pretended returns a view that names hosts at addresses, as the telemetry of any sender may.
 func pretended(addresses ...string) *ring.View {
 	v := &ring.View{Bits: 32, Replicas: 3}
 	for i, address := range addresses {
@@ -124,7 +125,7 @@ func pretended(addresses ...string) *ring.View {
 	return v
 }
 
-// everything gives a host each command that a fleet has. It returns the errors, by what was tried.
+// everything gives a host each command that a fleet has. It returns the errors by the name of the command.
 func everything(ctx context.Context, f *Fleet, address string, id chord.ID) map[string]error {
 	errs := make(map[string]error)
 	try := func(what string, err error) { errs[what] = err }
@@ -244,7 +245,7 @@ func encoded(t *testing.T, m proto.Message) []byte {
 	return data
 }
 
-// What a host has proven holds for one connection: a host that takes over its address must prove itself anew.
+// A host's proof is valid for one connection: a host that takes over the address must give a proof of its own.
 func TestProofIsForOneConnection(t *testing.T) {
 	front := loopbackListener(t)
 	honest, behind := remoteHostBehind(t, front.Addr().String(), strongToken)
@@ -285,7 +286,7 @@ func TestProofIsForOneConnection(t *testing.T) {
 	polltest.Until(t, "the honest host is used again", func() bool { return put() == nil })
 }
 
-// A relay passes connections on, to the address that target returns when they come.
+// A relay forwards each connection to the address that target returns when the connection comes.
 type relay struct {
 	mu    sync.Mutex
 	conns []net.Conn // guarded by mu
@@ -368,7 +369,7 @@ func TestTwoConductors(t *testing.T) {
 	}
 }
 
-// Without a token nothing is sent off loopback, and hosts on loopback are commanded without a signature.
+// Without a token nothing is sent off loopback, and commands to hosts on loopback are sent without a signature.
 func TestRemoteWithoutToken(t *testing.T) {
 	h := remoteHostAs(t, "", "")
 	if _, err := h.Start(1); err != nil {
@@ -399,7 +400,7 @@ func TestRemoteWithoutToken(t *testing.T) {
 	}
 }
 
-// The text of an unproven host, with any status and of any length, is cut where it is quoted.
+// The text of an unproven host, with any status and of any length, is truncated where it is quoted.
 func TestTextOfAnEvilHostIsCut(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 5))
 	for range 40 {
@@ -428,8 +429,8 @@ func TestTextOfAnEvilHostIsCut(t *testing.T) {
 	}
 }
 
-// A leave has not begun at a host that has not proven itself, however late it answers, or if it never does: the error is
-// returned, and not lost in the background.
+// A leave is not begun at a host that has not proven that it holds the token, however late it answers, or if it never
+// does: the error is returned, and not lost in the background.
 func TestALeaveBeginsAtProvenHosts(t *testing.T) {
 	for _, way := range []deploy.Departure{deploy.Leave, deploy.ForcedLeave} {
 		ended := make(chan struct{})

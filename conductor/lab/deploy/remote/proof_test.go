@@ -26,7 +26,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Addresses at which no host of the ring is, though telemetry names them.
+// Addresses that telemetry names and at which there is no host of the ring.
 var impostors = map[string]func(t *testing.T) string{
 	"refuses connections": func(t *testing.T) string {
 		l := loopbackListener(t)
@@ -60,8 +60,8 @@ func named(v *ring.View, address string) {
 	v.Members = append(v.Members, &ring.Member{ID: chord.ID{255, byte(n >> 8), byte(n)}, Incarnation: 1, Status: ring.Active, Host: chordevent.Host{ID: address, Address: address}})
 }
 
-// A scenario's load goes to the hosts that have proven themselves, and none of its operations fails or is retried for the
-// others' sake.
+// A scenario's load goes to the hosts that have proven that they hold the token, and the other hosts make none of its
+// operations fail or be retried.
 func TestLoadPassesOverUnprovenHosts(t *testing.T) {
 	honest := remoteHostAs(t, "", strongToken)
 	if _, err := honest.Start(1); err != nil {
@@ -99,8 +99,8 @@ func TestLoadPassesOverUnprovenHosts(t *testing.T) {
 	evil.learnsNothing(t)
 }
 
-// Whatever comes to be at the addresses of hosts, and in whatever order: operations go to all hosts that prove
-// themselves, and to no others.
+// Whatever is at the addresses of hosts, and in whatever order that changes: operations go to all hosts that prove that
+// they hold the token, and to no others.
 func TestWhichHostsServe(t *testing.T) {
 	evilBehind := loopbackListener(t)
 	evil := newEvilHost(t, evilBehind, func(*nodepb.ChallengeRequest) (string, []byte) { return "0", nil })

@@ -42,7 +42,7 @@ func remoteHost(t *testing.T, join ...string) *member.Host {
 	return remoteHostAs(t, "", controlToken, join...)
 }
 
-// remoteHostAs is a remoteHost that is advertised by an address (empty: the one listened on), with a token.
+// remoteHostAs is like remoteHost, with an address that the host advertises (empty: the one listened on), and a token.
 func remoteHostAs(t *testing.T, advertised, token string, join ...string) *member.Host {
 	t.Helper()
 	h, _ := remoteHostBehind(t, advertised, token, join...)
@@ -72,7 +72,7 @@ func remoteHostBehind(t *testing.T, advertised, token string, join ...string) (*
 	return h, e.Listening()
 }
 
-// viewOf is the view that the hosts' telemetry would give.
+// viewOf returns the view that the hosts' telemetry would give.
 func viewOf(hosts ...*member.Host) *ring.View {
 	v := &ring.View{Bits: 32, Replicas: 3}
 	for _, h := range hosts {
@@ -90,7 +90,7 @@ func viewOf(hosts ...*member.Host) *ring.View {
 	return v
 }
 
-// Remote hosts are found at the addresses in the view, and commanded and used there.
+// Remote hosts are found, commanded and used at the addresses in the view.
 func TestRemoteFleet(t *testing.T) {
 	a := remoteHost(t)
 	b := remoteHost(t, a.Address())
@@ -196,8 +196,8 @@ func TestRemoteFleet(t *testing.T) {
 	}
 }
 
-// TestUnreachableHostsArePassedOver: hosts that only telemetry names, at addresses where none listens or that prove nothing,
-// keep no command from the others; the members are started on those.
+// TestUnreachableHostsArePassedOver: hosts that only telemetry names, at addresses where none listens or where no proof
+// is given, do not keep commands from the others; the members are started on those others.
 func TestUnreachableHostsArePassedOver(t *testing.T) {
 	good := remoteHost(t)
 	if _, err := good.Start(1); err != nil {
@@ -253,8 +253,9 @@ func TestUnreachableHostsArePassedOver(t *testing.T) {
 	}
 }
 
-// TestManyNamedHosts: hundreds of addresses at which connections are accepted and nothing is answered keep no command from a
-// host that has proven itself. Few of them are connected to at a time, and no connection to them stays.
+// TestManyNamedHosts: hundreds of addresses at which connections are accepted and nothing is answered do not keep
+// commands from a host that has proven that it holds the token. Only a few of them are connected to at a time, and no
+// connection to them stays.
 func TestManyNamedHosts(t *testing.T) {
 	good := remoteHost(t)
 	if _, err := good.Start(1); err != nil {
