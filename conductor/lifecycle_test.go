@@ -14,7 +14,8 @@ import (
 )
 
 // Whatever parts and closers there are, and however long each takes to end: a stage's parts end before its closers run,
-// the last opened first, and all that before the next stage ends. Every error is returned, the first that came first.
+// the closer registered last runs first, and all of them end before the next stage does. Every error is returned, the
+// earliest first.
 func TestLifecycle(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		type one struct {
@@ -119,7 +120,7 @@ func TestLifecycle(t *testing.T) {
 	})
 }
 
-// A part that ends by itself and cleanly breaks nothing.
+// A part that ends by itself without an error ends no other part.
 func TestAPartMayEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLifecycle()

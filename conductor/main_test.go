@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	)
 }
 
-// running is a running conductor: the whole program, in this process.
+// running is a conductor that runs: the whole program, in this process.
 type running struct {
 	t    *testing.T
 	url  string
@@ -39,7 +39,7 @@ type running struct {
 	code chan int
 }
 
-// lines is the program's standard output; the test waits for a line.
+// lines is the program's standard output; a test waits for a line of it.
 type lines struct{ *io.PipeReader }
 
 // runConductor runs the program on free ports until the test ends.
@@ -109,7 +109,7 @@ func (r *running) call(method, path, body string) (status int, answer string) {
 	return response.StatusCode, string(text)
 }
 
-// ask decodes an answer that must have the given status.
+// ask sends a request and decodes the answer, which must have the given status.
 func (r *running) ask(method, path, body string, status int, v any) {
 	r.t.Helper()
 	got, text := r.call(method, path, body)
@@ -170,8 +170,8 @@ func (r *running) ideal(active int) ringAnswer {
 	})
 }
 
-// The demo ring, from the first member to Ctrl-C, commanded and observed through the API, as by a user. The view's
-// sequence, which counts events, shows that the view comes from telemetry alone.
+// The demo ring, from the first member to Ctrl-C, with commands and observations through the API, as a user makes them.
+// The view's sequence number, which counts events, shows that the view comes from telemetry alone.
 func TestDemo(t *testing.T) {
 	r := runConductor(t)
 	first := r.ideal(32)
@@ -232,7 +232,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// A simulation through the API: rejected beside another, stopped, reported.
+// A simulation through the API is rejected while another one runs, is stopped, and is reported.
 func TestSimulationThroughTheAPI(t *testing.T) {
 	r := runConductor(t, "--scenario", "none")
 	if status, body := r.call("POST", "/api/nodes", `{"count":1}`); status != http.StatusServiceUnavailable {
@@ -395,7 +395,7 @@ func TestDataDir(t *testing.T) {
 	}
 }
 
-// Off loopback the token is made at the start and printed in the URL's fragment.
+// Off loopback a token is made at the start and printed in the fragment of the page's URL.
 func TestTokenOffLoopback(t *testing.T) {
 	r := runConductor(t, "--scenario", "none", "--http", "0.0.0.0:0")
 	if !regexp.MustCompile(`^http://localhost:\d+/#token=[\w-]{43}$`).MatchString(r.url) {

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// A memory limit beyond what there is gets one line of warning with both sizes; any other gets none.
+// For a memory limit beyond the machine's memory the program prints one line of warning with both sizes; for any other
+// limit it prints none.
 func TestMemoryBeyondWhatThereIs(t *testing.T) {
 	for size, lines := range map[string]int{"100000GiB": 1, "128MiB": 0} {
 		r := runConductor(t, "--scenario", "none", "--memory", size)

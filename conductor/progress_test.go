@@ -13,8 +13,9 @@ import (
 	"chordconductor/conductor/ring"
 )
 
-// A line of progress never shows more than the whole, nor more than has passed, nor less than the line before, whatever
-// the durations and the speed; the last one of a completed run shows the whole.
+// A line of progress never shows more than the scenario's duration, nor more than the time that has passed, nor less
+// than the line before, whatever the durations and the speed; the last line of a completed run shows the whole
+// duration.
 func TestProgressNeverShowsMoreThanTheWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		whole := rapid.SampledFrom([]time.Duration{time.Microsecond, time.Millisecond, 10 * time.Millisecond, time.Second}).Draw(t, "unit") *

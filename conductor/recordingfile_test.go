@@ -51,7 +51,8 @@ func countRecorded(t *testing.T, path string) (events map[string]int, spans, poi
 	}
 }
 
-// A run without a page makes a recording too, in real time and in virtual time, where one seed is one recording.
+// A run without a page can also make a recording, in real time and in virtual time, in which one seed gives one
+// recording.
 func TestRunRecords(t *testing.T) {
 	dir := t.TempDir()
 	source := filepath.Join(dir, "small.yaml")
@@ -117,7 +118,7 @@ func TestReportCountsWhatIsRecorded(t *testing.T) {
 	for _, n := range events {
 		recorded += n
 	}
-	// Some may be in transit at the run's end.
+	// Some events may be in transit at the run's end.
 	if n := counted.Telemetry.Applied + counted.Telemetry.Outdated; n > recorded || n < recorded-20 {
 		t.Errorf("the report counts %d events, the recording has %d", n, recorded)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // A start that is rejected leaves no file and no directory, whatever the reason: an address in use, a certificate, a
-// value, a directory that cannot be made. All listeners report it in the same words.
+// value, a directory that cannot be made. All listeners report an address in use with the same words.
 func TestARefusedStartLeavesNothing(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -72,7 +72,8 @@ func TestARefusedStartLeavesNothing(t *testing.T) {
 	}
 }
 
-// A data directory that is in use or cannot be used, wherever in it the reason lies: one line names the flag and the path.
+// For a data directory that is in use or cannot be used, wherever in it the reason lies, one line names the flag and
+// the path.
 func TestAnUnusableDataDirectory(t *testing.T) {
 	noDirectory := func(names ...string) func(*testing.T, string) {
 		return func(t *testing.T, dir string) {

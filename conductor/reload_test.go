@@ -28,8 +28,8 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// presented is the certificate of a TLS server, requested with a client's (files without names: none). With TLS 1.3 a
-// rejection arrives when the first byte is read.
+// presented returns the certificate of a TLS server. The client presents the certificate in files (without names:
+// none). With TLS 1.3 a rejection arrives when the first byte is read.
 func presented(address string, files certtest.Files) (*x509.Certificate, error) {
 	cfg := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}} // the test checks the certificate itself
 	if files.Cert != "" {
@@ -67,7 +67,8 @@ func leafOf(t *testing.T, files certtest.Files) *x509.Certificate {
 	return pair.Leaf
 }
 
-// The certificate of page and OTLP ports, and the authority of senders, follow their files while the conductor runs.
+// When the certificate of the page and the OTLP ports, or the CA certificates for senders, change in their files, the
+// running conductor uses the new ones.
 func TestCertificatesAreReloaded(t *testing.T) {
 	first, second := certtest.New(t), certtest.New(t)
 	dir := t.TempDir()
@@ -122,7 +123,7 @@ func TestCertificatesAreReloaded(t *testing.T) {
 	}
 }
 
-// Members in this process continue to send while the conductor's certificate is exchanged, and to no other server.
+// Members in this process continue to send while the conductor's certificate is replaced, and send to no other server.
 func TestTrustOwn(t *testing.T) {
 	authority := certtest.New(t)
 	before, after, other := authority.Issue("a", "127.0.0.1"), authority.Issue("b", "127.0.0.1"), authority.Issue("c", "127.0.0.1")

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A rejected run leaves existing reports as they are, and makes no empty ones.
+// A rejected run leaves existing reports unchanged, and makes no empty ones.
 func TestRefusedRunLeavesReportsAlone(t *testing.T) {
 	dir := t.TempDir()
 	page, text, recording := filepath.Join(dir, "out.html"), filepath.Join(dir, "out.json"), filepath.Join(dir, "taken.otlp")
@@ -37,7 +37,7 @@ func TestRefusedRunLeavesReportsAlone(t *testing.T) {
 	}
 }
 
-// A report replaces a longer one.
+// A report that is shorter than the file's previous content replaces all of it.
 func TestReportReplacesALongerOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.json")
 	long := strings.Repeat("x", 1<<20)

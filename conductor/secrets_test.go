@@ -52,7 +52,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 	}
 }
 
-// A store's answer that quotes what it received, or guesses at it, puts no secret into the log.
+// A store's answer that quotes what the store received, or guesses secrets, puts no secret into the log.
 func TestLogShowsNoSecret(t *testing.T) {
 	const secret = "4f9c2b7d1e8a6035c7d2e9b1f4a80c36"
 	store := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {

@@ -39,7 +39,7 @@ func writeScenario(t *testing.T, text string) string {
 	return file
 }
 
-// withoutEnvironment is a report's JSON but for what depends on the machine or the hour.
+// withoutEnvironment returns a report's JSON without the values that depend on the machine or the time of day.
 func withoutEnvironment(t *testing.T, text []byte) string {
 	t.Helper()
 	var report map[string]any
@@ -70,7 +70,7 @@ func (r *running) over() {
 	})
 }
 
-// watch reads the page's WebSocket and parts of the API until ctx ends, and returns how many messages came.
+// watch reads the page's WebSocket and parts of the API until ctx ends, and returns the number of messages received.
 func (r *running) watch(ctx context.Context) (messages int) {
 	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(r.url, "http")+"ws", &websocket.DialOptions{Subprotocols: []string{"chord.v1"}})
 	if err != nil {
@@ -94,7 +94,7 @@ func (r *running) watch(ctx context.Context) (messages int) {
 }
 
 // TestThePageDoesNotMatter runs a scenario without a page, and with a page at several speeds while a client reads all
-// that it can: the report is the same to the last figure, and stays so while the ring goes on.
+// that it can: the report is the same to the last number, and stays so while the ring continues.
 func TestThePageDoesNotMatter(t *testing.T) {
 	file := writeScenario(t, shortScenario)
 	out := filepath.Join(t.TempDir(), "out.json")
@@ -148,7 +148,7 @@ func firstDifference(got, want string) string {
 	return "in length"
 }
 
-// In a simulated world, commands work as elsewhere, and one scenario follows another.
+// In a simulated world commands have the same effect as elsewhere, and one scenario can follow another.
 func TestCommandsInASimulatedWorld(t *testing.T) {
 	r := runProgram(t, "--http", "127.0.0.1:0", "--scenario", writeScenario(t, shortScenario), "--speed", "virtual")
 	r.over()
@@ -182,7 +182,8 @@ func TestCommandsInASimulatedWorld(t *testing.T) {
 	}
 }
 
-// A flag that has no meaning in a simulated world, or no value of --speed, is refused in one line that names it.
+// A flag that has no meaning in a simulated world, or an invalid value of --speed, is rejected in one line that names
+// the flag.
 func TestSpeedFlags(t *testing.T) {
 	for _, c := range []struct {
 		args string

@@ -32,8 +32,8 @@ func isImpossible(series string) bool {
 	return false
 }
 
-// The conductor emits exactly the metrics of the documentation, with every enumerated value; its counters show 0 before
-// anything is counted.
+// The conductor emits exactly the documented metrics, with every enumerated value; its counters show 0 before anything
+// is counted.
 func TestVocabularyOfTheConductor(t *testing.T) {
 	cmd, o := commandWith()
 	if err := cmd.ParseFlags([]string{

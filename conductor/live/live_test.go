@@ -102,7 +102,7 @@ func TestFullQueueRefusesThenRecovers(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- l.Run(ctx) }()
 		synctest.Wait()
-		// A batch larger than the whole queue must get in some time.
+		// A batch larger than the whole queue must be accepted at some time.
 		_, more := otlptest.Ring(64, 2, time.Now())
 		if err := l.Offer(more, time.Now()); err != nil {
 			t.Errorf("64 events in an empty queue of 10: %v", err)
@@ -221,8 +221,8 @@ func TestSamples(t *testing.T) {
 	})
 }
 
-// TestForeignLookupsAreCounted mixes lookups of the ring with those of other rings, and of identifiers of another length,
-// in any order, before and after the ring is known.
+// TestForeignLookupsAreCounted mixes lookups of the ring with those of other rings, and of identifiers of another
+// length, in any order, before and after the name of the ring is known.
 func TestForeignLookupsAreCounted(t *testing.T) {
 	for seed := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
@@ -263,8 +263,8 @@ func TestForeignLookupsAreCounted(t *testing.T) {
 	}
 }
 
-// TestForeignRingsAreNamed has any number of processes of other rings send events: they are counted, the listed ones
-// are named, and the list stays within its bound.
+// TestForeignRingsAreNamed has any number of processes of other rings send events: the events are counted, the
+// processes in the list are named, and the list stays within its bound.
 func TestForeignRingsAreNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer // only the fold's goroutine writes it, and waits when this is read

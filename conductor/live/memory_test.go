@@ -17,7 +17,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// fat is an event with the longest list of peers and addresses that an event may carry.
+// fat returns an event with the longest list of peers and addresses that an event may carry.
 func fat(m *otlptest.Member) chordevent.Event {
 	list := make([]chordevent.PeerRef, chordevent.MaxSuccessors)
 	for i := range list {
@@ -79,7 +79,7 @@ func TestQueueLetsGo(t *testing.T) {
 	}
 }
 
-// The feed is bounded in bytes: fat events push older ones out, and the numbers stay right.
+// The feed is bounded in bytes: fat events displace older ones, and the sequence numbers stay right.
 func TestFeedIsBoundedInBytes(t *testing.T) {
 	share := memory.NewShare("feed", 1<<20)
 	f := &feed{memory: share}

@@ -57,7 +57,7 @@ func TestOwnMetrics(t *testing.T) {
 		if got := p.Shares(t, chordevent.QueueUtilization); len(got) != 2 || got["chord.queue=events;"] != 0 || got["chord.queue=spans;"] != 0 {
 			t.Errorf("utilization %v, want two empty queues", got)
 		}
-		// A series that appears only once it is above 0 has no step for rate() and increase() to detect.
+		// A series that appears only once it is above 0 has no increase that rate() and increase() can detect.
 		for key, m := range map[attribute.Key]chordevent.Metric{
 			chordevent.MemberStatusKey: chordevent.RingMembers, chordevent.RingStatusKey: chordevent.RingStatus, chordevent.ConditionKey: chordevent.RingViolations, chordevent.QueueKey: chordevent.ConductorQueue,
 			chordevent.FaultKindKey: chordevent.RingFaults, chordevent.EventOutcomeKey: chordevent.ConductorEvents,
@@ -83,7 +83,8 @@ func TestOwnMetrics(t *testing.T) {
 			}
 		}
 
-		// A trace whose first span never arrives is dropped. That is not a full queue, which has an alert.
+		// A trace whose first span never arrives is dropped. It does not count as a full queue, for which there is an
+		// alert.
 		l.OfferSpans([]lookups.Span{{Trace: trace.TraceID{1}, ID: trace.SpanID{2}, Name: chordevent.SpanLookupHop}}, nil)
 		time.Sleep(2 * lookups.MaxAge)
 		synctest.Wait()

@@ -12,7 +12,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// The window's quantiles are the exact ones to within the width of a bucket.
+// The window's quantiles are right to within the width of a bucket.
 func TestWindowQuantiles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		durations := rapid.SliceOfN(rapid.Int64Range(0, int64(24*time.Hour)), 1, 200).Draw(t, "durations")
@@ -108,8 +108,8 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-// TestForeignSendersGiveWay: a sender of another ring that comes after the bound is named once one of those before it has
-// been silent for long, and not before.
+// TestForeignSendersGiveWay: once the list is full, a new sender of another ring is listed as soon as a listed sender
+// has been silent for long, and not before.
 func TestForeignSendersGiveWay(t *testing.T) {
 	var f foreign
 	now := time.Unix(1790000000, 0)

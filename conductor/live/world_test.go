@@ -12,8 +12,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// In a simulated world the fold is driven by the world alone: what is offered is folded when Offer returns, a member
-// becomes silent by the world's time, and a state is published at each interval.
+// In a simulated world only the world drives the fold: what is offered is folded when Offer returns, a member becomes
+// silent by the world's time, and a state is published at each interval.
 func TestWorldDrivesTheFold(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := simenv.New(simenv.Config{})

@@ -17,7 +17,7 @@ var t0 = time.Unix(1790000000, 0).UTC()
 
 func node(n byte) chord.ID { return chord.ID{19: n} }
 
-// fromThePaper is lookup(54) from member 8, which goes 8 → 42 → 51 → 56 (ToN, Fig. 4), as spans.
+// fromThePaper returns, as spans, lookup(54) from member 8, which visits 8 → 42 → 51 → 56 (ToN, Fig. 4).
 func fromThePaper(id trace.TraceID) []Span {
 	at := func(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
 	root := Span{
@@ -138,7 +138,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// A recursive lookup that failed on its way goes on member by member. The result is the path that led to the owner.
+// A recursive lookup that failed on its way continues iteratively. The result is the path that led to the owner.
 func TestIterativeAfterRecursive(t *testing.T) {
 	spans := fromThePaper(trace.TraceID{1})
 	lost := append([]Span{}, spans[1])

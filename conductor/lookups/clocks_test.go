@@ -10,8 +10,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Whatever the clocks of the hops' hosts, the path is in the order of the hops' ancestry; a hop whose clock is seen to
-// differ has the least difference, and its time is unknown.
+// Whatever the clocks of the hops' hosts, the path is in the order of the hops' ancestry. A hop whose clock certainly
+// differs shows the least possible difference, and its time is unknown.
 func TestClocksDoNotOrderHops(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		spans := fromThePaper(trace.TraceID{1})
@@ -21,7 +21,7 @@ func TestClocksDoNotOrderHops(t *testing.T) {
 			offsets[i] = rapid.SampledFrom([]time.Duration{0, time.Hour, -time.Hour, 58 * time.Second, -56 * 365 * 24 * time.Hour}).Draw(t, "offset")
 			spans[i].Start, spans[i].End = spans[i].Start.Add(offsets[i]), spans[i].End.Add(offsets[i])
 		}
-		// A second try of the same lookup, of which only a stray hop is left, which no clock may add to the path.
+		// The rest of a second attempt of the same lookup: one stray hop, which no clock may add to the path.
 		stray := spans[2]
 		stray.ID, stray.Parent, stray.Node = trace.SpanID{99}, trace.SpanID{98}, node(3)
 		stray.Start = stray.Start.Add(rapid.SampledFrom([]time.Duration{-2 * time.Hour, 2 * time.Hour}).Draw(t, "stray"))
@@ -51,7 +51,7 @@ func TestClocksDoNotOrderHops(t *testing.T) {
 	})
 }
 
-// Two lookups in one trace, of one key: each gets the hops that descend from it, whatever calls lie in between and
+// Two lookups of one key in one trace: each has the hops that descend from it, whatever calls lie in between and
 // whatever the clocks are.
 func TestHopsBelongToTheLookupTheyHangOn(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

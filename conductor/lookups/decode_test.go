@@ -114,7 +114,7 @@ func brokenSpan(t *rapid.T) (td ptrace.Traces, attribute string, reason chordeve
 	return td, string(chordevent.LookupPathKey), chordevent.ReasonLength
 }
 
-// A span with anything wrong is refused whole, and what is wrong is named.
+// A span with anything wrong is rejected as a whole, and the error names what is wrong.
 func TestDecodeIsStrict(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		td, attribute, reason := brokenSpan(t)
@@ -125,7 +125,7 @@ func TestDecodeIsStrict(t *testing.T) {
 	})
 }
 
-// histogram is a batch with one point of chord.lookup.duration.
+// histogram returns a batch with one point of chord.lookup.duration.
 func histogram(instance string, start, at time.Time, counts ...uint64) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()

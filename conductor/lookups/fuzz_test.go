@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// Whatever is sent as metrics, the rates made of it are numbers.
+// Whatever is sent as metrics, the rates computed from them are numbers.
 func FuzzMetrics(f *testing.F) {
 	data, err := (&pmetric.ProtoMarshaler{}).MarshalMetrics(histogram("a", t0, t0.Add(10*time.Second), 5, 6, 7))
 	if err != nil {

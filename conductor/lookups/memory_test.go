@@ -28,7 +28,7 @@ func held() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// The memory of open traces is bounded whatever their spans contain, and the counted bytes are near the memory that
+// The memory of open traces is bounded whatever their spans contain, and the counted bytes are close to the memory that
 // they take.
 func TestOpenTracesAreBoundedInBytes(t *testing.T) {
 	const most = 4 << 20
@@ -67,7 +67,7 @@ func TestOpenTracesAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// The series of durations are bounded likewise.
+// The memory of the series of durations is bounded in the same way.
 func TestSeriesAreBoundedInBytes(t *testing.T) {
 	const most = 1 << 20
 	r := NewRates(most)

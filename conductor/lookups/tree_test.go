@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Forests, chains and circles of any shape: nearest is what climbing from each span by itself finds.
+// In forests, chains and circles of any shape, nearest finds what a separate search from each span finds.
 func TestNearestAncestor(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 40).Draw(t, "spans")
@@ -36,7 +36,8 @@ func TestNearestAncestor(t *testing.T) {
 	})
 }
 
-// deepTrace has a chain of calls, below it a lookup without an outcome for every two spans, and their hops.
+// deepTrace returns a trace with a chain of calls, below it a lookup without an outcome for every two spans, and the
+// hops of the lookups.
 func deepTrace(id trace.TraceID, spans int) (out []Span) {
 	number := func(n int) (id trace.SpanID) {
 		binary.BigEndian.PutUint32(id[:], uint32(n+1))
@@ -57,7 +58,7 @@ func deepTrace(id trace.TraceID, spans int) (out []Span) {
 	return out
 }
 
-// A trace of which nothing new has arrived is not assembled again while its lookups wait.
+// A trace for which nothing new has arrived is not assembled again while its lookups wait.
 func TestWaitingCostsNothing(t *testing.T) {
 	a := NewAssembler(0)
 	for _, s := range deepTrace(trace.TraceID{1}, maxTraceSpans) {
@@ -72,7 +73,8 @@ func TestWaitingCostsNothing(t *testing.T) {
 	}
 }
 
-// The time of one Advance for a span, with eight times the spans in the trace: it may not grow with them.
+// BenchmarkDeepTraces measures the time of one Advance per span, and with eight times as many spans in the trace: it
+// must not grow with their number.
 func BenchmarkDeepTraces(b *testing.B) {
 	for _, spans := range []int{maxTraceSpans / 8, maxTraceSpans} {
 		b.Run(fmt.Sprint(spans), func(b *testing.B) {

@@ -9,7 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A budget beyond the smaller one of machine and control group is described with both sizes, and no other budget is.
+// A budget greater than the smaller one of the machine's memory and the control group's limit is described with both
+// sizes; any other budget is not described.
 func TestBeyond(t *testing.T) {
 	sizes := rapid.OneOf(rapid.Uint64Range(Least, 1<<40), rapid.SampledFrom([]uint64{Least, 1 << 30, 1 << 40, math.MaxUint64}))
 	rapid.Check(t, func(t *rapid.T) {

@@ -79,7 +79,7 @@ func TestDefaultFollowsGOMEMLIMIT(t *testing.T) {
 	}
 }
 
-// The runtime's limit follows the budget, whether GOMEMLIMIT has set less or more before.
+// The runtime's limit is the budget's, whether GOMEMLIMIT was less or more before.
 func TestTheBudgetIsTheRuntimesLimit(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)

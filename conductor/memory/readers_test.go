@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The reader that has received nothing for longest is disconnected, and a reader that waits for memory gets it once
-// that one has given its memory back.
+// The reader that has received nothing for longest is disconnected, and a reader that waits for memory gets it once the
+// disconnected one has given its memory back.
 func TestTheSlowestReaderIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &Readers{Share: NewShare("x", 100)}
@@ -127,7 +127,7 @@ func TestReadersThatDripAreDropped(t *testing.T) {
 	})
 }
 
-// No reader waits longer than the patience, and in the end nothing is counted.
+// No reader waits longer than its patience, and in the end no memory is counted.
 func TestReadersUnderLoad(t *testing.T) { synctest.Test(t, readersUnderLoad) }
 
 func readersUnderLoad(t *testing.T) {

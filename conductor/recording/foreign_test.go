@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// zipped and zstandard pack data, in pieces of any size, as writers do.
+// zipped and zstandard compress data, in pieces of any size, as writers do.
 func zipped(t *rapid.T, data []byte) []byte {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, rapid.IntRange(gzip.HuffmanOnly, gzip.BestCompression).Draw(t, "level"))
@@ -48,9 +48,9 @@ func framed(data []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...)
 }
 
-// A recording in a foreign format, alone or behind messages of ours, truncated anywhere: the error has its offset, its
-// format, and how to make one that can be read. If it is truncated before it can be recognized, the error reports that
-// the file ends there. No message is read from it.
+// For a recording in a foreign format, alone or after messages of this format, truncated anywhere, the error has the
+// offset, the format, and how to make a recording that can be read. If it is truncated before the format can be
+// recognized, the error reports that the file ends there. No message is read from it.
 func TestForeignFormatsAreNamed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringMatching(`[a-z]{0,40}`).Draw(t, "name")
@@ -105,7 +105,7 @@ func TestForeignFormatsAreNamed(t *testing.T) {
 	})
 }
 
-// Whatever a recording of ours holds, it is never recognized as another format.
+// Whatever a recording in this format contains, it is never recognized as another format.
 func TestOursIsNeverForeign(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var data []byte

@@ -91,7 +91,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
-// Wherever a recording is truncated, what comes before is read and the error has the offset of its end.
+// Wherever a recording is truncated, what comes before is read, and the error has the offset at which that ends.
 func TestTruncated(t *testing.T) {
 	data := record(t)
 	firstEnds := int64(4 + binary.BigEndian.Uint32(data))
@@ -211,7 +211,7 @@ func TestNesting(t *testing.T) {
 
 func uvarintLen(n int) int { return len(binary.AppendUvarint(nil, uint64(n))) }
 
-// The queue for the disk is bounded; a request that does not fit is left out whole and counted.
+// The queue for the disk is bounded; a request that does not fit is left out as a whole and counted.
 func TestWithin(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "recording")
 	w, err := Create(path)

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var begin = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
-// record makes a recording: one message of logs per list, with an event at each of the given seconds after the
+// record returns a recording: one message of logs per list, with an event at each of the given seconds after the
 // beginning.
 func record(t *testing.T, messages ...[]float64) []byte {
 	t.Helper()
@@ -46,7 +46,7 @@ func record(t *testing.T, messages ...[]float64) []byte {
 	return out
 }
 
-// view records what it is offered, and when on each clock.
+// view records what it is offered, and the time of each offer by both clocks.
 type view struct {
 	full   int // the number of offers to refuse
 	events []int64
@@ -121,8 +121,8 @@ func TestPace(t *testing.T) {
 	})
 }
 
-// A recording with messages of faulty clocks, by seconds or by decades, first, last or between, and with hours of
-// silence, plays to its end in no more time than the messages and the gaps that are waited for take.
+// A recording with messages of faulty clocks, wrong by seconds or by decades, first, last or between, and with hours of
+// silence, plays to its end in no more time than the messages and the gaps that the player waits for take.
 func TestNoClockDelaysTheReplay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var at, total float64
@@ -145,7 +145,8 @@ func TestNoClockDelaysTheReplay(t *testing.T) {
 			if err := wait(); err != nil {
 				rt.Fatal(err)
 			}
-			// The gaps on both sides of a faulty clock may count as one, and be waited for once more.
+			// The gaps on both sides of a message with a faulty clock may count as one, for which the player waits once
+			// more.
 			if took, most := time.Since(v.start).Seconds(), total+LongGap.Seconds()*float64(len(messages)); took > most || len(v.events) != len(messages) {
 				rt.Fatalf("%v: %d events in %v s, want %d in %v at most", messages, len(v.events), took, len(messages), most)
 			}
@@ -188,7 +189,8 @@ func TestPauseAndSpeed(t *testing.T) {
 	})
 }
 
-// Steps go event by event, within a message too, and advance the clock. Then the replay continues from there.
+// Steps play one event after the other, within a message too, and advance the clock. Then the replay continues from
+// there.
 func TestStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, v, wait := playing(t, record(t, []float64{0}, []float64{1, 3, 2}, []float64{9}), 1, true)
@@ -221,7 +223,7 @@ func TestStep(t *testing.T) {
 	})
 }
 
-// A step beyond the end plays what is left, and does not wait without end; neither does one whose caller has gone.
+// A step beyond the end plays what is left, and does not wait forever; nor does a step whose caller has gone.
 func TestStepAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, v, wait := playing(t, record(t, []float64{0, 1}), 1, true)

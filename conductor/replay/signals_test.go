@@ -18,7 +18,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// signals records all that it is offered, in order.
+// signals records everything that it is offered, in order.
 type signals struct{ got []string }
 
 func (s *signals) Offer(events []chordevent.Event, _ time.Time) error {
@@ -45,7 +45,7 @@ func framed(t *rapid.T, body []byte, err error) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
 }
 
-// measured is a message with data points of lookups' durations, among others that the view ignores.
+// measured returns a message with data points of lookups' durations, among others that the view ignores.
 func measured(t *rapid.T, points int) []byte {
 	md := pmetric.NewMetrics()
 	metrics := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
@@ -68,7 +68,7 @@ func measured(t *rapid.T, points int) []byte {
 	return framed(t, body, err)
 }
 
-// traced is a message with one span of a lookup.
+// traced returns a message with one span of a lookup.
 func traced(t *rapid.T, n int) []byte {
 	td := ptrace.NewTraces()
 	s := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
@@ -84,7 +84,8 @@ func traced(t *rapid.T, n int) []byte {
 }
 
 // TestEverySignalIsPlayed: in whatever order a recording has events, spans and metrics, each message is played once, in
-// that order. The first message may be of any signal, also metrics, which have no time to begin at.
+// that order. The first message may be of any signal, also of metrics, which have no time at which the replay could
+// begin.
 func TestEverySignalIsPlayed(t *testing.T) {
 	logs := record(t, []float64{0}, []float64{0.001}, []float64{0.002}, []float64{0.003}, []float64{0.004}, []float64{0.005})
 	var messages [][]byte

@@ -13,9 +13,9 @@ import (
 	"chordconductor/conductor/recording"
 )
 
-// A recording that is truncated anywhere, or has garbage at its end, is played to its last whole message, and its state
-// names the position and the reason; truncated between two messages it is whole. Only a recording without a first
-// message is rejected.
+// A recording that is truncated anywhere, or has garbage at its end, is played to its last whole message, and the state
+// names the position and the reason. If it is truncated between two messages, it counts as whole. Only a recording
+// without a first message is rejected.
 func TestTruncatedAnywhere(t *testing.T) {
 	messages := [][]float64{{0}, {0.001, 0.002}, {0.003}, {0.004}, {0.005, 0.006}}
 	data := record(t, messages...)

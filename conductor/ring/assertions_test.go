@@ -6,8 +6,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestAssertionsCount breaks each sum of a fold, and expects the failed assertion to be counted, and the view to be
-// made all the same.
+// TestAssertionsCount breaks each sum of a fold. It expects that the failed assertion is counted, and that the view is
+// made nevertheless.
 func TestAssertionsCount(t *testing.T) {
 	for _, c := range []struct {
 		name  string

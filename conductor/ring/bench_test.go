@@ -16,7 +16,7 @@ func advanceAndView(t *ringtest.ChurningRing, r *Ring) {
 	r.View()
 }
 
-// BenchmarkApply applies decoded events: an hour's mix of them, by ring size.
+// BenchmarkApply applies decoded events in the mix that an hour has, by ring size.
 func BenchmarkApply(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("mix/members=%d", n), func(b *testing.B) { benchmarkApply(b, n, func(t *ringtest.ChurningRing) { t.Second(1 + n/1000) }) })
@@ -99,7 +99,7 @@ func BenchmarkView(b *testing.B) {
 	}
 }
 
-// BenchmarkAdvance is the cost of Advance while the ring is not ideal, so that all conditions are checked again.
+// BenchmarkAdvance measures Advance while the ring is not ideal, so that all conditions are checked again.
 func BenchmarkAdvance(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("members=%d", n), func(b *testing.B) {
@@ -140,7 +140,7 @@ func BenchmarkCheckpoint(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory is the memory of the fold and its last view for each member.
+// BenchmarkMemory measures the memory of the fold and its last view, per member.
 func BenchmarkMemory(b *testing.B) {
 	for _, n := range []int{100, 1000, 10_000} {
 		b.Run(fmt.Sprintf("members=%d", n), func(b *testing.B) {

@@ -16,7 +16,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestOneLateMember is a ring of 171 in repair, of which one member's telemetry stops.
+// TestOneLateMember has a ring of 171 under repair, in which one member's telemetry stops.
 func TestOneLateMember(t *testing.T) {
 	r := New(Options{})
 	w := ringtest.NewChurningRing(171, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
@@ -41,7 +41,8 @@ func TestOneLateMember(t *testing.T) {
 	if v.Status != Repairing || v.Error < before.Error-20 || v.Error > before.Error {
 		t.Errorf("%s, error %d, it was %d", v.Status, v.Error, before.Error)
 	}
-	// Its nine pointers, the head before it and the eight entries that copy its list, the predecessor behind it.
+	// Unknown are its nine pointers, the head of the member before it with the eight entries that copy its list, and
+	// the predecessor of the member after it.
 	if v.ErrorUnknown != 9+8+1 {
 		t.Errorf("%d pointers are unknown", v.ErrorUnknown)
 	}
@@ -68,8 +69,8 @@ const (
 	never               // none does
 )
 
-// TestStatusIsOfTheCertainPart lets the events of any members stop, have a gap or never arrive, in any order, twice,
-// beside crashes and restarts, and compares the fold with package chord's oracle on the members that remain certain.
+// TestStatusIsOfTheCertainPart lets the events of any members stop, have a gap or never arrive, in any order and twice,
+// during crashes and restarts. It compares the fold with package chord's oracle on the members that remain certain.
 func TestStatusIsOfTheCertainPart(t *testing.T) {
 	seen := map[Status]int{}
 	rapid.Check(t, func(t *rapid.T) {
@@ -131,8 +132,8 @@ func TestStatusIsOfTheCertainPart(t *testing.T) {
 	}
 }
 
-// TestUnseenBehindAFailedHead has a certain member name a member of which no event has arrived, behind a head that
-// peers have reported dead: the head's own list no longer counts (seed 92 of package truthtest).
+// TestUnseenBehindAFailedHead has a certain member name a member of which no event has arrived, after a head that peers
+// have reported dead: the head's own list no longer counts (seed 92 of package truthtest).
 func TestUnseenBehindAFailedHead(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 5)
@@ -267,7 +268,7 @@ func sound(t *rapid.T, w *ringtest.TestRing, v *View) {
 	for _, b := range w.State().Breaches(w.ListLen) {
 		broken[b.Condition] = true
 	}
-	// Nothing is known of members without any event that no certain member names, not even that they exist.
+	// Nothing is known about members without any event that no certain member names, not even that they exist.
 	invisible := slices.ContainsFunc(w.Alive(), func(a *ringtest.Actor) bool {
 		m := v.Member(a.Self.ID)
 		return (m == nil || m.Incarnation != a.Self.Incarnation) && !slices.ContainsFunc(v.Certainty.Members, func(m UncertainMember) bool {
@@ -289,7 +290,7 @@ func sound(t *rapid.T, w *ringtest.TestRing, v *View) {
 	}
 }
 
-// Of thousands of uncertain members, the first by identifier are named, each once, in whatever order they are found.
+// Of thousands of uncertain members, the first by identifier are listed, each once, in whatever order they are found.
 func TestFirstUncertain(t *testing.T) {
 	random := rand.New(rand.NewPCG(12, 14))
 	for range 100 {

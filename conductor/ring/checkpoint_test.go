@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// printAll prints all of a view but what Restore does not keep: when a member last changed.
+// printAll prints all of a view except what Restore does not keep: when a member last changed.
 func printAll(r *Ring) string {
 	v := *r.View()
 	s := printView(r, allMembers)
@@ -21,8 +21,8 @@ func printAll(r *Ring) string {
 	return s + fmt.Sprintf("%+v", v)
 }
 
-// TestCheckpointAndEventsAfterMakeTheSameView restores in the middle of a random run, with its passing of time and its
-// losses, and continues with both.
+// TestCheckpointAndEventsAfterMakeTheSameView restores in the middle of a random run, with its passage of time and its
+// losses, and continues with both rings.
 func TestCheckpointAndEventsAfterMakeTheSameView(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		_, events := randomRun(t)
@@ -78,7 +78,7 @@ func TestRestoreRefusesOtherVersions(t *testing.T) {
 	}
 }
 
-// FuzzRestore restores any bytes: an error, or a Ring that works.
+// FuzzRestore restores any bytes: the result is an error, or a Ring that works.
 func FuzzRestore(f *testing.F) {
 	r := New(Options{})
 	w := ringtest.NewTestRing(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })

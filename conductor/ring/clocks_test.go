@@ -13,7 +13,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// clocksOf returns the states that hosts with such clocks report: each compares itself with the others.
+// clocksOf returns the states that hosts with these clock offsets report: each compares its clock with those of the
+// others.
 func clocksOf(offsets []time.Duration) (states []chordevent.HostState) {
 	for i, own := range offsets {
 		var aheads []time.Duration
@@ -32,9 +33,9 @@ func clocksOf(offsets []time.Duration) (states []chordevent.HostState) {
 	return states
 }
 
-// TestDeathsAreDecidedByRingTime: whatever the offsets of the victim's clock and the reporter's are, a report of a
-// death holds against events that the victim emitted before it, and is refuted by those it emits afterwards, in any
-// order of arrival.
+// TestDeathsAreDecidedByRingTime: whatever the offsets of the victim's clock and the reporter's clock are, a report of
+// a death counts against events that the victim emitted before it, and is refuted by those that the victim emits
+// afterwards, in any order of arrival.
 func TestDeathsAreDecidedByRingTime(t *testing.T) {
 	check := func(t rapid.TB, offsets []time.Duration, suspect, reporter int, late bool) {
 		var events []*chordevent.Event
@@ -126,7 +127,7 @@ func TestImpossibleClocks(t *testing.T) {
 	}
 }
 
-// TestStatedClocksAreNotLate: a host's clock is ahead, and the host reports that only after some of its members' events
+// TestStatedClocksAreNotLate: a host's clock is ahead, and the host reports it only after some of its members' events
 // have arrived. That makes none of its members uncertain, and the fault is listed as long as the clock is off.
 func TestStatedClocksAreNotLate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

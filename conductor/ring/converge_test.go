@@ -51,7 +51,7 @@ func advanceFor(r *Ring, end time.Time) {
 	}
 }
 
-// printView prints all of a view that must not depend on the order in which events arrived.
+// printView prints everything in a view that must not depend on the order in which events arrived.
 func printView(r *Ring, keep func(*Member) bool) string {
 	v := r.View()
 	if n := r.opt.Assertions.Total(); n > 0 {
@@ -79,7 +79,7 @@ func printView(r *Ring, keep func(*Member) bool) string {
 	return b.String()
 }
 
-// firstDifference is the first line in which two prints differ.
+// firstDifference returns the first line in which two texts differ.
 func firstDifference(got, want string) string {
 	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
 	for i := range min(len(g), len(w)) {
@@ -108,7 +108,7 @@ func TestAnyOrderAnyDuplicatesSameView(t *testing.T) {
 	})
 }
 
-// TestKeyframesMakeUpForLosses drops events, which each member's keyframe afterwards replaces, in any order. It does
+// TestKeyframesMakeUpForLosses drops events, in any order, which each member's keyframe afterwards replaces. It does
 // not drop what no keyframe repeats: reports of others' deaths, key moves, and events of members that are gone.
 func TestKeyframesMakeUpForLosses(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -7,8 +7,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A member's successor is the first entry that can be alive: not a placeholder, not one that is gone, not an earlier
-// incarnation than is known; one without events, or without a known incarnation, can be.
+// A member's successor is the first entry that can be alive: not a placeholder, not a member that is gone, not an
+// earlier incarnation than is known. A member without events, or without a known incarnation, can be alive.
 func TestSuccessor(t *testing.T) {
 	space, _ := chord.NewSpace(8)
 	id := func(n uint64) chord.ID { return space.FromUint64(n) }

@@ -24,7 +24,7 @@ func faultsOf(r *Ring, k FaultKind) (list []Fault) {
 }
 
 // TestReportsOfIncarnationsThatNeverWere adds reports of incarnations that never existed to any random run, in any
-// order: no member changes, whether it lives or has really ended.
+// order: no member changes, whether it is alive or has really ended.
 func TestReportsOfIncarnationsThatNeverWere(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, events := randomRun(t)
@@ -64,7 +64,7 @@ func TestReportsOfIncarnationsThatNeverWere(t *testing.T) {
 	})
 }
 
-// TestOneFalseReport is the simplest case: one report of an incarnation that never existed, whose victim lives on.
+// TestOneFalseReport is the simplest case: one report of an incarnation that never existed, whose victim is alive.
 func TestOneFalseReport(t *testing.T) {
 	r := New(Options{})
 	w := settled(t, r, 6)
@@ -84,8 +84,9 @@ func TestOneFalseReport(t *testing.T) {
 	}
 }
 
-// TestTwoIncarnations has a lower incarnation of a member emit beside, or after, a higher one: for two keyframe periods
-// and more that is a fault, whatever the order in which earlier events arrived; for less it may be delayed telemetry.
+// TestTwoIncarnations has a lower incarnation of a member emit beside, or after, a higher one. If that lasts two
+// keyframe periods or more it is a fault, whatever the order in which earlier events arrived; if it lasts less it may
+// be delayed telemetry.
 func TestTwoIncarnations(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{Name: "test"})
@@ -127,7 +128,7 @@ func TestTwoIncarnations(t *testing.T) {
 			if len(named) != 2 || named[0].Incarnation != lower.Self.Incarnation || named[0].Why != TwiceAlive || named[1].Why != TwiceAlive {
 				t.Fatalf("%+v", named)
 			}
-			// A member that names the lower one is not wrong: the lower one may be alive.
+			// A member that names the lower incarnation is not wrong: it may be alive.
 			w.SetPred(w.Members[3], lower.Self)
 			if v := r.View(); v.Error != 0 {
 				t.Fatalf("error %d", v.Error)
@@ -202,7 +203,7 @@ func TestTwoProcesses(t *testing.T) {
 }
 
 // TestClocksAreBounded has the clock of one host be off by any offset, from the start or from a later instant: the
-// reported offset is a bound, and no member's staleness changes.
+// reported offset is a bound of it, and no member's staleness changes.
 func TestClocksAreBounded(t *testing.T) {
 	offsets := rapid.OneOf(
 		rapid.SampledFrom([]time.Duration{0, 58 * time.Second, -58 * time.Second, -20 * time.Second, 2 * time.Hour, -2 * time.Hour,
@@ -261,7 +262,8 @@ func TestClocksAreBounded(t *testing.T) {
 	})
 }
 
-// TestOutagesAreNoClocks delays a member's events by any time: they are late, and its clock is right.
+// TestOutagesAreNoClocks delays a member's events by any time: they are late, but the clock of the member's host is
+// right.
 func TestOutagesAreNoClocks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{Name: "test"})
@@ -329,7 +331,7 @@ func TestSumsDoNotOverflow(t *testing.T) {
 	})
 }
 
-// TestBoundsAreRoundedAsBounds: the text about a clock is true of every bound, in whole seconds.
+// TestBoundsAreRoundedAsBounds: the text about a clock is true for every bound, in whole seconds.
 func TestBoundsAreRoundedAsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		bound := time.Duration(rapid.Int64Range(1, int64(1000*time.Hour)).Draw(t, "bound"))

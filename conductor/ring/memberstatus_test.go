@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// settled is a ring of n members, r = 2, all pointers right.
+// settled returns an ideal ring of n members, with r = 2.
 func settled(t *testing.T, r *Ring, n int) *ringtest.TestRing {
 	t.Helper()
 	w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
@@ -28,7 +28,7 @@ func settled(t *testing.T, r *Ring, n int) *ringtest.TestRing {
 	return w
 }
 
-// pass lets time pass, with keyframes of every live member but the quiet ones.
+// pass lets time pass, with keyframes of every live member except the quiet ones.
 func pass(w *ringtest.TestRing, r *Ring, d time.Duration, quiet ...*ringtest.Actor) {
 	for end := w.Now.Add(d); w.Now.Before(end); {
 		w.Now = w.Now.Add(time.Second)
@@ -114,7 +114,7 @@ func TestOtherRingsAreRefused(t *testing.T) {
 }
 
 // TestStrayEventsChooseNoRing has events of a ring that does not run arrive before, among and after those of one that
-// does, in any number and of any kind but a keyframe: the view shows the running one, complete.
+// does, in any number and of any kind but a keyframe: the view shows the running ring, completely.
 func TestStrayEventsChooseNoRing(t *testing.T) {
 	bodies := []chordevent.Body{chordevent.Leaving{}, chordevent.Joined{}, chordevent.NodeLoad{}, chordevent.Left{},
 		chordevent.Started{Bits: 24, ListLen: 3, Replicas: 1},

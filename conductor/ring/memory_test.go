@@ -55,7 +55,7 @@ func (c crowd) keyframe(m *otlptest.Member, i int, at time.Time) chordevent.Even
 	return m.Event(at, body)
 }
 
-// The counted memory is the real one, within a factor: with members of each kind, folded and shown.
+// The counted memory is the real memory, within a factor: with members of each kind, folded and shown.
 func TestBytesAreWhatIsHeld(t *testing.T) {
 	for _, c := range crowds {
 		t.Run(c.name, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestBytesAreWhatIsHeld(t *testing.T) {
 	}
 }
 
-// The bound on memory holds whatever events arrive in whatever order. The running count of bytes equals one made from
+// The bound on memory holds whatever events arrive in whatever order. The running count of bytes equals a count from
 // scratch, and a ring restored from a checkpoint has the same count.
 func TestBytesAreBounded(t *testing.T) {
 	const limit = 4 << 20
@@ -172,7 +172,7 @@ func TestFatMembersGiveWayFirst(t *testing.T) {
 	}
 }
 
-// A ring that is larger than the bound is not restored.
+// A checkpoint whose ring is larger than the bound is not restored.
 func TestLargeCheckpointIsRefused(t *testing.T) {
 	at := time.Unix(1790000000, 0)
 	r := New(Options{})

@@ -85,7 +85,7 @@ func TestLossesAreCountedByProcess(t *testing.T) {
 	}
 }
 
-// TestMovesAreNewsOnce: a batch received twice changes nothing, whether a view was taken in between or not.
+// TestMovesAreNewsOnce: a batch received twice changes nothing, whether a view was made in between or not.
 func TestMovesAreNewsOnce(t *testing.T) {
 	for _, looked := range []bool{false, true} {
 		r := New(Options{})

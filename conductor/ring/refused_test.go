@@ -10,8 +10,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A host that was started with other bits, r or R has its joins refused, and ends. It is not a silent member of this
-// ring, nor does it make the ring uncertain: it is counted as refused, whenever its events arrived.
+// The joins of a host that was started with other bits, r or R are refused, and the host ends. It is not a silent
+// member of this ring, nor does it make the ring uncertain: it is counted as refused, whenever its events arrived.
 func TestRefusedHostIsNoMember(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var events []*chordevent.Event
@@ -94,8 +94,8 @@ func TestMajorityDecidesWhichAreRefused(t *testing.T) {
 	}
 }
 
-// A refused host with more virtual nodes than the ring has members does not hide the ring, and neither do members that
-// have left it, or fallen silent, hide the ring that follows under the same name.
+// A refused host with more virtual nodes than the ring has members does not hide the ring. Nor do members that have
+// left a ring, or become silent, hide the ring that follows under the same name.
 func TestWhichVotesCount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var events []*chordevent.Event
@@ -152,7 +152,7 @@ func TestWhichVotesCount(t *testing.T) {
 	})
 }
 
-// A member that fell silent before it had joined hides no other, not even one that has left.
+// A member that became silent before it had joined hides no other member, not even one that has left.
 func TestSilentJoinersWeighLeast(t *testing.T) {
 	r := New(Options{})
 	w := ringtest.NewTestRing(160, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })

@@ -13,8 +13,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestShortfallsAreTheOracles compares the shortfalls, which events update for the owners they concern, with a check of
-// all owners.
+// TestShortfallsAreTheOracles compares the shortfalls, which events update for the owners that they concern, with a
+// check of all owners.
 func TestShortfallsAreTheOracles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{})
@@ -60,8 +60,8 @@ func compareShortfalls(t *rapid.T, r *Ring) {
 	})
 }
 
-// TestShortfallIsReported: an owner that knows two hosts where the view shows three finds nothing wrong itself; within
-// 20 s that is a violation, which heals as soon as its replicas are complete.
+// TestShortfallIsReported: an owner that knows two hosts, where the view shows three, cannot detect the shortfall
+// itself; within 20 s it is a violation, which heals as soon as the owner's replicas are complete.
 func TestShortfallIsReported(t *testing.T) {
 	r := New(Options{})
 	w := ringtest.NewTestRing(6, 2, func(ev *chordevent.Event) { r.Apply(ev, ev.Time) })
@@ -106,7 +106,7 @@ func TestShortfallIsReported(t *testing.T) {
 		t.Errorf("replicated again, and the detail is still that of the shortfall: %+v", shortfalls(v))
 	}
 
-	// The two hosts left cannot hold three replicas: nothing falls short of what they can hold.
+	// The two remaining hosts cannot hold three replicas: measured by what they can hold, there is no shortfall.
 	w.Crash(w.Members[2], w.Members[0])
 	w.Members = w.Members[:2]
 	for _, a := range w.Members {

@@ -10,8 +10,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// restarted folds what a conductor receives that starts over a ring of n members of which only some emit: their
-// keyframes, spread over a keyframe period. It passes each Advance, and the processor time that it took, to each.
+// restarted folds what a conductor receives after a restart over a ring of n members, of which only some emit: their
+// keyframes, spread over a keyframe period. It calls each for every Advance, with the processor time of Advance and of
+// Apply.
 func restarted(n int, reports func(i int) bool, each func(r *Ring, advance, apply time.Duration)) {
 	var keyframes []*chordevent.Event
 	t := ringtest.NewChurningRing(n, func(*chordevent.Event) {})
@@ -40,14 +41,14 @@ func restarted(n int, reports func(i int) bool, each func(r *Ring, advance, appl
 	}
 }
 
-// oneIn selects one member in every, allButOne all but one.
+// oneIn returns a function that selects one member in `every`; allButOne selects all members but one.
 func oneIn(every int) func(int) bool { return func(i int) bool { return i%every == 0 } }
 
 func allButOne(i int) bool { return i != 7 }
 
-// A restart over half a ring, or over a ring of which one member is missing, costs work in proportion to the members,
-// however many conditions do not hold: in steps, since time depends on the machine. It takes six for each member, and
-// two or three for each entry of its list.
+// After a restart over half a ring, or over a ring of which one member is missing, the work is in proportion to the
+// members, however many conditions do not hold. It is counted in steps, since time depends on the machine: six for each
+// member, and two or three for each entry of its list.
 func TestRestartIsLinear(t *testing.T) {
 	for _, n := range []int{500, 4000} {
 		for name, reports := range map[string]func(int) bool{"one in two": oneIn(2), "one in three": oneIn(3), "all but one": allButOne} {

@@ -11,7 +11,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// TestSeamsAreTheOracles compares the seams, which each event updates for two owners at most, with a comparison of all
+// TestSeamsAreTheOracles compares the seams, which each event updates for at most two owners, with a comparison of all
 // owners.
 func TestSeamsAreTheOracles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -30,7 +30,7 @@ func TestOneLoneEventIsNoRing(t *testing.T) {
 }
 
 // TestFormingEndsWithTheFirstIdeal follows a young ring: it is forming until it has been ideal for a grace, and
-// repairing afterwards; one that has lost all members forms again.
+// repairing afterwards; a ring that has lost all members forms again.
 func TestFormingEndsWithTheFirstIdeal(t *testing.T) {
 	r := New(Options{})
 	begun := ringtest.Start.Add(time.Hour).UnixNano()

@@ -12,7 +12,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// neighbors is an ideal ring of n members on the given number of hosts, with lists of r entries.
+// neighbors returns an ideal ring of n members on the given number of hosts, with lists of r entries.
 func neighbors(n, r, hosts int) *Ring {
 	fold := New(Options{})
 	w := ringtest.NewTestRing(160, r, func(ev *chordevent.Event) {
@@ -71,8 +71,8 @@ func TestToleranceFallsWithReplicas(t *testing.T) {
 	}
 }
 
-// TestToleranceHolds fails as many members, and hosts, as the view's tolerance allows, any of them: every remaining
-// member keeps a live successor. With one member more, some choice leaves one without.
+// TestToleranceHolds has as many members, and hosts, fail as the view's tolerance allows, whichever they are: every
+// remaining member keeps a live successor. With one member more, some choice leaves a member without one.
 func TestToleranceHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := New(Options{})

@@ -16,8 +16,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// The transcripts in testdata are events in and the view out, of a small ring. CONTRIBUTING.md describes how to write
-// one. A member's name is a letter; a is at identifier 0, b at 100 and so on.
+// The transcripts in testdata contain events, and the view of a small ring after them. CONTRIBUTING.md describes how to
+// write one. A member's name is a letter; a has identifier 0, b has 100, and so on.
 func TestTranscripts(t *testing.T) {
 	texts, _ := filepath.Glob("testdata/*.txt")
 	for _, path := range texts {
@@ -66,7 +66,8 @@ func (s *stage) perform(t *testing.T, d *datadriven.TestData) {
 		s.fold.Advance(s.ring.Now)
 		return
 	}
-	// The last words that concern delivery: later, its events are held until deliver; lost, they do not arrive.
+	// A last word may concern delivery. With "later" the events are held until "deliver"; with "lost" they do not
+	// arrive.
 	last := words[max(0, len(words)-1):]
 	lost := slices.Contains(last, "lost")
 	s.late = lost || slices.Contains(last, "later")
@@ -202,7 +203,7 @@ func (s *stage) name(id chord.ID) string {
 	return "?"
 }
 
-// show prints the view, without what is 0 or empty. Members by status, those uncertain with a question mark.
+// show prints the view, without what is 0 or empty: members by status, uncertain members with a question mark.
 func (s *stage) show() string {
 	var out strings.Builder
 	v := s.fold.View()

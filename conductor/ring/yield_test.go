@@ -10,8 +10,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Checkpoints, which take long in large rings, yield to other goroutines while they are written and restored: at least
-// half of the times, since the collector takes some.
+// Checkpoints take long in large rings, so they yield to other goroutines while they are written and restored. The test
+// requires at least half of the yields, since the garbage collector takes some.
 func TestCheckpointsLetOthersRun(t *testing.T) {
 	for _, members := range []int{640, 1500} {
 		r := New(Options{})
@@ -27,8 +27,8 @@ func TestCheckpointsLetOthersRun(t *testing.T) {
 	}
 }
 
-// A View of a ring of which little is known allocates nothing for the unseen members, of which there are thousands
-// after a restart, many times a second.
+// A View of a ring of which little is known allocates nothing for the unseen members: after a restart there are
+// thousands of them, many times a second.
 func TestUnseenMembersMakeNoGarbage(t *testing.T) {
 	r := New(Options{})
 	churning := ringtest.NewChurningRing(4000, func(ev *chordevent.Event) {

@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// The worst senders are a process of their own, so that they take no processor time from the honest ring and the page
-// client, which measure. It is niced below the conductor too: such senders would be on other machines.
+// The worst senders run in a process of their own, so that they take no processor time from the honest ring and the
+// page client, which measure. The process has a lower priority than the conductor too: such senders would be on other
+// machines.
 var (
 	limitOfSenders = flag.Int64("senders", 0, "be the senders against a conductor with this limit of `memory`; for the test itself")
 	pageOfTarget   = flag.String("page", "", "with -senders: `HOST:PORT` of the conductor's page")

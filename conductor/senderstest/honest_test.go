@@ -24,8 +24,8 @@ const (
 	honestHosts   = 10
 )
 
-// An honest ring sends the loads and keyframes of a ring's members. Each event carries a count, which a page client looks
-// for in the frames it receives: an event is applied when it arrives there.
+// An honest ring sends the loads and keyframes of a ring's members. Each event carries a count, for which a page client
+// searches the frames that it receives: an event counts as applied when its count arrives there.
 type honest struct {
 	c       *conductor
 	members []*otlptest.Member
@@ -52,7 +52,7 @@ func newHonest(c *conductor) *honest {
 	return h
 }
 
-// send plays one host until ctx ends: each second all its members emit an event.
+// send acts as one host until ctx ends: each second all its members emit an event.
 func (h *honest) send(ctx context.Context, host int) {
 	client := newClient(10 * time.Second)
 	defer client.CloseIdleConnections()
@@ -157,7 +157,7 @@ func (h *honest) see(members *hubpb.Members) {
 	}
 }
 
-// times are how long events took, in order, including those not received yet.
+// times returns how long events took, in ascending order; for events not received yet, how long they have taken so far.
 func (h *honest) times() []time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -171,7 +171,7 @@ func (h *honest) times() []time.Duration {
 	return out
 }
 
-// applied is how many events have been received.
+// applied returns the number of events that have been received.
 func (h *honest) applied() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -108,8 +108,8 @@ func startConductor(t *testing.T, limit string, args ...string) *conductor {
 	return c
 }
 
-// peak is the most memory that the process has had, as the system counts it (resident set); 0 if the system does not
-// report it.
+// peak returns the most memory that the process has had, as the system counts it (resident set); 0 if the system does
+// not report it.
 func (c *conductor) peak() int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 	if err != nil {
@@ -166,7 +166,7 @@ func (b *tailBuffer) String() string {
 	return string(b.buf[max(0, len(b.buf)-8<<10):])
 }
 
-// newClient is a client with connections of its own.
+// newClient returns a client with connections of its own.
 func newClient(limit time.Duration) *http.Client {
 	return &http.Client{Timeout: limit, Transport: &http.Transport{MaxIdleConnsPerHost: 100, DisableCompression: true}}
 }

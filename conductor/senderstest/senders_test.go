@@ -31,7 +31,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// largest is the bytes of the largest requests: somewhat less than is admitted with 256 MiB.
+// largest is the size of the largest requests in bytes: somewhat less than is admitted with 256 MiB of memory.
 const largest = 3 << 20
 
 // A kind is one sort of sender or reader: how many there are at the same time, and what each does repeatedly until ctx
@@ -43,7 +43,7 @@ type kind struct {
 	do    func(ctx context.Context, w *world, random *rand.Rand) error
 }
 
-// A world is what senders share: the conductor, and the answers to their requests.
+// A world holds what the senders share: the conductor, and the answers to their requests.
 type world struct {
 	c      *conductor
 	client *http.Client
@@ -120,8 +120,8 @@ func pack(body []byte) []byte {
 	return out.Bytes()
 }
 
-// kinds are the worst senders and readers. Their numbers are the issue's: 3,000 members with fat lists, 64 large
-// requests at the same time, 300 clients that never read.
+// kinds returns the worst senders and readers: among others, 3,000 members with fat lists, 64 large requests at the
+// same time, and 300 clients that never read.
 func kinds() []kind {
 	return []kind{
 		{"fat members", 4, 50 * time.Millisecond, fatMembers},
@@ -153,7 +153,8 @@ func peers(random *rand.Rand, n, length int) (out []chordevent.PeerRef) {
 	return out
 }
 
-// drawn draws one of n things that are made once: so the senders' work is small compared with the conductor's.
+// drawn returns a function that draws one of n values, which are made once: so the work of the senders is small
+// compared with the conductor's.
 func drawn[T any](n int, make func(random *rand.Rand) T) func(*rand.Rand) T {
 	all := sync.OnceValue(func() (out []T) {
 		random := rand.New(rand.NewPCG(12, 12))
@@ -165,7 +166,7 @@ func drawn[T any](n int, make func(random *rand.Rand) T) func(*rand.Rand) T {
 	return func(random *rand.Rand) T { return all()[random.IntN(n)] }
 }
 
-// event makes an event of member i of n, in an incarnation that began just now.
+// event returns an event of member i of n, in an incarnation that has just begun.
 func event(random *rand.Rand, i, n int, body chordevent.Body) chordevent.Event {
 	m := otlptest.NewMember(i, n, time.Now().UnixNano())
 	m.Peer.ID[11] = byte(n)
@@ -178,7 +179,7 @@ var fatList = drawn(100, func(random *rand.Rand) []chordevent.PeerRef {
 	return peers(random, chordevent.MaxSuccessors, chordevent.MaxText)
 })
 
-// fatMembers are 3,000 members with lists as long, of texts as long, as an event may carry.
+// fatMembers sends events of 3,000 members with lists as long, and of texts as long, as an event may carry.
 func fatMembers(ctx context.Context, w *world, random *rand.Rand) error {
 	var events []chordevent.Event
 	for range 1 + random.IntN(8) {
@@ -228,7 +229,7 @@ func liars(ctx context.Context, w *world, random *rand.Rand) error {
 	return w.events(ctx, "liars", events...)
 }
 
-// deep nests an AnyValue as deep as the request may be long.
+// deep sends an AnyValue that is nested as deeply as the length of a request permits.
 func deep(ctx context.Context, w *world, random *rand.Rand) error {
 	return w.post(ctx, "deep", "/v1/logs", "gzip", deepBody(random))
 }
@@ -252,7 +253,7 @@ var deepBody = drawn(20, func(random *rand.Rand) []byte {
 	return pack(wrap(0x0a, wrap(0x0a, wrap(0x0a, append(wrap(0x0a, []byte("k")), wrap(0x12, body)...)))))
 })
 
-// largeLogs is a request of about n bytes, of many small attributes, which take the most memory once decoded.
+// largeLogs returns a request of about n bytes, of many small attributes, which take the most memory once decoded.
 func largeLogs(n int) []byte {
 	logs := plog.NewLogs()
 	records := logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
@@ -282,7 +283,7 @@ func large(ctx context.Context, w *world, random *rand.Rand) error {
 	return w.post(ctx, "large requests", "/v1/logs", "", largeBody())
 }
 
-// fitting takes as much memory once decoded as one request may, or somewhat less or more.
+// fitting sends a request that takes about as much memory, once decoded, as one request may: somewhat less or more.
 func fitting(ctx context.Context, w *world, random *rand.Rand) error {
 	return w.post(ctx, "requests just small enough", "/v1/logs", "", fittingBody(random))
 }
@@ -299,7 +300,7 @@ func bombs(ctx context.Context, w *world, random *rand.Rand) error {
 	return w.post(ctx, "bombs", []string{"/v1/logs", "/v1/traces", "/v1/metrics"}[random.IntN(3)], "gzip", bomb())
 }
 
-// spans are of lookups, with paths and texts as long as are kept.
+// spans sends spans of lookups, with paths and texts as long as the conductor keeps.
 func spans(ctx context.Context, w *world, random *rand.Rand) error {
 	td := ptrace.NewTraces()
 	list := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
@@ -329,7 +330,7 @@ func spans(ctx context.Context, w *world, random *rand.Rand) error {
 	return w.post(ctx, "spans", "/v1/traces", "", body)
 }
 
-// points are of ever new series.
+// points sends data points, each of a new series.
 func points(ctx context.Context, w *world, random *rand.Rand) error {
 	md := pmetric.NewMetrics()
 	m := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
@@ -354,7 +355,7 @@ func points(ctx context.Context, w *world, random *rand.Rand) error {
 	return w.post(ctx, "points", "/v1/metrics", "", body)
 }
 
-// slow opens a connection to either port and sends next to nothing, or nothing.
+// slow opens a connection to one of the ports and sends next to nothing, or nothing.
 func slow(ctx context.Context, w *world, random *rand.Rand) error {
 	address := []string{w.c.otlp, w.c.page}[random.IntN(2)]
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
@@ -383,7 +384,7 @@ func slow(ctx context.Context, w *world, random *rand.Rand) error {
 	return nil
 }
 
-// neverReads is a WebSocket client that sends Hello and never reads, with the smallest buffers there are.
+// neverReads is a WebSocket client that sends Hello and never reads, with the smallest possible buffers.
 func neverReads(ctx context.Context, w *world, random *rand.Rand) error {
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
@@ -412,7 +413,7 @@ func neverReads(ctx context.Context, w *world, random *rand.Rand) error {
 	return nil
 }
 
-// eventReaders ask for the largest answers and do not read them.
+// eventReaders request the largest answers and do not read them.
 func eventReaders(ctx context.Context, w *world, random *rand.Rand) error {
 	return w.halfRead(ctx, []string{"/api/events?limit=10000", "/api/ring", "/api/lookups?limit=10000"}[random.IntN(3)], random)
 }

@@ -24,15 +24,15 @@ var (
 	table = flag.String("table", "", "file that the results of a full run are written to")
 )
 
-// Bounds of a run: the honest ring's events are to be applied within a second. In the short form, which runs beside
-// other tests on machines of any size, they are to be applied at all.
+// Bounds of a run: the honest ring's events must be applied within a second. In the short form, which runs beside other
+// tests on machines of any size, they must only be applied at some time.
 const (
 	shortRun = 10 * time.Second
 	soon     = time.Second
 )
 
-// The conductor stays within its memory, serves page and health, and applies an honest ring's events, whatever other
-// senders send.
+// The conductor stays within its memory, serves the page and health checks, and applies an honest ring's events,
+// whatever other senders send.
 func TestWorstSenders(t *testing.T) {
 	var rows []string
 	for _, limit := range []string{"256MiB", "1GiB"} {
@@ -149,7 +149,7 @@ func worst(t *testing.T, text string) (row string) {
 		quantile(took, .99), quantile(took, 1), late, probes.slowest.Round(time.Millisecond), strings.Join(gave, ", "))
 }
 
-// probes ask for the page and for health, twice a second each.
+// probes request the page and a health check, twice a second each.
 type probes struct {
 	mu            sync.Mutex
 	asked, failed int
@@ -181,7 +181,7 @@ func (p *probes) ask(ctx context.Context, c *conductor, path string) {
 	}
 }
 
-// shares are the conductor's report of its memory.
+// shares returns the conductor's report of its memory.
 func shares(c *conductor) []memory.Usage {
 	var stats struct {
 		Memory struct{ Parts []memory.Usage }

@@ -12,7 +12,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A field is what is compared of a member.
+// A field is one value of a member that is compared.
 type field int
 
 const (
@@ -28,7 +28,7 @@ const (
 
 var fieldNames = [fields]string{"presence", "status", "predecessor", "successors", "fingers", "ownership", "keys"}
 
-// values are a member's fields, in a form that can be compared. The one of presence is not used.
+// values are a member's fields, in a form that can be compared. The field presence has no value.
 type values [fields]string
 
 // identity is one incarnation of a member.
@@ -55,7 +55,7 @@ type was struct {
 	until time.Time
 }
 
-// counts are of fields compared.
+// counts are the numbers of fields compared, by result.
 type counts struct {
 	compared, young, marked, unmarked int
 	unnamed                           int           // incarnations that are not in the view, and that no member in it names
@@ -76,7 +76,7 @@ func (c counts) String() string {
 		c.compared, c.young, c.oldest.Round(time.Millisecond), c.marked, c.unmarked, c.unnamed)
 }
 
-// A judge compares views with the ground truth. One goroutine at a time.
+// A judge compares views with the ground truth. Only one goroutine at a time may use it.
 type judge struct {
 	bound    time.Duration // the staleness bound
 	begun    time.Time     // when the present conductor started to listen
@@ -96,11 +96,11 @@ func newJudge(bound time.Duration, now time.Time) *judge {
 
 const maxWrong = 3 // of each field
 
-// loadPause is how long a member may take to report its load. It does so once a second at most and between two rounds
+// loadPause is how long a member may take to report its load. It does so at most once a second and between two rounds
 // of maintenance, one of which may wait for some dead peers, a second each.
 const loadPause = 5 * time.Second
 
-// note enters a member's present fields.
+// note records a member's present fields.
 func (j *judge) note(m *member.Member, now time.Time, edit func(*values)) *subject {
 	key := identity{m.Self().ID, m.Self().Incarnation}
 	s := j.subjects[key]
@@ -134,8 +134,9 @@ func (j *judge) note(m *member.Member, now time.Time, edit func(*values)) *subje
 	return s
 }
 
-// received notes a member's fields at the instant of an event of its own: between two looks a field may have had a
-// value that the view rightly shows. An event's keys and ownership are read from memory as it is made.
+// received records a member's fields at the instant of one of its events: between two looks a field may have had a
+// value that the view rightly shows. The keys and the ownership of an event are read from memory when the event is
+// made.
 func (j *judge) received(m *member.Member, ev *chordevent.Event) {
 	j.note(m, ev.Time, func(v *values) {
 		switch body := ev.Body.(type) {
@@ -186,21 +187,22 @@ func (j *judge) look(now time.Time, v *ring.View, members []*member.Member) {
 	}
 }
 
-// marks reports whether a certainty covers that very incarnation: it names it, or is that nothing is certain.
+// marks reports whether a certainty covers exactly that incarnation: because it names the incarnation, or because
+// nothing is certain.
 func marks(c *ring.Certainty, key identity) bool {
 	return c.State == ring.NothingCertain || slices.ContainsFunc(c.Members, func(m ring.UncertainMember) bool {
 		return m.ID == key.id && m.Incarnation == key.inc
 	})
 }
 
-// isNoMember reports whether the view does not count an incarnation among the ring's, without being sure: peers report
-// it dead, which it may yet refute, or it is silent and its neighbours skip it. The certainty is about the others.
+// isNoMember reports whether the view excludes an incarnation from the ring's members, without being sure: peers report
+// it dead, which it may yet refute, or it is silent and its neighbours skip it. The certainty does not include it.
 func isNoMember(m *ring.Member) bool {
 	return m.Uncertain && (m.Status == ring.Failed || m.Status == ring.Silent)
 }
 
-// lookAtRing compares the ring's status in the view, where all of it is marked certain, with the members' own pointers.
-// It is judged separately: which members are uncertain does not matter for it.
+// lookAtRing compares the ring's status in the view, if the view marks everything as certain, with the members' own
+// pointers. The status is judged separately: it does not matter which members are uncertain.
 func (j *judge) lookAtRing(now time.Time, v *ring.View, ideal bool) {
 	if ideal {
 		j.ideal = now
@@ -230,8 +232,8 @@ func (j *judge) lookAtRing(now time.Time, v *ring.View, ideal bool) {
 	j.rings.add(c)
 }
 
-// isNamed reports whether a member on the ring, as far as the view shows it, names an incarnation. Of one that is not
-// named, and of which no event has arrived, nothing can be known.
+// isNamed reports whether a member on the ring, as far as the view shows it, names an incarnation. If it is not named
+// and no event of it has arrived, nothing can be known about it.
 func isNamed(v *ring.View, key identity) bool {
 	is := func(p chordevent.PeerRef) bool { return p.ID == key.id && p.Incarnation == key.inc }
 	return slices.ContainsFunc(v.Members, func(m *ring.Member) bool {
@@ -285,7 +287,7 @@ func (j *judge) compare(now time.Time, v *ring.View, key identity, s *subject) {
 	}
 }
 
-// age judges a value that was right until a time ago, and is not marked.
+// age judges an unmarked value that was right until some time ago.
 func (j *judge) age(now time.Time, f field, age time.Duration, shown *ring.Member, what string) {
 	c := counts{young: 1, oldest: age}
 	bound := j.bound
@@ -312,8 +314,8 @@ func (j *judge) verdict(now time.Time, f field, c counts, shown *ring.Member, wh
 	j.wrong = append(j.wrong, fmt.Sprintf("%s %s: %s: %s", now.Format("04:05.000"), name, fieldNames[f], what))
 }
 
-// differences are all fields in which a view differs from the ground truth, and the members that it shows alive and are
-// not. When all is quiet there are none.
+// differences returns all fields in which a view differs from the ground truth, and the members that the view shows as
+// alive and that are not. When everything is quiet there are none.
 func (j *judge) differences(now time.Time, v *ring.View, members []*member.Member) (list, ghosts []string) {
 	alive := make(map[identity]bool, len(members))
 	for _, m := range members {
@@ -384,7 +386,7 @@ func listText(list []chord.Peer) string {
 	return b.String()
 }
 
-// runsText joins runs that touch and point to the same peer: where they are split means nothing.
+// runsText joins runs that are adjacent and point to the same peer: where runs are split has no meaning.
 func runsText(runs []chord.Run) string {
 	var b strings.Builder
 	for i := 0; i < len(runs); i++ {

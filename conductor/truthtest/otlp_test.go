@@ -25,13 +25,13 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// realKeyframe is the shortest period there is, so that an outage of six of them takes six seconds.
+// realKeyframe is the shortest possible keyframe period, so that an outage of six periods takes six seconds.
 const realKeyframe = time.Second
 
 const (
-	// slowness is by how much a busy machine may delay events and looks.
+	// slowness is by how much a busy machine may delay events and the looks of the judge.
 	slowness = 2 * time.Second
-	// realDelay is package ring's allowance for the delay of telemetry before it takes a state for stale.
+	// realDelay is the delay of telemetry that package ring allows before it takes a state as stale.
 	realDelay = 5 * time.Second
 )
 
@@ -140,7 +140,7 @@ func every(d time.Duration, f func()) (stop func()) {
 	return sync.OnceFunc(func() { close(end); <-done })
 }
 
-// wait waits until a time since the faults began.
+// wait waits until a given time after the faults began.
 func (r *realRing) wait(at time.Duration) { <-time.After(time.Until(r.relay.spoiled.Add(at))) }
 
 func (r *realRing) look() {
@@ -156,7 +156,7 @@ func (r *realRing) restarted(now time.Time) {
 	r.judge.begun = now
 }
 
-// members must be called with mu held.
+// members returns the members of all live hosts. The caller holds mu.
 func (r *realRing) members() (all []*member.Member) {
 	for _, h := range r.hosts {
 		all = append(all, h.Members()...)
@@ -177,7 +177,7 @@ func (r *realRing) settled() bool {
 	return chord.Observe(states).Ideal(r.hosts[0].Space())
 }
 
-// add starts a host, a process as far as its telemetry is concerned, and returns its address.
+// add starts a host, which counts as a process for its telemetry, and returns its address.
 func (r *realRing) add(listen string) string {
 	ctx := context.Background()
 	r.made++
@@ -228,7 +228,7 @@ func (r *realRing) add(listen string) string {
 	return h.env.Address()
 }
 
-// both gives each event to the exporter and to the judge.
+// both passes each event to the exporter and to the judge.
 type both struct {
 	log.LoggerProvider
 	judge log.LoggerProvider
@@ -250,7 +250,7 @@ func (b bothLoggers) Emit(ctx context.Context, record log.Record) {
 
 var _ embedded.Logger = bothLoggers{}
 
-// take removes a host from those that are alive.
+// take removes a host from the live ones, and returns it.
 func (r *realRing) take(n int) *realHost {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -259,7 +259,7 @@ func (r *realRing) take(n int) *realHost {
 	return h
 }
 
-// crash ends a host without a message and returns its address. What its telemetry has not exported yet is lost.
+// crash ends a host without a message and returns its address. Telemetry that is not exported yet is lost.
 func (r *realRing) crash(n int) (address string) {
 	h := r.take(n)
 	r.relay.kill(h.process)
@@ -292,7 +292,7 @@ func (r *realRing) end() {
 	}
 }
 
-// separate partitions the first n hosts off from the others; 0 heals.
+// separate partitions the first n hosts from the others; with 0 it heals the partition.
 func (r *realRing) separate(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,14 +12,15 @@ const (
 	queueLimit  = 60 // records: small, so that a minute's outage overflows some queues
 )
 
-// conditions is the faults of telemetry between the processes and the conductor.
+// conditions are the faults of telemetry between the processes and the conductor.
 type conditions struct {
 	drop, double, late float64       // shares of the batches that get through
 	lateBy             time.Duration // at most
 }
 
-// A path carries one process's events to the conductor, as package otel has it: a bounded queue that overwrites its oldest, a
-// batch after an interval, sent again until it is accepted. The process does not learn the fate of an accepted batch.
+// A path carries one process's events to the conductor, as package otel does: a bounded queue that overwrites its
+// oldest entries, and a batch after an interval, which is sent again until it is accepted. The process does not learn
+// what happens to an accepted batch.
 type path struct {
 	w            *world
 	blocked      bool // exports fail
@@ -33,7 +34,7 @@ type path struct {
 	lastReported time.Time
 }
 
-// push is called with each event, at the instant that it is emitted.
+// push is called with each event at the instant at which it is emitted.
 func (r *path) push(data plog.Logs) {
 	if r.ended {
 		return
@@ -75,13 +76,13 @@ func (r *path) export() {
 	}
 }
 
-// flush is what a process does before it exits.
+// flush exports what is left, as a process does before it exits.
 func (r *path) flush() {
 	r.export()
 	r.ended = true
 }
 
-// transmit loses, doubles or delays a batch, as the conditions is.
+// transmit loses, duplicates or delays a batch, according to the conditions.
 func (w *world) transmit(batch []plog.Logs) {
 	w.batches++
 	chance := func(share float64) bool { return w.random.Float64() < share }

@@ -10,7 +10,8 @@ import (
 // keyframe is the period of the members' keyframes: the default.
 const keyframe = 10 * time.Second
 
-// A plan is a ring and the steps that befall it. The host of a step is a number taken modulo the hosts there are.
+// A plan is a ring and the steps that are carried out on it. The host of a step is a number taken modulo the number of
+// hosts.
 type plan struct {
 	bits, successors, replicas, virtual, hosts int
 	conditions                                 conditions

@@ -2,5 +2,5 @@
 
 package truthtest
 
-// Under the race detector virtual time is some twenty times slower. The whole number is run without it.
+// Under the race detector virtual time is some twenty times slower, so fewer seeds are run. Without it all of them are.
 const defaultSeeds = 2

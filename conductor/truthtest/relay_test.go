@@ -23,8 +23,8 @@ import (
 	"chordconductor/conductor/ring"
 )
 
-// A relay is between the exporters and the conductor, whose receiver and fold are the real ones, and spoils the batches
-// that pass. It starts the conductor, and stops it.
+// A relay is between the exporters and the conductor, whose receiver and fold are the real ones, and loses, duplicates
+// or delays the batches that pass. It also starts and stops the conductor.
 type relay struct {
 	plogotlp.UnimplementedGRPCServer
 	t       *testing.T
@@ -74,7 +74,7 @@ func newRelay(t *testing.T) *relay {
 	return r
 }
 
-// noTraces and noMetrics accept what is not judged here.
+// noTraces and noMetrics accept telemetry that the judge does not compare.
 type noTraces struct {
 	ptraceotlp.UnimplementedGRPCServer
 }
@@ -117,7 +117,7 @@ func (r *relay) start() {
 	r.to = c
 }
 
-// stop ends the conductor. Its last view remains on the pages that are open.
+// stop ends the conductor. Pages that are open still show its last view.
 func (r *relay) stop() {
 	r.mu.Lock()
 	c := r.to
@@ -140,7 +140,7 @@ func (r *relay) stop() {
 	r.last = &ring.View{}
 }
 
-// view is the conductor's view: nil while there is none.
+// view returns the conductor's view; nil while there is none.
 func (r *relay) view() *ring.View {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -160,24 +160,24 @@ func (r *relay) spoil(w conditions) {
 	r.conditions = w
 }
 
-// block has all exports refused, or lets them through again.
+// block makes all exports fail, or lets them through again.
 func (r *relay) block(blocked bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.blocked = blocked
 }
 
-// processHeader names the sending process.
+// processHeader is the name of the header that identifies the sending process.
 const processHeader = "process"
 
-// kill loses all that a process has still to send.
+// kill loses everything that a process still has to send.
 func (r *relay) kill(process string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dead[process] = true
 }
 
-// Export passes a batch on, loses it, doubles it or delays it.
+// Export forwards a batch, loses it, duplicates it or delays it.
 func (r *relay) Export(ctx context.Context, q plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
 	answer := plogotlp.NewExportResponse()
 	from := metadata.ValueFromIncomingContext(ctx, processHeader)
@@ -216,7 +216,7 @@ func (r *relay) Export(ctx context.Context, q plogotlp.ExportRequest) (plogotlp.
 	return plogotlp.NewGRPCClient(c.conn).Export(ctx, q)
 }
 
-// later passes a copy on after a while. The conductor may be another one by then, or none; then it is lost.
+// later forwards a copy after a while. By then another conductor may run, or none; then the copy is lost.
 func (r *relay) later(c *conductor, q plogotlp.ExportRequest, w conditions) {
 	copied := plogotlp.NewExportRequest()
 	q.Logs().CopyTo(copied.Logs())
@@ -233,7 +233,7 @@ func ones(b bool) int {
 	return 0
 }
 
-// counted is the tally so far; hosts that are alive still send.
+// counted returns the tally so far; hosts that are alive still send.
 func (r *relay) counted() tally {
 	r.mu.Lock()
 	defer r.mu.Unlock()

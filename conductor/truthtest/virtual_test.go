@@ -28,7 +28,7 @@ var (
 
 const (
 	settleLimit = 5 * time.Minute
-	// silence is how long a member that ended unreported takes to be shown as silent.
+	// silence is how long it takes until a member that ended without a report is shown as silent.
 	silence = 3 * keyframe
 )
 
@@ -83,7 +83,7 @@ func TestViewIsTrue(t *testing.T) {
 	t.Logf("telemetry: of %d batches %d lost, %d doubled, %d late; %d events overwritten in full queues", batches, dropped, doubled, late, overflowed)
 }
 
-// run carries the plan out. The error describes where the view was wrong.
+// run carries out the plan. The error describes where the view was wrong.
 func (w *world) run() error {
 	for range w.plan.hosts {
 		w.add()
@@ -104,7 +104,8 @@ func (w *world) run() error {
 	if !w.sim.RunUntil(settleLimit, lookEvery, w.settled) {
 		return fmt.Errorf("the ring itself is not ideal %v after the faults", settleLimit)
 	}
-	// Quiet: a keyframe period later the view is complete, and after silence it shows which members are gone.
+	// Everything is quiet: a keyframe period later the view is complete, and after silence it shows which members are
+	// gone.
 	w.sim.Run(keyframe + w.plan.conditions.lateBy + retryEvery + 2*exportEvery)
 	if wrong := w.quiet(func(wrong, _ []string) []string { return wrong }); len(wrong) > 0 {
 		return fmt.Errorf("all is quiet, and the view is not the ground truth:\n%s", strings.Join(wrong, "\n"))
@@ -116,7 +117,7 @@ func (w *world) run() error {
 	if w.judge.counts.unmarked+w.judge.rings.unmarked > 0 {
 		return fmt.Errorf("%v\n%s", w.judge.counts, strings.Join(w.judge.wrong, "\n"))
 	}
-	// A reported death of an incarnation from which no event came is certain only when an outage would be over.
+	// A reported death of an incarnation of which no event has come is certain only when an outage would be over.
 	w.sim.RunUntil(settleLimit, lookEvery, func() bool { return w.shown().Certainty.All() })
 	if v := w.shown(); v.Status != ring.Ideal || !v.Certainty.All() || v.Error+v.ErrorUnknown != 0 || v.Gaps+v.Overlaps > 0 {
 		return fmt.Errorf("the ring is ideal, and the view shows %s, error %d, certainty %+v, %d gaps, %d overlaps", v.Status, v.Error, v.Certainty, v.Gaps, v.Overlaps)
@@ -124,13 +125,13 @@ func (w *world) run() error {
 	return nil
 }
 
-// forget drops all but the figures.
+// forget drops everything but the counts.
 func (w *world) forget() {
 	w.hosts, w.fold, w.view, w.sim, w.judge.subjects = nil, nil, nil, nil, nil
 }
 
 // quiet returns the differences that remain once nothing has changed for longer than members take to report their load:
-// replicas may still be dropped.
+// until then replicas may still be dropped.
 func (w *world) quiet(of func(wrong, ghosts []string) []string) (wrong []string) {
 	still := func() bool { return w.sim.Now().Sub(w.judge.changed) > loadPause+2*exportEvery+lookEvery }
 	if !w.sim.RunUntil(settleLimit, lookEvery, func() bool {

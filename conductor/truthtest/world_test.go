@@ -23,7 +23,7 @@ const (
 	advanceEvery = 200 * time.Millisecond // as package live does
 )
 
-// A world is a ring in virtual time, a conductor that receives its telemetry, and a judge that has both.
+// A world is a ring in virtual time, a conductor that receives its telemetry, and a judge that compares the two.
 type world struct {
 	sim         *simenv.World
 	random      *rand.Rand // for what happens to the ring and to its telemetry
@@ -63,7 +63,7 @@ func newWorld(seed uint64, p plan) *world {
 	return w
 }
 
-// listen starts a conductor, or another one in its place, with an empty view.
+// listen starts a conductor with an empty view. If there is one already, it is replaced.
 func (w *world) listen() {
 	w.fold, w.down, w.view = ring.New(ring.Options{}), false, nil
 	w.judge.begun = w.sim.Now()
@@ -105,7 +105,7 @@ func (w *world) receive(batch []plog.Logs) {
 	w.view = nil
 }
 
-// each decodes the events of a batch.
+// each calls do for each event of a batch.
 func each(batch []plog.Logs, do func(*chordevent.Event)) {
 	for _, data := range batch {
 		for source, record := range chordevent.Records(data) {
@@ -172,7 +172,7 @@ func (w *world) addAt(addr string) *host {
 
 func (w *world) pick(n int) *host { return w.hosts[n%len(w.hosts)] }
 
-// crash ends a host without a message. What it had not exported yet is lost.
+// crash ends a host without a message. Telemetry that is not exported yet is lost.
 func (w *world) crash(h *host) {
 	w.hosts = slices.DeleteFunc(w.hosts, func(other *host) bool { return other == h })
 	h.path.ended = true
@@ -197,7 +197,7 @@ func (w *world) leave(h *host) {
 	}
 }
 
-// separate partitions the hosts into the given percentage and the others.
+// separate partitions the given percentage of the hosts from the others.
 func (w *world) separate(percent int) {
 	n := max(1, len(w.hosts)*percent/100)
 	for i, h := range w.hosts {
@@ -236,7 +236,7 @@ func (w *world) ideal() bool {
 	return len(states) > 0 && chord.Observe(states).Ideal(w.hosts[0].Space())
 }
 
-// settled reports whether the members' own memory makes an ideal ring.
+// settled reports whether the members form an ideal ring, according to their own memory.
 func (w *world) settled() bool {
 	var states []chord.State
 	for _, m := range w.members() {

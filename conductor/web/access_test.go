@@ -15,7 +15,7 @@ import (
 
 const viewToken = "a view token"
 
-// apiPaths is every path of the API, with a request body.
+// apiPaths lists every path of the API, with a request body.
 var apiPaths = map[string]string{
 	"/api/ring": "", "/api/ring/nodes/b0": "", "/api/events": "", "/api/stats": "", "/api/lookups": `{"key": "k"}`, "/api/audit": "",
 	"/api/nodes": "", "/api/nodes/b0/leave": "", "/api/nodes/b0/crash": "", "/api/nodes/b0/pause": "", "/api/partitions": `{"groups": [["b0"]]}`,
@@ -23,8 +23,8 @@ var apiPaths = map[string]string{
 	"/api/simulation": "name: x\n", "/api/simulation/report": "", "/api/replay": "{}", "/api/replay/step": "{}", "/api/nothing": "",
 }
 
-// The view token reads all that the token reads, except stored values and the audit log, and commands nothing, by any
-// method on any path.
+// The view token permits reading everything that the token does, except stored values and the audit log, and permits no
+// command, by any method on any path.
 func TestViewToken(t *testing.T) {
 	s, control := newServer(t, func(c *Config) {
 		c.Open, c.Token, c.ViewToken = false, secretToken, viewToken
@@ -70,7 +70,7 @@ func TestViewToken(t *testing.T) {
 	}
 }
 
-// The WebSocket's handler gets the right of its client.
+// The WebSocket's handler gets the grant of its client.
 func TestViewTokenOnTheWebSocket(t *testing.T) {
 	var may bool
 	hub := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -95,7 +95,7 @@ func TestReads(t *testing.T) {
 	}
 }
 
-// fakePast has five events, a second apart, and no ring but one without members.
+// fakePast has five events, one second apart, and for every instant a ring without members.
 type fakePast struct{}
 
 func (fakePast) At(_ context.Context, at time.Time) (*ring.View, error) {
@@ -144,7 +144,8 @@ func TestThePast(t *testing.T) {
 		t.Errorf("the past: %s", got)
 	}
 
-	// The whole content of the page at an instant: members with their ranges, violations, and the events until then.
+	// The snapshot has the whole content of the page at an instant: members with their ranges, violations, and the
+	// events until then.
 	var snapshot hubpb.Snapshot
 	if err := proto.Unmarshal([]byte(text(t, ask(s, "GET", "/api/ring?at=2026-05-04T03:02:02.5Z", "", packed))), &snapshot); err != nil {
 		t.Fatal(err)

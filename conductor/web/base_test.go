@@ -38,7 +38,7 @@ func TestCheckBasePath(t *testing.T) {
 	})
 }
 
-// proxied is a conductor behind a proxy that serves it below a prefix, which the proxy keeps or strips.
+// proxied starts a conductor behind a proxy that serves it below a prefix, which the proxy keeps or strips.
 func proxied(t *testing.T, prefix string, strip bool, configure func(*Config)) (front, direct string) {
 	t.Helper()
 	base := prefix
@@ -104,8 +104,8 @@ func fetch(t *testing.T, method, address, body string, set func(*http.Request)) 
 	return answer.StatusCode, answer.Header, string(all)
 }
 
-// Page, API, WebSocket and health are the same behind a proxy that strips its prefix and behind one that does not, and
-// so are the checks of host, origin and token.
+// Page, API, WebSocket and health checks are the same behind a proxy that strips its prefix and behind one that does
+// not, and so are the checks of host, origin and token.
 func TestBehindAProxy(t *testing.T) {
 	for _, prefix := range []string{"/x", "/team-a/chord"} {
 		for _, strip := range []bool{true, false} {
@@ -156,7 +156,7 @@ func TestBehindAProxy(t *testing.T) {
 	}
 }
 
-// Off loopback the token is required below the base path, and the view token commands nothing there.
+// Off loopback the token is required below the base path, and the view token permits no command there.
 func TestTokensBelowABasePath(t *testing.T) {
 	for _, strip := range []bool{true, false} {
 		front, _ := proxied(t, "/x", strip, func(c *Config) { c.Open, c.Token, c.ViewToken = false, "the-token", "the-view-token" })
@@ -178,8 +178,8 @@ func TestTokensBelowABasePath(t *testing.T) {
 	}
 }
 
-// With a base path, nothing else is at the root: its address redirects to the page, other paths answer with the base
-// path. No answer leads outside of the prefix.
+// With a base path, nothing else is served at the root: the root redirects to the page, and the answer for any other
+// path names the base path. No answer leads outside of the prefix.
 func TestOutsideOfTheBasePath(t *testing.T) {
 	_, direct := proxied(t, "/x", false, nil)
 	for path, want := range map[string]string{"/": "/x/", "/x": "/x/", "/?tab=lookups": "/x/?tab=lookups", "/x?t=1&a=b": "/x/?t=1&a=b"} {
@@ -191,7 +191,7 @@ func TestOutsideOfTheBasePath(t *testing.T) {
 		{"GET", "/api/ring"}, {"GET", "/ws"}, {"GET", "/xy/api/ring"}, {"GET", "/y/x/"}, {"POST", "/"}, {"GET", "/x/x/api/ring"}, {"POST", "/api/nodes"},
 		{"GET", "/x//api/ring"}, {"GET", "/x/api/../api/ring"}, {"GET", "/x/./healthz"}, {"GET", "//x/"},
 	} {
-		// Made without a client, which would clean the path.
+		// This request is made without a client, since a client would clean the path.
 		r := httptest.NewRequest(c.method, "/", strings.NewReader("{}"))
 		r.URL.Path, r.RequestURI, r.Host = c.path, c.path, "localhost"
 		w := httptest.NewRecorder()
@@ -206,7 +206,8 @@ func TestOutsideOfTheBasePath(t *testing.T) {
 	}
 }
 
-// A key may be named like a health check; it does not get the connections that are reserved for those.
+// A key may have the name of a health check; its requests do not get the connections that are reserved for health
+// checks.
 func TestWhatIsHealth(t *testing.T) {
 	for path, want := range map[string]bool{
 		"/healthz": true, "/readyz": true, "/ring/healthz": true, "/ring/readyz": true,

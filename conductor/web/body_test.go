@@ -18,7 +18,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A pipeListener accepts connections in memory, which a bubble of synctest can have.
+// A pipeListener accepts connections in memory, which a synctest bubble permits.
 type pipeListener struct {
 	conns chan net.Conn
 	ended chan struct{}
@@ -44,8 +44,8 @@ func (l pipeListener) Close() error {
 
 func (l pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4321} }
 
-// For every route, a body of any size, sent at once or slowly: an answer may take as long as it likes once the body was
-// read, and the connection then serves further requests; a body that does not come in time ends the request.
+// For every route, and a body of any size, sent at once or slowly: after the body was read an answer may take any time,
+// and the connection then serves further requests; a body that does not arrive in time ends the request.
 func TestTheDeadlineIsForTheBodyAlone(t *testing.T) {
 	s, _ := newServer(t, nil)
 	routes := s.table()
@@ -72,7 +72,7 @@ func TestTheDeadlineIsForTheBodyAlone(t *testing.T) {
 	})
 }
 
-// exchange sends two requests one after the other on a connection, to a handler that reads the body and then waits.
+// exchange sends two requests, one after the other on one connection, to a handler that reads the body and then waits.
 func exchange(like *Server, method, path string, body []byte, chunked bool, sending, waiting time.Duration) error {
 	server := &Server{cfg: like.cfg}
 	server.cfg.Conns = maxConnections

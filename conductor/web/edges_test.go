@@ -37,8 +37,8 @@ func TestErrorsAreJSON(t *testing.T) {
 	})
 }
 
-// The stream's errors are JSON, too, though a library writes them: for a client that does not request a WebSocket, or
-// is one too many.
+// The stream's errors are JSON, too, although a library writes them: for a client that does not request a WebSocket,
+// and for one client too many.
 func TestErrorsOfTheStreamAreJSON(t *testing.T) {
 	for code, text := range map[int]string{426: "WebSocket protocol violation", 403: "request Origin is not authorized", 503: "too many clients"} {
 		s, err := New(Config{Source: fakeSource{}, Assets: page, Open: true, Hub: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -55,7 +55,8 @@ func TestErrorsOfTheStreamAreJSON(t *testing.T) {
 	}
 }
 
-// A body of text is UTF-8. One with another declared charset, compressed, or not text is rejected, and nothing is done.
+// A body of text must be UTF-8. A body with another declared charset, a compressed one, or one that is not text is
+// rejected, and nothing is done.
 func TestCharsets(t *testing.T) {
 	for _, test := range []struct {
 		kind, packing, body string

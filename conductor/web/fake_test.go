@@ -32,7 +32,7 @@ var (
 	instant          = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 )
 
-// fakeSource is a ring of two members on an identifier circle of 8 bits, and a third that has failed.
+// fakeSource is a ring of two members on an identifier circle of 8 bits, with a third member that has failed.
 type fakeSource struct{}
 
 func (fakeSource) Epoch() string { return "e1" }
@@ -91,7 +91,7 @@ func (fakeSource) Stats() live.Stats {
 	return live.Stats{Applied: 42, StalenessP99: 3 * time.Millisecond, Rejected: map[string]uint64{"missing": 1}, LookupsSampled: 0.5}
 }
 
-// fakeControl records its calls, and fails with a set error.
+// fakeControl records its calls, and fails with the error that a test sets.
 type fakeControl struct {
 	calls []string
 	fail  error
@@ -193,7 +193,7 @@ func newServer(t *testing.T, change func(*Config)) (*Server, *fakeControl) {
 	return s, control
 }
 
-// ask sends a request as a tool on this machine would, changed by with.
+// ask sends a request as a tool on this machine would send it; the functions in with change the request.
 func ask(s http.Handler, method, path, body string, with ...func(*http.Request)) *http.Response {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Host = "127.0.0.1:4321"
@@ -215,7 +215,7 @@ func header(name, value string) func(*http.Request) {
 
 func host(name string) func(*http.Request) { return func(r *http.Request) { r.Host = name } }
 
-// text is a response's body.
+// text returns a response's body.
 func text(t *testing.T, r *http.Response) string {
 	t.Helper()
 	data, err := io.ReadAll(r.Body)
@@ -225,7 +225,7 @@ func text(t *testing.T, r *http.Response) string {
 	return string(data)
 }
 
-// complaint is the error of a response, which must have the API's form.
+// complaint returns the error in a response, which must have the API's form.
 func complaint(t *testing.T, r *http.Response) string {
 	t.Helper()
 	var answer map[string]string

@@ -6,7 +6,7 @@ import (
 )
 
 // FuzzBodies sends bodies and queries of any kind to all commands: no handler panics, which would be answered with 500,
-// and errors are the sender's fault.
+// and every error is reported as the sender's.
 func FuzzBodies(f *testing.F) {
 	routes := []struct{ method, path string }{
 		{http.MethodPost, "/api/nodes"}, {http.MethodPost, "/api/nodes/01/pause"}, {http.MethodPost, "/api/partitions"},

@@ -68,7 +68,7 @@ func TestNoRouteIgnoresABody(t *testing.T) {
 }
 
 // On rings of any size and for identifiers of any length: a text names the one member whose identifier begins with it,
-// or is rejected with the members that match; a command finds only live ones.
+// or is rejected with the members that match; a command finds only live members.
 func TestPrefixesNameOneMember(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		space, err := chord.NewSpace(rapid.SampledFrom([]int{3, 8, 15, 16, 20, 32, 33, 64, 160}).Draw(t, "bits"))
@@ -130,7 +130,7 @@ func TestPrefixesNameOneMember(t *testing.T) {
 	})
 }
 
-// A key is any bytes: in the path, each escaped or not where that is possible, or as a parameter.
+// A key may have any bytes: in the path, each escaped or not where that is possible, or as a parameter.
 func TestKeysAreAnyBytes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		key := string(rapid.SliceOfN(rapid.OneOf(rapid.SampledFrom([]byte("/.%?#&=+ a")), rapid.Byte()), 1, 40).Draw(rt, "key"))

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// More connections than are allowed exclude no other if they do nothing or send no body: page, API and health are
-// served. conductor/internal/connlimit tests answers that are not read.
+// More connections than are allowed exclude no other if they do nothing or send no body: page, API and health checks
+// are served. conductor/internal/connlimit tests answers that are not read.
 func TestWaitingConnectionsExcludeNoOther(t *testing.T) {
 	for name, request := range map[string]string{
 		"nothing sent":  "",

@@ -87,7 +87,7 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-// TestKeysAreBytes: a key is what was sent, not a path to be cleaned.
+// TestKeysAreBytes: a key is exactly what was sent, and is not cleaned like a path.
 func TestKeysAreBytes(t *testing.T) {
 	for path, want := range map[string]string{
 		"/api/keys/a": "a", "/api/keys/a//b": "a//b", "/api/keys/a/../b": "a/../b", "/api/keys/../ring": "../ring", "/api/keys/.": ".", "/api/keys//": "/",

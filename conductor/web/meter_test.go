@@ -32,8 +32,8 @@ func (manyEvents) Events(_ uint64, limit int) []live.FeedEvent {
 	return out
 }
 
-// Readers that do not receive their answers hold no more than the share for answers, and exclude no other: the slowest
-// are disconnected.
+// Readers that do not receive their answers hold no more than the share for answers, and do not exclude others: the
+// slowest are disconnected.
 func TestAnswersAreBoundedInBytes(t *testing.T) {
 	share := memory.NewShare("answers", 4<<20)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -114,8 +114,8 @@ func (l tightListener) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// Bodies of commands take memory of the share while they are received. A body for which no memory is left is refused
-// with an answer after which it may be sent again.
+// Bodies of commands take memory of the share while they are received. If no memory is left for a body, the answer
+// permits sending it again.
 func TestBodiesAreBoundedInBytes(t *testing.T) {
 	share := memory.NewShare("answers", 64<<10)
 	s, _ := newServer(t, func(c *Config) { c.Answers = share })
@@ -130,7 +130,7 @@ func TestBodiesAreBoundedInBytes(t *testing.T) {
 	}
 }
 
-// stuckEvents is a source whose feed is being read for as long as a test needs.
+// stuckEvents is a source whose feed takes as long to read as a test needs.
 type stuckEvents struct {
 	fakeSource
 	inside, open chan struct{}
@@ -180,8 +180,8 @@ func (s blockedSource) wait() {
 	<-s.open
 }
 
-// However many requests of whatever spelling arrive at the same time, no more answers are built than there are slots:
-// HEAD takes as much memory as GET, and a parameter is the same however it is encoded.
+// However many requests arrive at the same time, however they are spelled, no more answers are built than there are
+// slots: HEAD takes as much memory as GET, and a parameter is the same however it is encoded.
 func TestNoRequestAvoidsTheSlots(t *testing.T) {
 	for _, test := range []struct {
 		method, path string

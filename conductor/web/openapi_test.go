@@ -17,7 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// A contract is the API's description, compiled: requests and answers are checked against it.
+// A contract is the compiled description of the API: requests and answers are checked against it.
 type contract struct {
 	doc      map[string]any
 	compiler *jsonschema.Compiler
@@ -48,7 +48,7 @@ var theContract = sync.OnceValues(func() (*contract, error) {
 	return &contract{doc: doc.(map[string]any), compiler: c, schemas: map[string]*jsonschema.Schema{}}, nil
 })
 
-// at is the value at a path of keys in the document.
+// at returns the value at a path of keys in the document.
 func (c *contract) at(keys ...string) (map[string]any, bool) {
 	var v any = c.doc
 	for _, key := range keys {
@@ -81,7 +81,8 @@ func (c *contract) validate(v any, keys ...string) error {
 	return s.Validate(v)
 }
 
-// operation finds the path of the document for a request, as the mux would: literal parts before parameters.
+// operation finds the path in the document that a request matches, as the mux would: literal parts take precedence over
+// parameters.
 func (c *contract) operation(r *http.Request) (path string, found bool) {
 	if isKey(r) {
 		if rest := strings.Trim(strings.TrimPrefix(r.URL.EscapedPath(), keysPath), "/"); rest == "" {
@@ -109,8 +110,8 @@ func (c *contract) operation(r *http.Request) (path string, found bool) {
 	return "", false
 }
 
-// holds returns how a request and its answer violate the contract; nil: they do not. A request that the contract does
-// not allow must be answered with an error, and every answer must be one that the contract has.
+// holds returns an error if a request or its answer violates the contract. A request that the contract does not allow
+// must be answered with an error, and every answer must be one that the contract has.
 func (c *contract) holds(r *http.Request, sent string, code int, kind string, body []byte) error {
 	path, found := c.operation(r)
 	if !found {
@@ -195,7 +196,7 @@ func (c *contract) allows(r *http.Request, sent, path, method string, operation 
 	return c.validate(v, "paths", path, method, "requestBody", "content", jsonType, "schema")
 }
 
-// hold is for the tests' ask function: a violation of the contract stops them.
+// hold checks a request of the tests' ask function and its answer: a violation of the contract ends the test.
 func hold(r *http.Request, sent string, response *http.Response) {
 	c, err := theContract()
 	if err != nil {
@@ -247,7 +248,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 // asPage sets a header that a browser's form cannot.
 func asPage(r *http.Request) { r.Header.Set("Accept", jsonType) }
 
-// The description itself: each operation has an identifier of its own, each schema compiles, and none is unused.
+// In the description, each operation has an identifier of its own, each schema compiles, and every schema is used.
 func TestDescription(t *testing.T) {
 	s, _ := newServer(t, nil)
 	r := ask(s, "GET", "/api/openapi.json", "")

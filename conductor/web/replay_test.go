@@ -9,7 +9,7 @@ import (
 	"chordconductor/conductor/replay"
 )
 
-// fakeReplay has three events left.
+// fakeReplay is a replay with three events left.
 type fakeReplay struct{ state replay.State }
 
 func (p *fakeReplay) State() replay.State { return p.state }

@@ -16,8 +16,8 @@ import (
 	"chordconductor/internal/certtest"
 )
 
-// A request in the clear to a page over TLS, the usual mistake, is answered with what is wrong, as is one over TLS with
-// the page. Connections that say nothing exclude neither.
+// The usual mistake, a request without TLS to a page over TLS, is answered with what is wrong; a request over TLS is
+// answered with the page. Connections that send nothing exclude neither.
 func TestPlainRequestToTLS(t *testing.T) {
 	authority := certtest.New(t)
 	files := authority.Issue("conductor", "127.0.0.1")

@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// oldNames are of earlier versions, and are kept beside the present ones until the next major version.
+// oldNames lists names of earlier versions, which are kept beside the present ones until the next major version.
 var oldNames = []string{"duration_ms", "at_ms", "latency_us"}
 
-// In all answers of the API and reports, a name of a time contains its unit, and the same name always has the same one:
-// seconds over the course of a run, milliseconds for latencies, ages and offsets.
+// In all answers of the API and reports, the name of a time contains its unit, and the same name always has the same
+// unit: seconds over the course of a run, milliseconds for latencies, ages and offsets.
 func TestOneUnitPerName(t *testing.T) {
 	s, _ := newServer(t, func(*Config) {})
 	schemas := s.describe()["components"].(object)["schemas"].(object)
@@ -25,7 +25,7 @@ func TestOneUnitPerName(t *testing.T) {
 			}
 			switch unit := name[at+1:]; unit {
 			case "ns", "us", "micros", "millis", "nanos", "sec", "secs", "seconds", "milliseconds", "min":
-				// An old name in _ns or _us has a present one beside it.
+				// Beside an old name in _ns or _us there must be a present one.
 				base := name[:at]
 				if (unit != "ns" && unit != "us") || properties[base+"_s"] == nil && properties[base+"_ms"] == nil {
 					t.Errorf("%s of %s: want seconds (_s) or milliseconds (_ms)", name, where)

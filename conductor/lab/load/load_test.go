@@ -435,7 +435,7 @@ func TestSeed(t *testing.T) {
 	})
 }
 
-// However slow gets and puts are, the slowest lookups are reported as well: their paths are known.
+// However slow gets and puts are, the slowest lookups are reported as well, since their paths are known.
 func TestSlowestAreKept(t *testing.T) {
 	var s stats
 	for i := range 100 {
@@ -459,7 +459,7 @@ func TestSlowestAreKept(t *testing.T) {
 	}
 }
 
-// Keys whose latest read did not show the acknowledged write are named with that write, up to a limit.
+// Keys whose latest read did not return the acknowledged write are listed with that write, up to a limit.
 func TestLostKeysAreDescribed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{forget: true}
@@ -476,7 +476,7 @@ func TestLostKeysAreDescribed(t *testing.T) {
 	})
 }
 
-// Sets of replicas are kept once, in a bounded number; what cannot be read is not known.
+// Each set of replicas is kept once, and their number is bounded; replicas that cannot be read are not known.
 func TestReplicaSets(t *testing.T) {
 	var h replicaSets
 	peer := func(n int) *nodepb.Peer {

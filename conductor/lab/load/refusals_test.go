@@ -21,7 +21,7 @@ import (
 // refusalCodes are the codes which mean that a write has not happened.
 var refusalCodes = []codes.Code{codes.InvalidArgument, codes.ResourceExhausted, codes.FailedPrecondition, codes.AlreadyExists}
 
-// failing lists an error of each code, of one that gRPC does not define, and one without any.
+// failing lists errors: one of each code, one of a code that gRPC does not define, and one without a code.
 func failing() (list []error) {
 	for code := codes.Canceled; code <= codes.Unauthenticated+1; code++ {
 		list = append(list, status.Error(code, "no"))
@@ -29,8 +29,8 @@ func failing() (list []error) {
 	return append(list, errors.New("no status"), context.DeadlineExceeded)
 }
 
-// A store that answers puts with an error and keeps them all the same breaks its promise with the codes that refuse,
-// and with no other.
+// A store that answers puts with an error and keeps the values nevertheless breaks its promise if the code means a
+// refusal, and with no other code.
 func TestRefusedAndUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, err := range failing() {
@@ -50,8 +50,8 @@ func TestRefusedAndUnknown(t *testing.T) {
 	})
 }
 
-// A put whose first try may have been carried out is not refused as a whole, whatever the answer to its last try; what
-// that last try would have written is.
+// A put whose first attempt may have been carried out is not refused as a whole, whatever the answer to its last
+// attempt. The write of a last attempt that was refused is a refused one.
 func TestRefusedAfterUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &liar{answer: status.Error(codes.Unavailable, ""), then: status.Error(codes.ResourceExhausted, "")}
@@ -65,8 +65,8 @@ func TestRefusedAfterUnknown(t *testing.T) {
 	})
 }
 
-// liar is a memory that answers puts with errors from half the time on, in turn if there are two, and may keep the
-// values.
+// liar is a memory that answers puts with errors during the second half of the time, alternating if there are two, and
+// may keep the values nevertheless.
 type liar struct {
 	memory
 	on           sync.Mutex
@@ -165,7 +165,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// The number of refused writes that are kept is bounded: the oldest is forgotten.
+// The number of refused writes that are kept is bounded: the oldest is dropped.
 func TestRefusalsAreBounded(t *testing.T) {
 	o := newOracle(1, 1)
 	for w := range uint64(2*maxRefusals + 10) {

@@ -23,7 +23,7 @@ import (
 
 var start = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
-// aResult is a run of four seconds in which one repair took two.
+// aResult returns the result of a run of four seconds in which one repair took two.
 func aResult(t *testing.T) *result.Result {
 	t.Helper()
 	s, err := scenario.Parse("small.yaml", []byte("name: <small>\nring: {members: 4, bits: 16}\nworkload: {rate: 2/s}\nduration: 4s\nexpect: {lost_keys: 0, p99_lookup: 10ms, mean_hops: 1}\n"))
@@ -96,7 +96,7 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s is not in the report:\n%s", want, text)
 		}
 	}
-	// What depends on the machine or the hour is in environment only.
+	// Values that depend on the machine or the time of day are in "environment" only.
 	other := aResult(t)
 	shift := 1000 * time.Hour
 	other.Started, other.Telemetry.StalenessP99 = start.Add(shift), time.Second
@@ -155,7 +155,7 @@ func TestHTML(t *testing.T) {
 	}
 }
 
-// A run that ended before anything happened has a report too.
+// A run that ended before anything happened also has a report.
 func TestEmpty(t *testing.T) {
 	s, err := scenario.Parse("x", []byte("{}"))
 	if err != nil {

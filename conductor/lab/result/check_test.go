@@ -8,7 +8,8 @@ import (
 	"chordconductor/conductor/ring"
 )
 
-// Reads look for refused writes: without either there is nothing to measure, and the expectation does not hold.
+// Only reads find refused writes: without reads, or without refused writes, there is nothing to measure, and the
+// expectation does not pass.
 func TestRefusedWritesShown(t *testing.T) {
 	for name, c := range map[string]struct {
 		refused, gets uint64
@@ -37,8 +38,8 @@ func TestRefusedWritesShown(t *testing.T) {
 	}
 }
 
-// What was not exercised is not measured, whatever the metric: not by a run without observations, nor where all that it
-// observed was unknown.
+// What a run did not exercise is not measured, whatever the metric: neither without observations, nor if all observed
+// values were unknown.
 func TestNothingSeenMeasuresNothing(t *testing.T) {
 	for name, timeline := range map[string][]Point{"nothing": nil, "unknown": {{Status: ring.Unknown}, {Status: ring.Unknown, Certainty: ring.NothingCertain}}} {
 		for _, finished := range []bool{true, false} {
@@ -56,7 +57,8 @@ func TestNothingSeenMeasuresNothing(t *testing.T) {
 	}
 }
 
-// The ring error at the end holds in an ideal ring alone, all of it certain, whatever the error and the bound.
+// The ring error at the end passes only in an ideal ring in which everything is certain, whatever the error and the
+// bound.
 func TestFinalRingErrorNeedsAnIdealRing(t *testing.T) {
 	for _, status := range []ring.Status{ring.Unknown, ring.Forming, ring.Ideal, ring.Repairing, ring.Violated} {
 		for _, certainty := range []ring.CertaintyState{ring.NothingCertain, ring.PartlyCertain, ring.AllCertain} {
@@ -75,7 +77,7 @@ func TestFinalRingErrorNeedsAnIdealRing(t *testing.T) {
 	}
 }
 
-// Before the end only the keys that the load happened to read have been looked for.
+// Before the end, only the keys that the load happened to read have been looked for.
 func TestLostKeysAreMeasuredAtTheEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		finished     bool

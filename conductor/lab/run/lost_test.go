@@ -10,8 +10,8 @@ import (
 	"chordconductor/conductor/lab/scenario"
 )
 
-// TestLostKeysAreNamed crashes as many neighbours as there are replicas, for several numbers of them, and expects of
-// each lost key when it was written, where its replicas were, and how they were lost.
+// TestLostKeysAreNamed crashes as many neighbours as there are replicas, for several numbers of replicas. It expects
+// the report to have, for each lost key, when it was written, where its replicas were, and how they were lost.
 func TestLostKeysAreNamed(t *testing.T) {
 	for replicas := 1; replicas <= 3; replicas++ {
 		for seed := range uint64(3) {

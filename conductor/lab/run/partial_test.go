@@ -6,8 +6,8 @@ import (
 	"chordconductor/conductor/lab/scenario"
 )
 
-// TestPhasesThatDoLess asks for more than a ring has. Parse does not see it: the scenarios are for a ring that is there
-// already, which each then gets of its own.
+// TestPhasesThatDoLess requests more than a ring has. Parse does not detect it: the scenarios are for a ring that
+// exists already, and each then gets a ring of its own.
 func TestPhasesThatDoLess(t *testing.T) {
 	for text, want := range map[string]struct {
 		planned, done int
@@ -38,7 +38,7 @@ func TestPhasesThatDoLess(t *testing.T) {
 	}
 }
 
-// TestNothingMeasured: an expectation for which the run had nothing to measure does not hold, unless that is allowed.
+// TestNothingMeasured: an expectation for which the run had nothing to measure does not pass, unless that is allowed.
 func TestNothingMeasured(t *testing.T) {
 	for text, want := range map[string]bool{"lost_keys: 0": false, "lost_keys: 0, allow_unmeasured: [lost_keys]": true} {
 		s, err := scenario.Parse("x", []byte("workload: {rate: 5/s}\nduration: 5s\nexpect: {"+text+"}\n"))

@@ -7,8 +7,8 @@ import (
 	"chordconductor/conductor/lab/runtime"
 )
 
-// Hosts that have never proven themselves are noted. One that has, and is cut off, paused or restarted, is not: its
-// absence is the experiment's.
+// A note lists hosts that have never proven that they hold the token. A host that has, and is cut off, paused or
+// restarted, is not in the note: the experiment is the cause of its absence.
 func TestTheNoteIsOfHostsThatNeverProvedThemselves(t *testing.T) {
 	fleet := deploytest.NewPaper("a:1", "b:1", "c:1")
 	s := &Simulation{fleet: fleet, runtime: runtime.NewScope(runtime.NewWall())}

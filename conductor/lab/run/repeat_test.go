@@ -8,7 +8,7 @@ import (
 	"chordconductor/conductor/lab/scenario"
 )
 
-// One seed is one run, to the last figure; another seed is another.
+// Two runs of one seed have the same result, to the last number; another seed has another result.
 func TestVirtualRunsRepeat(t *testing.T) {
 	source := "seed: %d\nring: {members: 12, successors: 4}\nnetwork: {latency: 5ms, jitter: 5ms, loss: 0.01}\nworkload: {rate: 50/s, poisson: true}\n" +
 		"phases:\n- {at: 5s, churn: {join: 0.5/s, leave: 0.3/s, crash: 0.3/s}, for: 10s}\n- {at: 18s, partition: {fraction: 0.3}, for: 3s}\nduration: 30s\n"

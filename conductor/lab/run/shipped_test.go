@@ -7,11 +7,11 @@ import (
 	"chordconductor/conductor/lab/scenario"
 )
 
-// slow are scenarios of hundreds of members and more, which take minutes.
+// slow lists the scenarios of hundreds of members and more, which take minutes.
 var slow = map[string]bool{"flash-crowd": true, "table-iii-churn": true}
 
-// Every shipped scenario passes its own expectations, in virtual time. With CHORD_SLOW set in the environment the slow
-// ones are run instead of the others.
+// Every scenario that comes with the program passes its own expectations, in virtual time. If CHORD_SLOW is set in the
+// environment, only the slow ones are run, otherwise only the others.
 func TestShippedScenariosPass(t *testing.T) {
 	for _, shipped := range scenario.Shipped() {
 		if slow[shipped.Name] != (os.Getenv("CHORD_SLOW") != "") || raceDetector && shipped.Name != "key-handover" {

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// bomb is a file whose aliases stand for far more than the file contains: each of the levels names the one before it
+// bomb returns a file whose aliases stand for far more than the file contains: each level names the level before it
 // width times, in a shape that the decoder follows. The file itself stays within the limit.
 func bomb(shape string, levels, width int) string {
 	var b strings.Builder
@@ -52,7 +52,8 @@ func bomb(shape string, levels, width int) string {
 	return b.String()
 }
 
-// Whatever a file's aliases stand for, it is judged in a time bounded by its own size, in one answer of some kilobytes.
+// Whatever a file's aliases stand for, the file is checked in a time bounded by its own size, and the errors are some
+// kilobytes at most.
 func TestAliasBombs(t *testing.T) {
 	shapes := []string{"lists", "mappings", "phases", "workloads", "itself"}
 	check := func(t interface{ Fatalf(string, ...any) }, shape string, levels, width int) {
@@ -80,7 +81,7 @@ func TestAliasBombs(t *testing.T) {
 	})
 }
 
-// However long the words of a file are, an error quotes only their beginning.
+// However long the words of a file are, an error quotes only the beginning of a word.
 func TestErrorsAreShort(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
 	for _, source := range []string{long + ": 1", "ring: {" + long + ": 1}", "seed: " + long, "seed: *" + long, "phases: [{at: " + long + "}]", "name: " + long, "a: b: " + long} {

@@ -166,7 +166,8 @@ func TestTexts(t *testing.T) {
 
 const load = "duration: 20s\nworkload: {rate: 5/s}\n"
 
-// impossible is what no run could do or measure: it is refused before one is started.
+// impossible lists scenarios that no run could carry out or measure: they are rejected before a run is started. The
+// value is the error; empty: the scenario is possible.
 var impossible = map[string]string{
 	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, crash: 40}":                                    "f.yaml:4: phases[0].crash: at 5s the phase can affect at most 3 members; lower the count, or add allow_partial: true",
 	"ring: {members: 4}\nduration: 20s\nphases:\n- {at: 5s, crash: 40, allow_partial: true}":               "",

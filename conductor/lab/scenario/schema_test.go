@@ -27,8 +27,8 @@ func compiled(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
-// values are a YAML file's, as a program would give them to a validator; ok is false if it is not YAML, or not one
-// document.
+// values returns the values of a YAML file as a program would pass them to a validator; ok is false if the file is not
+// YAML, or not one document.
 func values(source string) (v any, ok bool) {
 	if strings.Contains(source, "\n---\n") && !strings.HasPrefix(source, "%") && !strings.HasPrefix(source, "#") {
 		return nil, false
@@ -36,8 +36,8 @@ func values(source string) (v any, ok bool) {
 	return v, yaml.Unmarshal(withoutVersion([]byte(source)), &v) == nil
 }
 
-// The schema accepts what the parser accepts: all shipped scenarios, and those that the parser's tests hold to be
-// right.
+// The schema accepts what the parser accepts: all scenarios that come with the program, and those that are right
+// according to the parser's tests.
 func TestSchemaAccepts(t *testing.T) {
 	s := compiled(t)
 	for _, shipped := range Shipped() {
@@ -61,7 +61,7 @@ func TestSchemaAccepts(t *testing.T) {
 	}
 }
 
-// The schema refuses what the parser refuses, except for combinations of fields, and for how YAML is written.
+// The schema rejects what the parser rejects, except for combinations of fields and for mistakes in YAML's notation.
 func TestSchemaRefuses(t *testing.T) {
 	s := compiled(t)
 	together := []string{
@@ -89,7 +89,7 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 }
 
-// The copy in docs is the schema.
+// The copy in the docs is equal to the schema.
 func TestSchemaInDocs(t *testing.T) {
 	const path = "../../../docs/scenario.schema.json"
 	if text, err := os.ReadFile(path); err != nil || !bytes.Equal(text, Schema()) {

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The numbers of YAML 1.1 and of YAML 1.2's core schema, by their specifications. Sexagesimal ones have a colon, which no
-// spelling below has.
+// The numbers of YAML 1.1 and of the core schema of YAML 1.2, by their specifications. Sexagesimal numbers have a
+// colon, which no spelling below has.
 var (
 	decimal11 = regexp.MustCompile(`^[-+]?(0|[1-9][0-9_]*)$`)
 	octal11   = regexp.MustCompile(`^[-+]?0[0-7_]+$`)
@@ -25,7 +25,7 @@ var (
 	float12   = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
 )
 
-// digitsOf reads digits of a base; NaN if there are none.
+// digitsOf reads the digits of a number in a base; NaN if there are none.
 func digitsOf(s, prefix string, base int) float64 {
 	minus := strings.HasPrefix(s, "-")
 	v, err := strconv.ParseUint(strings.ReplaceAll(strings.TrimPrefix(strings.TrimLeft(s, "+-"), prefix), "_", ""), base, 64)
@@ -46,7 +46,7 @@ func float(s string) float64 {
 	return v
 }
 
-// asYAML11 and asYAML12 are the number that a program of that version reads; NaN: a text.
+// asYAML11 and asYAML12 return the number that a program of that YAML version reads; NaN: the program reads a text.
 func asYAML11(s string) float64 {
 	switch {
 	case decimal11.MatchString(s):
@@ -77,7 +77,7 @@ func asYAML12(s string) float64 {
 	return math.NaN()
 }
 
-// numeric are fields that hold a number, and how to read it back.
+// numeric lists fields that hold a number, and how to read the number back.
 var numeric = []struct {
 	source string // with %s for the value
 	read   func(*Scenario) float64
@@ -91,8 +91,8 @@ var numeric = []struct {
 	{"phases: [{at: 1s, churn: {join: %s}}]", func(s *Scenario) float64 { return s.Phases[0].Action.(Churn).Join }},
 }
 
-// However a number is written, and in whatever field: an accepted one is no other number to a program that reads YAML
-// 1.1 or 1.2. (It may be a text to one of them: then that program reports an error.)
+// However a number is written, and in whatever field: if it is accepted, no program that reads YAML 1.1 or 1.2 reads
+// another number. (One of them may read a text: then that program reports an error.)
 func TestNumbersAreReadAlike(t *testing.T) {
 	check := func(t interface{ Errorf(string, ...any) }, field int, value string) {
 		f := numeric[field]
@@ -117,8 +117,8 @@ func TestNumbersAreReadAlike(t *testing.T) {
 	})
 }
 
-// Any character that affects a terminal, or the direction of text, is refused in a name and escaped in an error; length
-// is counted in characters.
+// Any character that affects a terminal, or the direction of text, is rejected in a name and escaped in an error;
+// length is counted in characters.
 func TestNamesAreShownAsTheyAre(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := rapid.OneOf(rapid.RuneFrom([]rune{'\x1b', '\x7f', '\u0085', '\u009b', '\u200e', '\u202e', '\u2028', '\ufeff', '\u00ad', 'ü', '環', '🙂'}), rapid.Rune()).Draw(t, "character")
@@ -141,7 +141,7 @@ func TestNamesAreShownAsTheyAre(t *testing.T) {
 	})
 }
 
-// quoted writes a text as YAML's double-quoted one, all of it escaped.
+// quoted writes a text in YAML's double quotes, with every character escaped.
 func quoted(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')

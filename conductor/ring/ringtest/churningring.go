@@ -17,10 +17,10 @@ type ChurningRing struct {
 	ByID   []*Actor // the live members, by identifier
 }
 
-// ChurningListLen is r in a ChurningRing.
+// ChurningListLen is r, the length of successor lists, in a ChurningRing.
 const ChurningListLen = 8
 
-// NewChurningRing makes an ideal ring of n members, which emit all events of its making.
+// NewChurningRing makes an ideal ring of n members, which emit all events of its formation.
 func NewChurningRing(n int, emit func(*chordevent.Event)) *ChurningRing {
 	t := &ChurningRing{TestRing: NewTestRing(160, ChurningListLen, emit), Random: rand.New(rand.NewPCG(1, uint64(n)))}
 	t.Tick = time.Microsecond // so that many fit in a second
@@ -38,7 +38,7 @@ func NewChurningRing(n int, emit func(*chordevent.Event)) *ChurningRing {
 	return t
 }
 
-// Newcomer makes the member of a number, without a place in the ring.
+// Newcomer makes the member with a number, without a place in the ring.
 func (t *ChurningRing) Newcomer(i int) *Actor {
 	addr := fmt.Sprintf("10.0.%d.%d:7001", i>>8&255, i&255)
 	peer := chord.Peer{ID: t.Space.MemberID(addr, i), Addr: addr, Incarnation: int64(i + 1)}
@@ -47,7 +47,7 @@ func (t *ChurningRing) Newcomer(i int) *Actor {
 	return a
 }
 
-// SomeFingers returns as many runs as a member of a ring of this size has.
+// SomeFingers returns as many finger runs as a member of a ring of this size has.
 func (t *ChurningRing) SomeFingers() []chordevent.FingerRun {
 	var runs []chordevent.FingerRun
 	for n, last := len(t.ByID), 159; n > 0; n, last = n/2, last-1 {
@@ -62,7 +62,7 @@ func (t *ChurningRing) SomeFingers() []chordevent.FingerRun {
 	return runs
 }
 
-// At returns the live member of a rank, counted around the circle.
+// At returns the live member with a rank, counted around the circle.
 func (t *ChurningRing) At(i int) *Actor { return t.ByID[(i+len(t.ByID))%len(t.ByID)] }
 
 // Repair gives a member the right pointers, and emits an event if they were wrong.
@@ -82,7 +82,7 @@ func (t *ChurningRing) Repair(i int) {
 	}
 }
 
-// RepairAround repairs the member of a rank and those before it after a change there.
+// RepairAround repairs the member with a rank and those before it, after a change there.
 func (t *ChurningRing) RepairAround(i int) {
 	for k := i; k >= i-ChurningListLen; k-- {
 		t.Repair(k)
@@ -101,7 +101,7 @@ func (t *ChurningRing) Join() {
 	t.Emit(a, chordevent.FingersChanged{Runs: a.Fingers})
 }
 
-// CrashOne ends a member; the one before it reports that.
+// CrashOne ends a member; the member before it reports the crash.
 func (t *ChurningRing) CrashOne() {
 	i := t.Random.IntN(len(t.ByID))
 	t.Crash(t.ByID[i], t.At(i-1))

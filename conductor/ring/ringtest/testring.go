@@ -13,8 +13,8 @@ import (
 // Start is the time at which every TestRing begins.
 var Start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// A TestRing is a few members whose pointers are set at will. It emits each change as the members would, and its State
-// is the ground truth that the fold must find.
+// A TestRing is a few members whose pointers a test sets. It emits each change as the members would, and its State is
+// the ground truth that the fold must find.
 type TestRing struct {
 	Space   chord.Space
 	ListLen int
@@ -35,8 +35,8 @@ type Actor struct {
 	Load    chordevent.Load
 }
 
-// NewTestRing returns an empty one, of 2^bits identifiers and lists of the given length. It passes events to emit as
-// they occur.
+// NewTestRing returns a TestRing without members, with 2^bits identifiers and lists of the given length. It passes
+// events to emit as they occur.
 func NewTestRing(bits, listLen int, emit func(*chordevent.Event)) *TestRing {
 	space, err := chord.NewSpace(bits)
 	if err != nil {
@@ -59,12 +59,12 @@ func (w *TestRing) Event(a *Actor, body chordevent.Body) *chordevent.Event {
 // Emit makes a member's next event and emits it.
 func (w *TestRing) Emit(a *Actor, body chordevent.Body) { w.Emitted(w.Event(a, body)) }
 
-// Started is what a member reports of itself at its start.
+// Started returns what a member reports of itself at its start.
 func (w *TestRing) Started(a *Actor) chordevent.Started {
 	return chordevent.Started{Address: a.Self.Addr, Bits: w.Space.Bits(), ListLen: w.ListLen, Replicas: 3}
 }
 
-// Birth starts a member with the given identifier, in a new incarnation if it was there before.
+// Birth starts a member with the given identifier, in a new incarnation if it existed before.
 func (w *TestRing) Birth(id uint64) *Actor {
 	peer := chord.Peer{ID: w.Space.FromUint64(id), Addr: fmt.Sprintf("host-%d:1", id), Incarnation: int64(len(w.Members) + 1)}
 	a := &Actor{Self: peer, Live: true, State: chord.New(w.Space, peer, w.ListLen)}
@@ -87,7 +87,7 @@ func (w *TestRing) SetPred(a *Actor, p chord.Peer) {
 	w.Emit(a, chordevent.PredecessorChanged{Predecessor: chordevent.PeerRef{Peer: p}})
 }
 
-// Crash ends a member, and has another report it.
+// Crash ends a member, and has another one report the crash.
 func (w *TestRing) Crash(a, reporter *Actor) {
 	a.Live = false
 	w.Emit(reporter, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: a.Self, Seq: a.Seq}, Operation: "chord.stabilize"})
@@ -112,7 +112,7 @@ func (w *TestRing) Alive() []*Actor {
 	return out
 }
 
-// Find returns the live member of an identifier, or nil.
+// Find returns the live member with an identifier, or nil.
 func (w *TestRing) Find(id uint64) *Actor {
 	for _, a := range w.Alive() {
 		if a.Self.ID == w.Space.FromUint64(id) {
@@ -131,7 +131,7 @@ func (w *TestRing) State() *chord.Global {
 	return chord.Observe(states)
 }
 
-// Right gives a member the pointers it should have.
+// Right gives a member the right pointers.
 func (w *TestRing) Right(a *Actor) {
 	g := w.State()
 	n := len(g.States)
@@ -152,7 +152,7 @@ func (w *TestRing) Right(a *Actor) {
 	w.SetSucc(a, list)
 }
 
-// Refs makes references to peers.
+// Refs returns references to peers.
 func Refs(peers []chord.Peer) []chordevent.PeerRef {
 	out := make([]chordevent.PeerRef, len(peers))
 	for i, p := range peers {
@@ -257,19 +257,19 @@ func setSlots(runs []chordevent.FingerRun, run chordevent.FingerRun, bits int) [
 	return out
 }
 
-// RepairAll gives every live member the pointers it should have.
+// RepairAll gives every live member the right pointers.
 func (w *TestRing) RepairAll() {
 	for _, a := range w.Alive() {
 		w.Right(a)
 	}
 }
 
-// Report returns a report of a death, not emitted yet.
+// Report returns a report of a death, without emitting it.
 func (w *TestRing) Report(by, of *Actor, seq int64) *chordevent.Event {
 	return w.Event(by, chordevent.PeerFailed{Peer: chordevent.PeerRef{Peer: of.Self, Seq: seq}, Operation: "chord.stabilize"})
 }
 
-// Own makes a member own the range from an identifier to its own.
+// Own makes a member own the range from an identifier to its own identifier.
 func (w *TestRing) Own(a *Actor, from chord.ID) {
 	a.Owned = chordevent.Ownership{Owns: true, From: from, Epoch: a.Owned.Epoch + 1}
 	w.Emit(a, chordevent.OwnershipChanged{Ownership: a.Owned})
