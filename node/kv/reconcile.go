@@ -50,7 +50,7 @@ func (k *Keeper) reconcile(ctx context.Context, p chord.Peer, own *terms.Ownersh
 func (k *Keeper) compareStep(ctx context.Context, x *replication.Exchange, p chord.Peer, own *terms.Ownership, arcs []terms.Arc) error {
 	differences, err := k.compare(ctx, p, own, arcs)
 	if err == nil && len(differences) == 0 {
-		err = fmt.Errorf("%w: the answer of %s has results for none of the arcs", terms.ErrRefused, p.Addr)
+		err = fmt.Errorf("%w: the answer of %s has no result for any requested arc", terms.ErrRefused, p.Addr)
 	}
 	if err == nil {
 		x.Compared(differences)
@@ -65,7 +65,7 @@ func (k *Keeper) fetchStep(ctx context.Context, x *replication.Exchange, p chord
 		return err
 	}
 	if answered == 0 {
-		return fmt.Errorf("%w: the answer of %s has results for none of the keys", terms.ErrRefused, p.Addr)
+		return fmt.Errorf("%w: the answer of %s has no result for any requested key", terms.ErrRefused, p.Addr)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

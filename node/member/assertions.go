@@ -10,8 +10,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// EmitAssertions shows the assertions of a process's members that failed as a metric: all names, so that those at 0 are
-// series, too. A process calls it once.
+// EmitAssertions emits a metric of the failed assertions of a process's members, for each name, so
+// that names with the count 0 are series, too. A process calls it once.
 func EmitAssertions(meters metric.MeterProvider, counts *assertion.Counts) error {
 	row := &chordevent.NodeAssertions
 	sets, names := row.Series(), row.Values(chordevent.AssertionKey)
@@ -24,7 +24,7 @@ func EmitAssertions(meters metric.MeterProvider, counts *assertion.Counts) error
 	return err
 }
 
-// checkPointers asserts what holds of a member's pointers whatever its peers answer.
+// checkPointers asserts what must be true of a member's pointers whatever its peers answer.
 func (m *Member) checkPointers(s chord.State) {
 	if !s.Ordered() {
 		m.host.in.broken.Failed(chordevent.AssertSuccessorList, "successors of %s: %v", m.hex, s.Succ)

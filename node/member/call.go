@@ -18,20 +18,20 @@ import (
 )
 
 var (
-	// errBusy: the peer is alive, and the caller is to try again.
+	// errBusy: the peer is alive and answered BUSY; the caller should try again.
 	errBusy = errors.New("peer is busy")
-	// errDead: the peer did not answer, or its host answered that it has no such member, or another incarnation of the
-	// member answered.
+	// errDead: the peer did not answer, its host answered that it has no such member, or another
+	// incarnation of the member answered.
 	errDead = errors.New("peer is dead")
 	// errGone: the member itself is gone, or its environment has ended. The caller must return.
 	errGone = errors.New("member is gone")
 )
 
-// A refusal is the error answer of a host that is incompatible with this one, or that cannot read the call. Such a peer
-// counts as dead.
+// A refusal is the error answer of a host that is incompatible with this one, or that cannot decode
+// the call. Such a peer counts as dead.
 type refusal struct {
 	addr, reason string
-	lasting      bool // waiting does not change it: the hosts are configured differently
+	lasting      bool // waiting does not help: the hosts are configured differently
 }
 
 // A loss is the reason why a peer counts as dead.
@@ -40,8 +40,8 @@ type loss string
 func (l loss) Error() string        { return string(l) }
 func (l loss) Is(target error) bool { return target == errDead }
 
-// noMember reports that the host at addr has answered, and has no member with the identifier that was asked on the
-// ring.
+// noMember reports that the host at addr answered that it has no member with the requested
+// identifier on the ring.
 type noMember struct{ addr string }
 
 func (n noMember) Error() string        { return n.addr + " has no such member on the ring" }
@@ -52,7 +52,7 @@ func (r refusal) Is(target error) bool { return target == errDead }
 
 func isStop(err error) bool { return errors.Is(err, errGone) || errors.Is(err, env.ErrStopped) }
 
-// Call makes the header of a request to a member.
+// Call returns the header of a request to a member.
 func (m *Member) Call(to chord.Peer) *nodepb.Call {
 	if to.Incarnation == 0 { // any member at that address
 		return m.callTo(nil)
@@ -60,7 +60,7 @@ func (m *Member) Call(to chord.Peer) *nodepb.Call {
 	return m.callTo(to.ID[:])
 }
 
-// callTo is Call, with the target's identifier in its wire form.
+// callTo returns the same header for a target's identifier in its wire form.
 func (m *Member) callTo(target []byte) *nodepb.Call {
 	cfg := &m.host.cfg
 	return &nodepb.Call{
@@ -69,8 +69,8 @@ func (m *Member) callTo(target []byte) *nodepb.Call {
 	}
 }
 
-// reply makes the header of an answer. An answer NOT_MEMBER names the member only if that has left: peers store a
-// member named there as left, and a member that looks for its place, such as an orphan, has not left.
+// reply returns the header of an answer. With the status NOT_MEMBER it names the member only if that has left: peers
+// store a member named there as left, and a member that looks for its place, such as an orphan, has not left.
 func (m *Member) reply(status nodepb.Reply_Status) *nodepb.Reply {
 	self := m.wireSelf()
 	if status == notMember {
@@ -79,7 +79,8 @@ func (m *Member) reply(status nodepb.Reply_Status) *nodepb.Reply {
 	return &nodepb.Reply{Status: status, Self: self, Clock: m.host.clock.Now(), ClockMillis: m.env.Wall().UnixMilli(), Version: Version}
 }
 
-// wireSelf returns the member in its wire form. It is made again only if the member has emitted an event since.
+// wireSelf returns the member in its wire form. It is encoded again only if the member has emitted
+// an event since the last call.
 func (m *Member) wireSelf() *nodepb.Peer {
 	seq := m.seq.Load()
 	if p := m.wire.Load(); p != nil && p.Seq == seq {
@@ -90,14 +91,14 @@ func (m *Member) wireSelf() *nodepb.Peer {
 	return p
 }
 
-// Received applies an answer's header. It returns an error if the answer does not come from the incarnation that was
-// asked. BUSY comes from a live peer and is no error.
+// Received applies an answer's header. It returns an error if another incarnation than the
+// requested one has answered. BUSY comes from a live peer and is no error.
 func (m *Member) Received(asked chord.Peer, reply *nodepb.Reply) error {
 	_, err := m.receivedFrom(asked, reply)
 	return err
 }
 
-// receivedFrom is Received, and also returns the member that answered.
+// receivedFrom does what Received does, and also returns the member that answered.
 func (m *Member) receivedFrom(asked chord.Peer, reply *nodepb.Reply) (chord.Peer, error) {
 	if err := speaks(reply.GetVersion()); err != nil {
 		return chord.Peer{}, refusal{asked.Addr, err.Error(), true}
@@ -139,8 +140,8 @@ func (m *Member) noteSeen(ref chordevent.PeerRef) {
 // answer is a response of a peer.
 type answer interface{ GetReply() *nodepb.Reply }
 
-// verifyAnswer turns the result of one call to a peer into nil, errBusy, errDead, errGone or the caller's context
-// error.
+// verifyAnswer returns the outcome of one call to a peer: nil, errBusy, errDead, errGone or the
+// error of the caller's context.
 func verifyAnswer[A answer](m *Member, ctx context.Context, asked chord.Peer, a A, err error) (chord.Peer, error) {
 	switch {
 	case m.gone() || errors.Is(err, env.ErrStopped):
@@ -162,19 +163,20 @@ func verifyAnswer[A answer](m *Member, ctx context.Context, asked chord.Peer, a 
 	return self, err
 }
 
-// busyTries is how often a query is made that a peer answers with BUSY.
+// busyTries bounds the tries of a query while the peer answers BUSY.
 const busyTries = 32
 
-// ask makes one maintenance query. It repeats the query after BUSY, and makes it up to CallTries times if there is no
-// answer. With holding the query copies the peer's pointers: the member answers BUSY itself from sending until the
-// answer is applied, but not while it pauses between tries, or two members that query each other would wait forever.
+// ask makes one maintenance query. It repeats the query after BUSY, and makes up to CallTries tries
+// if there is no answer. holding is for a query that copies the peer's pointers: the member itself
+// answers BUSY from sending until the answer is applied, but not while it pauses between tries, or
+// two members that query each other would wait forever.
 func ask[A answer](m *Member, ctx context.Context, p chord.Peer, holding bool, call func(nodepb.RingClient) (A, error)) (A, chord.Peer, error) {
 	var none A
 	busy, unanswered, gap := 0, 0, time.Duration(0)
 	for {
 		if holding {
 			if m.splicing.Load() {
-				return none, chord.Peer{}, errBusy // its neighbors are about to depart from it, or it from them
+				return none, chord.Peer{}, errBusy // its neighbors are about to leave through it, or it through them
 			}
 			m.asked.Store(&p)
 			m.busy.Store(true)
@@ -214,7 +216,7 @@ func (m *Member) ping(ctx context.Context, p chord.Peer) (*nodepb.PingResponse, 
 	})
 }
 
-// alive reports whether a peer is alive; BUSY counts as alive. After an error it is not known.
+// alive reports whether a peer is alive; BUSY counts as alive. After an error this is not known.
 func (m *Member) alive(ctx context.Context, p chord.Peer) (bool, error) {
 	_, _, err := m.ping(ctx, p)
 	switch {
@@ -223,15 +225,16 @@ func (m *Member) alive(ctx context.Context, p chord.Peer) (bool, error) {
 	case errors.Is(err, errDead):
 		return false, nil
 	}
-	return false, err // a cancelled call is no answer from the peer
+	return false, err // the caller has cancelled the call, so it is no evidence about the peer
 }
 
-// neighbors copies a peer's pointers. After success the member answers BUSY until apply.
+// neighbors returns a copy of a peer's pointers. After success the member answers BUSY until apply.
 func (m *Member) neighbors(ctx context.Context, p chord.Peer) (chord.Neighbors, error) {
 	return m.pointers(ctx, p, true)
 }
 
-// pointers copies a peer's pointers, like neighbors; only with holding does the member answer BUSY until apply.
+// pointers does the same as neighbors, but the member answers BUSY until apply only if holding is
+// set.
 func (m *Member) pointers(ctx context.Context, p chord.Peer, holding bool) (chord.Neighbors, error) {
 	a, self, err := ask(m, ctx, p, holding, func(r nodepb.RingClient) (*nodepb.NeighborsResponse, error) {
 		return r.Neighbors(ctx, &nodepb.NeighborsRequest{Call: m.Call(p)})
@@ -251,7 +254,8 @@ func (m *Member) pointers(ctx context.Context, p chord.Peer, holding bool) (chor
 	return chord.Neighbors{Peer: self, Pred: pred.Peer, Succ: succ, Past: past}, nil
 }
 
-// PeerFailed stores that a peer has been found dead in an operation, and emits an event, once per lost incarnation.
+// PeerFailed stores that a peer has been found dead in an operation, and emits an event once for
+// each lost incarnation.
 func (m *Member) PeerFailed(ctx context.Context, p chord.Peer, operation string) {
 	m.failed(because(ctx), p, operation)
 }
@@ -272,8 +276,8 @@ func (m *Member) failed(why cause, p chord.Peer, operation string) {
 	m.keys.PeerDied(why(), p)
 }
 
-// suspect stores that a peer did not answer once. Lookups skip it for a while; the member's loop finds out whether it
-// is dead, with as many tries as that takes.
+// suspect stores that a peer did not answer one call. Lookups skip the peer for a while; the
+// member's loop finds out whether it is dead, with up to CallTries tries.
 func (m *Member) suspect(p chord.Peer) {
 	if p.Incarnation == 0 || p.ID == m.self.ID {
 		return
@@ -285,10 +289,10 @@ func (m *Member) suspect(p chord.Peer) {
 
 func (m *Member) suspicion() time.Duration { return 4 * m.host.cfg.CallLimit }
 
-// jitter is a random time around d, from half of it to one and a half.
+// jitter returns a random time around d, from half of it to one and a half.
 func (m *Member) jitter(d time.Duration) time.Duration { return d/2 + m.random(d) }
 
-// random is a random time from 0 up to but not including d.
+// random returns a random time from 0 up to but not including d.
 func (m *Member) random(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0

@@ -11,27 +11,31 @@ import (
 	"chordconductor/node/kv/hlc"
 )
 
-// Calls and answers carry the sender's physical clock. A host compares the clocks of the hosts that answer it with its
-// own: if its clock differs from those of most others by more than hlc.MaxDifference, it is the one that is
-// wrong, and takes itself off the ring (see watch.go). No host decides on another's clock: from a difference of two
-// clocks alone it does not follow which one is wrong.
+// Calls and answers carry the sender's physical clock. A host compares its own clock with the
+// clocks of the hosts that answer it. If its clock differs by more than hlc.MaxDifference from
+// those of more than half of them, its own clock is wrong, and it takes itself off the ring (see
+// watch.go). No host decides on another's clock: from the difference of two clocks it does not
+// follow which one is wrong.
 
 const (
-	// maxClocks bounds the hosts compared with. A new host replaces the one that answered longest ago.
+	// maxClocks bounds the hosts with which a host compares its clock. A new host replaces the one
+	// that answered longest ago.
 	maxClocks = 128
-	// clockFresh is the age up to which an answer's clock is used: a clock may be set, and a host may restart with
-	// another clock.
+	// clockFresh is the age up to which an answer's clock is used: a clock may be set, or a host
+	// may restart with another clock.
 	clockFresh = 2 * time.Minute
-	// rightAgain is how near a clock must come to the others' to be right again. It is less than the greatest
-	// difference, so that a host with a clock at the limit does not leave and join again and again.
+	// rightAgain is how near a clock that was wrong must come to the others' to count as right. It
+	// is less than hlc.MaxDifference, so that a host with a clock at the limit does not leave and
+	// join again and again.
 	rightAgain = hlc.MaxDifference - 5*time.Second
-	// enoughClocks is how many other clocks are needed to decide that the host's own is wrong.
+	// enoughClocks is how many other clocks are needed to decide that the host's own clock is
+	// wrong.
 	enoughClocks = 3
 )
 
-// clocks are the clocks of other hosts, as of their last answers. They are stored as differences to this host's
-// monotonic clock (env.Now), so that a step of its wall clock shows immediately in the comparison with the answers it
-// already has.
+// clocks has the clocks of other hosts, as of their last answers. They are stored as differences to
+// this host's monotonic clock (env.Now), so that a step of its wall clock shows immediately in the
+// comparison with the answers received before.
 type clocks struct {
 	start time.Time // time zero of the monotonic clock, env.Now
 
@@ -42,15 +46,16 @@ type clocks struct {
 
 type hostClock struct {
 	addr     string
-	shown    bool          // it sends its clock, which version 1 does not
-	lead     time.Duration // its clock, counted from 1970, before this host's monotonic one, counted from start
+	shown    bool          // the host sends its clock, which a host of version 1 does not
+	lead     time.Duration // its clock, counted from 1970, minus this host's monotonic clock, counted from start
 	answered time.Time
 }
 
-// note stores that a host has answered, and the clock in its answer. That clock lags by the latency of the answer.
+// note stores that a host has answered, and the clock in its answer. That clock lags by the latency
+// of the answer.
 func (c *clocks) note(addr string, millis int64, now time.Time) {
 	next := hostClock{addr: addr, answered: now}
-	if millis > 0 && millis <= maxMillis { // else it is absent, or no plausible time
+	if millis > 0 && millis <= maxMillis { // otherwise the clock is absent, or not a plausible time
 		next.shown, next.lead = true, time.Duration(millis)*time.Millisecond-now.Sub(c.start)
 	}
 	c.mu.Lock()
@@ -77,10 +82,10 @@ func (c *clocks) note(addr string, millis int64, now time.Time) {
 	c.at[addr], c.hosts[oldest] = oldest, next
 }
 
-// maxMillis is some 250 years after 1970: what a duration can hold, with room.
+// maxMillis is some 250 years after 1970: a time.Duration can hold it with room to spare.
 const maxMillis = 250 * 366 * 24 * 3600 * 1000
 
-// offset is how far another host's clock is ahead of this one's: 0 if it is not known.
+// offset returns how far another host's clock is ahead of this one's, or 0 if that is not known.
 func (c *clocks) offset(addr string, now, wall time.Time) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -107,17 +112,17 @@ func (c *clocks) known() []string {
 	return addrs
 }
 
-// A clockView is how a host's clock compares with the others' now.
+// A clockView is how a host's clock differs from the others' now.
 type clockView struct {
-	others int           // hosts compared with
-	beyond int           // of these, the ones that differ by more than the limit
+	others int           // number of hosts compared with
+	beyond int           // number of these whose clock differs by more than the limit
 	ahead  time.Duration // by how much this host's clock is ahead of the median of the others
-	worst  string        // the host that differs most
-	most   time.Duration // by how much this host is ahead of that one
+	worst  string        // the host whose clock differs most
+	most   time.Duration // by how much this host's clock is ahead of that one's
 }
 
-// compare compares this host's clock with those of all hosts that have answered within clockFresh; a difference above
-// limit counts in clockView.beyond.
+// compare compares this host's clock with the clocks of all hosts that have answered within
+// clockFresh. clockView.beyond counts the differences above limit.
 func (c *clocks) compare(now, wall time.Time, limit time.Duration) (v clockView) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -143,7 +148,7 @@ func (c *clocks) compare(now, wall time.Time, limit time.Duration) (v clockView)
 	return v
 }
 
-// wrong reports whether this host's clock is the one that is wrong.
+// wrong reports whether this host's own clock is wrong.
 func (v clockView) wrong() bool { return v.others >= enoughClocks && 2*v.beyond > v.others }
 
 func (v clockView) String() string {
@@ -165,14 +170,16 @@ func direction(ahead time.Duration) string {
 type anchor struct {
 	mu    sync.Mutex
 	lead  atomic.Int64 // nanoseconds
-	ahead atomic.Int64 // nanoseconds by which the clock is wrong; 0: right, or not known to be wrong
+	ahead atomic.Int64 // nanoseconds by which the clock is ahead of the right time; 0 if it is not known to be wrong
 }
 
-// stepped is a difference between two comparisons that means that the clock was set: no clock drifts that much.
+// stepped is the least difference between two comparisons that means that the clock was set: no
+// clock drifts so much.
 const stepped = time.Second
 
-// wall is the time for stamps and expiry: the clock's time, or if that is known to be wrong, the others' time. A host
-// that is off hands its keys over before it leaves, and must not expire them first.
+// wall returns the time for stamps and expiry: the clock's time or, if that is known to be wrong,
+// the others' time. A host with a wrong clock hands off its keys before it leaves, and must not
+// expire them first.
 func (h *Host) wall() time.Time {
 	wall := h.env.Wall()
 	if lead := wall.UnixNano() - int64(h.env.Now().Sub(h.clocks.start)); time.Duration(lead-h.anchor.lead.Load()).Abs() > stepped {
@@ -196,7 +203,8 @@ func (h *Host) compareClocks(limit time.Duration) clockView {
 	return view
 }
 
-// since is the time since micros, an instant in Unix microseconds by the clock of the host at addr.
+// since returns the time since micros, an instant in Unix microseconds by the clock of the host at
+// addr.
 func (h *Host) since(micros int64, addr string) time.Duration {
 	wall := h.env.Wall()
 	passed := time.Duration(wall.UnixMicro()-micros) * time.Microsecond

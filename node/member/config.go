@@ -33,15 +33,15 @@ func ParseMode(text string) (Mode, error) {
 	return "", fmt.Errorf("lookup mode %.40q: must be %s or %s", text, Recursive, Iterative)
 }
 
-// Config is how a host and its members behave. All hosts of a ring must agree on Ring, Bits, Successors and Replicas.
-// Zero values stand for the defaults named beside them.
+// Config configures a host and its members. All hosts of a ring must have the same Ring, Bits,
+// Successors and Replicas. A zero value stands for the default named beside the field.
 type Config struct {
 	// Ring is the ring's name; members of differently named rings refuse each other. Default "chord".
 	Ring string
 	// HostID names the failure domain (chord.host.id). Default: the address.
 	HostID string
-	// Join lists addresses of hosts to join through, tried in random order, again and again. None: the host's first
-	// member founds a ring.
+	// Join lists addresses of hosts to join through, tried in random order, again and again. If it
+	// is empty, the host's first member founds a ring.
 	Join []string
 
 	// Bits is m: identifiers are below 2^m. Default 160.
@@ -51,13 +51,15 @@ type Config struct {
 	// Replicas is R, the number of hosts that hold each key; it may exceed Successors. Default 3.
 	Replicas int
 
-	// Stabilize is the base interval of ring maintenance; after a change it is shorter for a while. Default 500 ms.
+	// Stabilize is the base interval of ring maintenance; after a change the interval is shorter
+	// for a while. Default 500 ms.
 	Stabilize time.Duration
 	// CallLimit is how long a peer may take to answer before the call counts as unanswered. Default 500 ms.
 	CallLimit time.Duration
-	// CallTries is how many unanswered maintenance calls make a peer dead. Default 2.
+	// CallTries is the number of unanswered tries of a maintenance call after which a peer counts
+	// as dead. Default 2.
 	CallTries int
-	// Lookup is the default mode. Default Recursive.
+	// Lookup is the default routing mode of lookups. Default Recursive.
 	Lookup Mode
 	// LookupLimit is how long a lookup may take, retries included. Default 10 s, at least 4 call limits.
 	LookupLimit time.Duration
@@ -67,32 +69,36 @@ type Config struct {
 	// Memory limits what the host's members store, in bytes (see kv.HostBudget). Default 0: no limit.
 	Memory int64
 	// Implausible receives the address of a peer that has sent an implausibly great epoch or version (see kv.Config),
-	// and a sentence about that number. It must not block. Nil: such numbers are rejected without a report.
+	// and a sentence about that number. It must not block. If it is nil, such numbers are not
+	// reported.
 	Implausible func(address, text string)
 
 	// Keyframe is the period of keyframes, which is jittered. Default 10 s.
 	Keyframe time.Duration
 
-	// Joined, if not nil, is called when a member has joined the ring, and JoinFailed after each try that failed. They
-	// must not block.
+	// Joined, if not nil, is called when a member has joined the ring, and JoinFailed after each
+	// failed try to join. They must not block.
 	Joined     func(self chord.Peer)
 	JoinFailed func(self chord.Peer, try int, err error)
-	// Ready, if not nil, receives whether the host is ready, each time that changes. A host is ready while at least one
-	// of its members is active. This follows from the members' state, so a host that has found its ring again is ready,
-	// too. Ready must not block.
+	// Ready, if not nil, is called with whether the host is ready, each time that this changes. A
+	// host is ready while at least one of its members is active. This follows from the members'
+	// state, so a host whose orphans have joined again is ready, too. Ready must not block.
 	Ready func(ready bool)
-	// Notice, if not nil, receives one line that the host's operator should read and that no error reports: a wrong
-	// clock, a member whose identifier another one has. It must not block.
+	// Notice, if not nil, is called with one line for the host's operator about what no error
+	// reports: a wrong clock, or a member whose identifier another one has. It must not block.
 	Notice func(text string)
-	// RingOnly makes members that store no keys: each owns the range between its predecessor and itself.
+	// RingOnly makes members that store no keys: each owns the range between its predecessor and
+	// itself.
 	RingOnly bool
 }
 
-// maxHops bounds a lookup: a ring with fresh fingers takes some ten; without fingers it follows successor lists.
+// maxHops bounds the hops of a lookup: with fresh fingers it takes some ten; without fingers it
+// follows successor lists.
 const maxHops = 512
 
-// Bounds of a configuration: no more than is tested. The random schedules of node/simtest draw from exactly this range
-// (simtest.TestSettingsAreWhatIsAccepted), so every setting that a host accepts has been tried.
+// Bounds of a configuration: what the tests cover. The random settings of node/simtest are drawn
+// from exactly this range (simtest.TestSettingsAreWhatIsAccepted), so every setting that a host
+// accepts may be drawn.
 const (
 	MaxVirtualNodes = 64 // members of one host
 	MaxSuccessors   = 32 // r
@@ -104,8 +110,9 @@ const (
 	minStabilize, maxStabilize = time.Millisecond, time.Hour
 )
 
-// Capacity is how many members one host may carry on a circle of 2^bits points: a quarter of the points, so that most
-// identifiers that a joiner tries are free, and MaxVirtualNodes at most.
+// Capacity returns how many members one host may have on a circle of 2^bits points: at most
+// MaxVirtualNodes, and at most a quarter of the points, so that most identifiers that a joiner
+// tries are free.
 func Capacity(bits int) int {
 	if bits >= 8 {
 		return MaxVirtualNodes
@@ -113,15 +120,15 @@ func Capacity(bits int) int {
 	return max(1<<max(bits, 0)/4, 1)
 }
 
-// Validate reports everything that is wrong with a configuration for a host at an address that is to carry the given
-// number of members. It is the one rule for flags, commands, scenarios and tests: a host works with every configuration
-// that it accepts.
+// Validate returns an error with everything that is wrong with a configuration for a host at the
+// given address that is to have the given number of members. Flags, commands, scenarios and tests
+// all use it: a host works with every configuration that it accepts.
 func (c Config) Validate(address string, members int) error {
 	c, err := c.validated(address)
 	return errors.Join(err, c.validMembers(members))
 }
 
-// validMembers returns an error if a host may not carry that many members.
+// validMembers returns an error if a host may not have that many members.
 func (c Config) validMembers(members int) error {
 	capacity := Capacity(c.Bits)
 	switch {
@@ -133,7 +140,8 @@ func (c Config) validMembers(members int) error {
 	return fmt.Errorf("virtual nodes %d: must be from 1 to %d", members, MaxVirtualNodes)
 }
 
-// validated fills in defaults and reports everything that is wrong.
+// validated returns the configuration with defaults filled in, and an error with everything that is
+// wrong.
 func (c Config) validated(address string) (Config, error) {
 	setDefault(&c.Ring, "chord")
 	setDefault(&c.HostID, address)

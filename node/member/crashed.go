@@ -8,8 +8,9 @@ import (
 	"chordconductor/node/chord"
 )
 
-// crashedHosts is what one stabilize round has found out about hosts with a dead member. Virtual nodes of one host fail
-// together: pinged one after the other, a list full of them would cost a time limit each.
+// crashedHosts has what one stabilize round has found out about hosts with a dead member. Virtual
+// nodes of one host fail together: if they were pinged one after the other, a list full of them
+// would cost a time limit each.
 type crashedHosts struct {
 	asked []string // addresses of hosts; at most as many as the successor list has entries
 	dead  []chord.Peer
@@ -18,8 +19,9 @@ type crashedHosts struct {
 // took reports whether p has been found dead together with its host.
 func (c *crashedHosts) took(p chord.Peer) bool { return slices.Contains(c.dead, p) }
 
-// check pings all members at addr that the successor list names, concurrently, and notes those that are dead. It does
-// so once in a round for each host. An error means that the calling member is gone.
+// check pings all members at addr that the successor list names, concurrently, and notes those that
+// are dead. It does so once for each host in a round. An error means that the calling member is
+// gone.
 func (c *crashedHosts) check(m *Member, r *round, addr string) error {
 	if slices.Contains(c.asked, addr) {
 		return nil

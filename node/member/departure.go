@@ -17,21 +17,23 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Leave makes the member leave gracefully: it hands its keys over, then splices itself out. After an error it stays,
-// and nothing is lost. It blocks for LeaveLimit at most or until ctx ends, and belongs to the task that calls it. If no
-// member stays that could take the keys it returns kv.ErrLastHost.
+// Leave makes the member leave gracefully: it hands off its keys, then splices itself out of the
+// ring. After an error the member stays, and nothing is lost. Leave blocks until ctx ends or
+// LeaveLimit has passed, at most, and belongs to the task that calls it. If no member stays that
+// could take over the keys, it returns kv.ErrLastHost.
 func (m *Member) Leave(ctx context.Context) error {
 	_, err := m.host.leave(ctx, []*Member{m}, false)
 	return err
 }
 
-// An Ending is what ends with members that leave.
+// An Ending is what ends together with members that leave.
 type Ending struct {
-	Ring bool  // the ring, since no other member stays
-	Keys int64 // keys that no other member has received, 0 or more
+	Ring bool  // the ring ends, since no other member stays
+	Keys int64 // number of keys that no other member has received
 }
 
-// End is Leave, but if no member stays that could take the keys, the ring and its keys end with the member.
+// End does what Leave does, but if no member stays that could take over the keys, the ring ends
+// with the member and its keys.
 func (m *Member) End(ctx context.Context) (Ending, error) {
 	return m.host.leave(ctx, []*Member{m}, true)
 }
@@ -41,24 +43,24 @@ func (m *Member) KeepsLastKeys() bool {
 	return len(m.host.Members()) == 1 && m.host.keepsLastKeys([]*Member{m})
 }
 
-// Leave is Leave of all members, concurrently.
+// Leave makes all members leave concurrently, as Member.Leave does.
 func (h *Host) Leave(ctx context.Context) error {
 	_, err := h.leave(ctx, h.Members(), false)
 	return err
 }
 
-// End is End of all members, concurrently.
+// End ends all members concurrently, as Member.End does.
 func (h *Host) End(ctx context.Context) (Ending, error) {
 	return h.leave(ctx, h.Members(), true)
 }
 
-// A departure is members of one host that leave together.
+// A departure consists of members of one host that leave together.
 type departure struct {
 	h        *Host
-	mayEnd   bool // with their keys, if no member stays to take them
+	mayEnd   bool // the members may end with their keys, if no member stays to take them over
 	deadline time.Time
 	leads    []*leaver // members that it has made leavers, and that are not gone
-	others   []*Member // members of another departure: this one waits for them, and leads them if they stay after all
+	others   []*Member // members of another departure: this one waits for them, and takes over those that stay after all
 	ending   Ending
 	changed  env.Signal
 
@@ -70,7 +72,7 @@ type leaver struct {
 	*Member
 	ctx  context.Context // of its span
 	span trace.Span
-	stop context.CancelFunc // ends its tries; nil: the task has not started
+	stop context.CancelFunc // ends its tries; nil if the task has not started
 
 	// Guarded by the departure's mu.
 	tried bool  // a try has ended since the last call was answered
@@ -85,7 +87,7 @@ func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (Endin
 	d := &departure{h: h, mayEnd: mayEnd, deadline: h.env.Now().Add(h.cfg.LeaveLimit), changed: h.env.NewSignal()}
 	for _, m := range members {
 		if m.Status() == chordevent.StatusJoining && !m.keys.Ownership().Owns && m.keys.Load().Bytes == 0 {
-			m.abandon(ctx) // no peer knows it yet, but its start is emitted; an orphan that is looking for its ring has keys, and must not end like this
+			m.abandon(ctx) // no peer knows it yet, but its start is emitted; an orphan that is looking for its ring has keys, and must not end here
 		} else {
 			d.others = append(d.others, m)
 		}
@@ -107,7 +109,8 @@ func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (Endin
 	return d.ending, nil
 }
 
-// try takes the departure as far as it can. If it is not done and returns no error, the caller tries again.
+// try takes the departure as far as possible now. If it returns neither done nor an error, the
+// caller tries again.
 func (d *departure) try(ctx context.Context) (done bool, err error) {
 	if err := d.begin(ctx); err != nil {
 		return false, err
@@ -151,12 +154,12 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 		}
 		d.ending.Ring = true
 		d.abandon(ctx)
-		return len(d.others) == 0, nil // the others find out by themselves
+		return len(d.others) == 0, nil // the other departure's callers find out by themselves
 	}
 	return false, err
 }
 
-// start starts the tasks of the leavers that have none.
+// start starts a task for each leaver without one.
 func (d *departure) start() error {
 	for _, l := range d.leads {
 		if l.stop != nil {
@@ -171,8 +174,9 @@ func (d *departure) start() error {
 	return nil
 }
 
-// run is the task of a leaver. One that has found no member that stays tries again as long as another leaver has not
-// found that: it may be handing over to a member that has joined since, and that takes over this one's range first.
+// run is the task of a leaver. A leaver that has found no member that stays tries again while
+// another leaver has not found the same: the other may be handing off to a member that has joined
+// since, which will then take over this leaver's range first.
 func (d *departure) run(ctx context.Context, l *leaver) {
 	defer func() {
 		l.stop()
@@ -194,7 +198,7 @@ func (d *departure) run(ctx context.Context, l *leaver) {
 	}
 }
 
-// await waits until a condition holds of all leavers.
+// await waits until a condition holds for all leavers.
 func (d *departure) await(condition func(*leaver) bool) error {
 	for {
 		d.mu.Lock()
@@ -209,8 +213,8 @@ func (d *departure) await(condition func(*leaver) bool) error {
 	}
 }
 
-// begin makes members leavers, all before the first handoff, so that none hands over to another. If the members that
-// stay have no room, none begins.
+// begin makes members leavers, all before the first handoff, so that none hands off to another. If
+// the members that stay have no memory for the keys, none begins.
 func (d *departure) begin(ctx context.Context) error {
 	for _, m := range d.others {
 		if m.Status() == chordevent.StatusJoining && !d.mayEnd {
@@ -253,7 +257,7 @@ func (d *departure) each(list []*leaver, f func(*leaver) error) []error {
 	return errs
 }
 
-// onlyLastHost reports whether there are errors, and all of them are that no member stays.
+// onlyLastHost reports whether there are errors and all of them mean that no member stays.
 func onlyLastHost(errs []error) bool {
 	some := false
 	for _, err := range errs {
@@ -265,7 +269,8 @@ func onlyLastHost(errs []error) bool {
 	return some
 }
 
-// giveUp cancels the leaves that may be cancelled (chord.Stance.MayTakeBack), and ends the other leavers.
+// giveUp cancels the leaves that may be cancelled (chord.Stance.MayTakeBack), and ends the other
+// leavers.
 func (d *departure) giveUp(ctx context.Context, why error) error {
 	for _, l := range d.leads {
 		if l.stop != nil {
@@ -303,12 +308,12 @@ func (d *departure) giveUp(ctx context.Context, why error) error {
 	return why
 }
 
-// abandon ends the leavers with their keys.
+// abandon ends the leavers without a handoff. Their keys are lost; d.ending counts them.
 func (d *departure) abandon(ctx context.Context) {
 	for _, l := range d.leads {
 		load := l.keys.Load()
 		if d.ending.Keys += load.OwnedKeys; !l.keys.Ownership().Owns {
-			d.ending.Keys += load.ReplicaKeys // the member that has received its range is gone: these may be the last replicas
+			d.ending.Keys += load.ReplicaKeys // the member that has received the leaver's range is gone: these may be the last replicas
 		}
 		l.abandon(l.ctx)
 		l.endSpan(l.span, nil)

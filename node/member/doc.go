@@ -8,18 +8,22 @@
 //	err = h.Leave(ctx)                    // graceful; or h.Crash()
 //	e.Close()
 //
-// A Member decides by the pure functions of node/chord: it collects the facts, calls one of them, and carries out the
-// result. It reaches time, tasks, randomness and the network through node/env alone, so it runs unchanged in the real
-// world (node/env/grpcenv) and in a deterministic one (node/simenv). The part of a member that owns and stores keys is
-// behind the interface Keys (package kv implements it).
+// A Member decides by the pure functions of node/chord: it collects the facts, calls one of them,
+// and carries out the result. It uses time, tasks, randomness and the network only through
+// node/env, so it runs unchanged in the real world (node/env/grpcenv) and in a deterministic one
+// (node/simenv). The part of a member that owns and stores keys is behind the interface Keys, which
+// package kv implements.
 //
-// Concurrency: each member has one task for maintenance, which does one operation at a time. Ring state is an immutable
-// value behind an atomic pointer: calls from peers and lookups read it without a lock, and maintenance never blocks
-// them. No lock is held across a call of the environment.
+// Concurrency: each member has one task for maintenance, which does one operation at a time. Ring
+// state is an immutable value behind an atomic pointer: calls from peers and lookups read it
+// without a lock, and maintenance never blocks them. No lock is held across a call of the
+// environment.
 //
-// A member emits every change of ring state as an event (otel/chordevent), numbered without gaps. Every operation that
-// changed something has a trace. A lookup's trace has one span per hop, each nested in the one before: the span of hop
-// i (chord.lookup.hop, with chord.lookup.hop = i, 0 for the initiator) names the pointer by which it chose hop i+1.
+// A member emits every change of ring state as an event (otel/chordevent), numbered without gaps.
+// Every operation that changed something has a trace. A lookup's trace has one span for each hop,
+// each a child of the previous hop's: the span of hop i (chord.lookup.hop, with chord.lookup.hop =
+// i, 0 for the initiator) names the pointer by which that member chose hop i+1.
 //
-// The package imports of gRPC only the generated interfaces and the status codes, and nothing of the OpenTelemetry SDK.
+// The package imports of gRPC only the generated interfaces and the status codes, and nothing of
+// the OpenTelemetry SDK.
 package member

@@ -9,15 +9,16 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// Two live members with one identifier: a joiner whose identifier is taken is refused, but during a partition each part
-// of a ring can have admitted one. Once the parts have merged, the earlier incarnation of the two ends, and joins again
-// under another identifier of its host, with the records that it holds. The other one keeps its place. A peer's report
-// of a rival is not enough: the member pings the rival itself before it ends.
+// Two live members may have the same identifier: a joiner whose identifier is in use is refused,
+// but during a partition each part of a ring can admit one. Once the parts have merged, the earlier
+// incarnation of the two ends, and joins again under another identifier of its host, with the
+// records that it holds. The later one keeps its place. A peer's report of a rival is not enough:
+// the member pings the rival itself before it ends.
 
-// maxMoves is how many identifiers in a row may be taken by other members before a member gives up.
+// maxMoves bounds how many identifiers in a row a member tries that other members have.
 const maxMoves = 64
 
-// A takenError is ErrTaken with the identifier (hex) and the address of the member that has it.
+// A takenError is ErrTaken with the identifier in hex, and the address of the member that has it.
 type takenError struct{ hex, addr string }
 
 func (e takenError) Error() string        { return fmt.Sprintf("%v: %s at %s", ErrTaken, e.hex, e.addr) }
@@ -26,7 +27,7 @@ func (e takenError) Is(target error) bool { return target == ErrTaken }
 // rival stores that p, another member, has this member's identifier.
 func (m *Member) rival(p chord.Peer) {
 	if p.ID != m.self.ID || p == m.self || !p.Real() || p.Incarnation == 0 || p.Addr == m.self.Addr {
-		return // itself, or an earlier incarnation at this address, which is gone
+		return // p is the member itself, or its earlier incarnation, which is gone
 	}
 	m.inbox.mu.Lock()
 	m.inbox.rival = p
@@ -34,9 +35,10 @@ func (m *Member) rival(p chord.Peer) {
 	m.wake.Set()
 }
 
-// introduce sends a hint to the earlier of two members with one identifier, which has called, that names the later one.
+// introduce sends the earlier of two members with one identifier, after its call, a hint that names
+// the later one.
 func (m *Member) introduce(earlier, later chord.Peer) {
-	_ = m.env.Go(m.host.in.unsampled, func(ctx context.Context) { // a member that has ended sends none
+	_ = m.env.Go(m.host.in.unsampled, func(ctx context.Context) { // fails only if the member has ended, which then sends no hint
 		m.sendHint(ctx, earlier, nodepb.HintRequest_KIND_OTHER_RING, later, 0)
 	})
 }
@@ -44,7 +46,7 @@ func (m *Member) introduce(earlier, later chord.Peer) {
 // resolveDuplicate pings a rival. If it is alive, the member with the later incarnation stays.
 func (m *Member) resolveDuplicate(p chord.Peer) {
 	if m.now.Load().phase != active {
-		return // its join will find the rival
+		return // the join itself will find the rival
 	}
 	ctx := m.host.in.unsampled
 	if _, _, err := m.ping(ctx, p); err != nil {
@@ -62,8 +64,8 @@ func (m *Member) resolveDuplicate(p chord.Peer) {
 	}
 }
 
-// replace ends a member whose identifier another one has, and starts one at the next free index in its place, with its
-// records. After an error nothing has changed.
+// replace ends a member whose identifier another member has, and in its place starts one at the
+// next free index, with the same records. After an error nothing has changed.
 func (h *Host) replace(old *Member, why takenError) error {
 	if old.renamed >= maxMoves {
 		return fmt.Errorf("%w, as have the %d identifiers tried before: no identifier of this host is free", why, old.renamed)

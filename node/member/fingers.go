@@ -9,8 +9,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// fixFingers fixes one run of finger slots. A pass over all slots costs about log2 N rounds, since one answer fills a
-// run. Rounds follow each other quickly while a pass changes something, and slow down while none does.
+// fixFingers fixes one run of finger slots. A pass over all slots takes about log2 N rounds, since
+// one answer fills a run. Rounds follow each other quickly while a pass changes something, and slow
+// down while none does.
 func (m *Member) fixFingers() {
 	s, base := &m.background, m.host.cfg.Stabilize
 	r := m.begin(context.Background(), chordevent.SpanFixFingers)
@@ -32,7 +33,7 @@ func (m *Member) fixFingers() {
 	s.fingers = m.env.Now().Add(m.jitter(gap))
 }
 
-// fixFinger fixes one run, and reports whether that finished a pass over the slots.
+// fixFinger fixes one run, and reports whether that completed a pass over the slots.
 func (m *Member) fixFinger(r *round) (done bool, err error) {
 	space, bits := m.host.space, m.host.cfg.Bits
 	state, slot := m.State(), m.background.slot
@@ -56,7 +57,8 @@ func (m *Member) fixFinger(r *round) (done bool, err error) {
 	return m.background.slot == 0, nil
 }
 
-// fill fills the slots, beginning with slot, whose start lies in (self, head], and returns the first slot beyond.
+// fill fills the slots, beginning with slot, whose start lies in (self, head], and returns the
+// first slot after these.
 func (m *Member) fill(r *round, slot int, head chord.Peer) int {
 	space := m.host.space
 	if !chord.Owns(m.self.ID, space.FingerStart(m.self.ID, slot), head.ID) {
@@ -66,7 +68,7 @@ func (m *Member) fill(r *round, slot int, head chord.Peer) int {
 	return m.slotAfter(slot, head)
 }
 
-// slotAfter is the first slot that the answer for a slot does not fill.
+// slotAfter returns the first slot that the answer for the given slot does not fill.
 func (m *Member) slotAfter(slot int, answer chord.Peer) int {
 	space := m.host.space
 	start := space.FingerStart(m.self.ID, slot)
@@ -75,8 +77,8 @@ func (m *Member) slotAfter(slot int, answer chord.Peer) int {
 	return slot
 }
 
-// askFinger finds the owner of a slot's start. It takes one query if the owner is still the peer that the slot points
-// to.
+// askFinger returns the owner of a slot's start. This takes one query if the owner is still the
+// peer to which the slot points.
 func (m *Member) askFinger(r *round, slot int) (chord.Peer, error) {
 	now := m.now.Load()
 	start := m.host.space.FingerStart(m.self.ID, slot)
@@ -90,7 +92,7 @@ func (m *Member) askFinger(r *round, slot int) (chord.Peer, error) {
 			m.suspect(p)
 		}
 	}
-	// Another round will try again, so a short limit suffices here.
+	// A later round will try again, so a short limit suffices here.
 	found, err := m.findWithin(r.ctx, start, m.host.cfg.Lookup, min(4*m.host.cfg.CallLimit, m.host.cfg.LookupLimit))
 	return found.Owner, err
 }

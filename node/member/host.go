@@ -23,8 +23,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A Host carries the members of one address, which are one failure domain. It implements the peer-to-peer services by
-// passing each call to the member that it is for.
+// A Host has the members of one address, which are one failure domain. It implements the
+// peer-to-peer services by passing each call to the member that it is for.
 type Host struct {
 	cfg      Config
 	address  string
@@ -37,13 +37,13 @@ type Host struct {
 	anchor   anchor
 	budget   *kv.HostBudget
 
-	listedHosts int          // the length of a host list
-	contacted   atomic.Int32 // addresses to join through that were asked whether they are of one ring with this host
+	listedHosts int          // length of a host list
+	contacted   atomic.Int32 // number of addresses to join through that were asked whether they are on this host's ring
 
 	members atomic.Pointer[roster] // those that are not gone; read without a lock, replaced under mu
 
 	wake  env.Signal  // for the host's own task, see watch.go
-	off   atomic.Bool // the host has taken itself off the ring: its clock is wrong
+	off   atomic.Bool // the host has taken itself off the ring, since its clock is wrong
 	watch watch
 
 	ready struct {
@@ -64,14 +64,14 @@ type Host struct {
 	reserved        int            // guarded by mu; members that Start is about to start
 	lastIncarnation int64          // guarded by mu; the latest incarnation given to a member
 	founder         *Member        // guarded by mu; the member that founds, or has founded, a ring
-	departed        []*nodepb.Peer // guarded by mu; members that have left, the latest maxDeparted
-	askers          []asker        // guarded by mu; hosts that have asked in a last call
+	departed        []*nodepb.Peer // the latest maxDeparted members that have left
+	askers          []asker        // hosts that have made a last call
 }
 
 const maxDeparted = 64
 
-// A roster is a host's members. It is never changed: calls, which are many, read it without a lock, and a start or an
-// end, which are few, copies it.
+// A roster is the list of a host's members. It is never changed: calls are frequent and read it
+// without a lock; starts and ends are rare and replace it by a changed copy.
 type roster struct {
 	byStart []*Member
 	byID    map[chord.ID]*Member
@@ -92,8 +92,8 @@ func (r *roster) without(m *Member) *roster {
 	return next
 }
 
-// NewHost makes a host without members. Its environment must serve the host under the address (see env.Env), before the
-// first member starts.
+// NewHost returns a host without members. The environment must serve the host under the address
+// (see env.Env) before the first member starts.
 func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) {
 	cfg, err := cfg.validated(address)
 	if err != nil {
@@ -119,12 +119,13 @@ func NewHost(cfg Config, address string, e env.Env, t Telemetry) (*Host, error) 
 	return h, nil
 }
 
-// ErrTooMany reports that a host would carry more members than it may (Config.Validate): none was started.
+// ErrTooMany reports that a host would have more members than it may (Config.Validate); none was
+// started.
 var ErrTooMany = errors.New("invalid number of members")
 
-// Start starts count more members. It returns when they run, not when they have joined. The first member of a host with
-// an empty Config.Join founds a ring. More members than the host may carry are ErrTooMany, and then no member is
-// started.
+// Start starts count more members. It returns when they run, not when they have joined. The first
+// member of a host with an empty Config.Join founds a ring. If the host would have more members
+// than it may, Start returns ErrTooMany and starts none.
 func (h *Host) Start(count int) ([]*Member, error) {
 	if h.off.Load() {
 		return nil, fmt.Errorf("%w: %v", ErrClock, h.compareClocks(rightAgain))
@@ -152,7 +153,7 @@ func (h *Host) Start(count int) ([]*Member, error) {
 	return started, nil
 }
 
-// reserve makes sure of room for count more members, until Start is over.
+// reserve reserves places for count more members until Start is over.
 func (h *Host) reserve(count int) error {
 	if count < 1 {
 		return fmt.Errorf("%w: %d more: must be at least 1", ErrTooMany, count)
@@ -167,9 +168,9 @@ func (h *Host) reserve(count int) error {
 	return nil
 }
 
-// maxIndexTries bounds the virtual indices looked at for one whose identifier is free: on a small circle several
-// indices have one identifier. On the smallest, where a host may carry 2 of 8, none of 256 indices has a free
-// identifier in one case of 2^100.
+// maxIndexTries bounds the virtual indices that are tried until the identifier of one is free: on a
+// small circle several indices have the same identifier. On the smallest circle, where a host may
+// have 2 of 8 identifiers, the probability that none of 256 indices has a free one is 2^-100.
 const maxIndexTries = 256
 
 // nextIdentifier takes the next virtual index whose identifier no member of this host has.
@@ -186,7 +187,8 @@ func (h *Host) nextIdentifier() (chord.ID, int, error) {
 	return chord.ID{}, 0, fmt.Errorf("%w: tried %d virtual indices of this host, and the identifier of each is in use", ErrTaken, maxIndexTries)
 }
 
-// StartAt starts a member with an identifier of the caller's choice. If that is taken it does not look for another.
+// StartAt starts a member with an identifier that the caller chooses. If another member has it,
+// StartAt tries no other.
 func (h *Host) StartAt(id chord.ID) (*Member, error) {
 	h.mu.Lock()
 	index := h.next
@@ -220,9 +222,9 @@ func (h *Host) launch(m *Member) (*Member, error) {
 	return m, nil
 }
 
-// founds reports whether m founds the ring: it does if the host has no address to join through, no host has ever
-// answered it or all that answered have no members (deserted), and no other member of the host has founded a ring and
-// is still there.
+// founds reports whether m founds the ring. It does if the host has no address to join through; no
+// host has ever answered it, or all that answered have no members (deserted); and no other member
+// of the host that is still there has founded a ring.
 func (h *Host) founds(m *Member, deserted bool) bool {
 	if slices.ContainsFunc(h.cfg.Join, func(a string) bool { return a != h.address }) || len(h.clocks.known()) > 0 && !deserted {
 		return false
@@ -244,7 +246,7 @@ func (h *Host) incarnation() int64 {
 	return h.lastIncarnation
 }
 
-// depart stores a member that has left: the latest maxDeparted.
+// depart stores a member that has left, in place of the oldest if there are maxDeparted.
 func (h *Host) depart(p *nodepb.Peer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -260,7 +262,8 @@ func (h *Host) remove(m *Member) {
 	h.members.Store(h.members.Load().without(m))
 }
 
-// Members lists the members that are not gone, by start. The caller must not change the slice.
+// Members lists the members that are not gone, in the order of their starts. The caller must not
+// change the slice.
 func (h *Host) Members() []*Member { return h.members.Load().byStart }
 
 // Member returns the host's member with identifier id, or nil.
@@ -268,14 +271,15 @@ func (h *Host) Member(id chord.ID) *Member { return h.find(id) }
 
 func (h *Host) find(id chord.ID) *Member { return h.members.Load().byID[id] }
 
-// Address is the host's address, Space its identifier circle, Config its configuration with all defaults filled in, Now
-// the time in its environment.
+// Address returns the host's address, Space its identifier circle, Config its configuration with
+// all defaults filled in, and Now the time in its environment.
 func (h *Host) Address() string    { return h.address }
 func (h *Host) Now() time.Time     { return h.env.Now() }
 func (h *Host) Space() chord.Space { return h.space }
 func (h *Host) Config() Config     { return h.cfg }
 
-// keepsLastKeys reports whether some of the members own keys and none has a live successor on another host.
+// keepsLastKeys reports whether some of the members own keys and none of them has a live successor
+// on another host.
 func (h *Host) keepsLastKeys(members []*Member) bool {
 	owner := false
 	for _, m := range members {
@@ -287,8 +291,8 @@ func (h *Host) keepsLastKeys(members []*Member) bool {
 	return owner
 }
 
-// Abandon ends all members with an event Left, but without a handoff: the end of a ring's last host, and of a host that
-// never got into a ring.
+// Abandon ends all members without a handoff, but with an event Left: for the last host of a ring,
+// and for a host that has never joined one.
 func (h *Host) Abandon(ctx context.Context) {
 	for _, m := range h.Members() {
 		m.abandon(ctx)
@@ -302,15 +306,16 @@ func (h *Host) Crash() {
 	}
 }
 
-// Recovered makes every member emit a keyframe soon: it is called when the export of telemetry works again after a
-// failure. It may be called from any task and does not block.
+// Recovered makes every member emit a keyframe soon. It is called when the export of telemetry
+// works again after a failure. It may be called from any task and does not block.
 func (h *Host) Recovered() {
 	for _, m := range h.Members() {
 		m.recovered.Store(true)
 	}
 }
 
-// route finds the member that a call is for. nil: none, which the caller receives as NOT_MEMBER.
+// route returns the member that a call is for, or nil if there is none, which the caller receives
+// as NOT_MEMBER.
 func (h *Host) route(call *nodepb.Call) (*Member, chordevent.PeerRef, error) {
 	if err := h.agrees(call); err != nil {
 		return nil, chordevent.PeerRef{}, err
@@ -327,8 +332,8 @@ func (h *Host) route(call *nodepb.Call) (*Member, chordevent.PeerRef, error) {
 	return m, from, err
 }
 
-// agrees returns an error that lists the settings in which the caller's host differs from this one, of those that all
-// hosts of a ring must share.
+// agrees returns an error that lists those settings that all hosts of a ring must share and in
+// which the caller's host differs from this one.
 func (h *Host) agrees(call *nodepb.Call) error {
 	c := &h.cfg
 	if err := speaks(call.GetVersion()); err != nil {
@@ -367,7 +372,8 @@ func (h *Host) target(target []byte) (*Member, error) {
 	return h.find(id), nil
 }
 
-// Any returns an active member of the host, or if there is none another member, or nil if the host has none.
+// Any returns an active member of the host; if there is none, another member; or nil if the host
+// has no members.
 func (h *Host) Any() *Member {
 	members := h.Members()
 	for _, m := range members {

@@ -11,17 +11,19 @@ import (
 	"chordconductor/node/wire"
 )
 
-// A member updates its host list (see chord.Hosts) whenever its head answers. A change also propagates between these
-// answers, backwards along the ring: a member whose list has changed sends it to its predecessor, one call for each
-// member whose replicas change with it. A message that is lost costs a stabilize interval, no more.
+// A member updates its host list (see chord.Hosts) whenever its head answers. Between these answers
+// changes propagate backwards along the ring: a member whose list has changed sends it to its
+// predecessor, which takes one call for each member whose replicas change. A lost message delays
+// the change by one stabilize interval.
 
-// hostNews is whether the host list is to be sent to the predecessor.
+// hostNews is whether the host list must be sent to the predecessor.
 type hostNews struct {
-	due  atomic.Bool // the predecessor does not have the latest
+	due  atomic.Bool // the predecessor does not have the latest list
 	busy atomic.Bool // a task is sending it
 }
 
-// Hosts lists the first distinct hosts after the member, as far as it knows: see chord.Hosts. It must not be changed.
+// Hosts lists the first distinct hosts after the member, as far as it knows (see chord.Hosts). The
+// caller must not change the list.
 func (m *Member) Hosts() []chord.Peer { return m.now.Load().hosts }
 
 // HostOwns reports whether any member of this member's host owns a range.
@@ -29,8 +31,9 @@ func (m *Member) HostOwns() bool {
 	return slices.ContainsFunc(m.host.Members(), func(other *Member) bool { return other.keys.Ownership().Owns })
 }
 
-// setHosts puts a host list into the next snapshot. It marks the list as due for the predecessor if the replicas in it
-// have changed: the replicas of the members before it depend on these alone. The caller holds mu.
+// setHosts puts a host list into the next snapshot. It marks the list as due for the predecessor if
+// the replicas in it have changed: only these matter for the replicas of the members before it. The
+// caller holds mu.
 func (m *Member) setHosts(next *snapshot, hosts []chord.Peer) {
 	replicas := func(list []chord.Peer) []chord.Peer { return list[:min(len(list), m.host.cfg.Replicas-1)] }
 	if !slices.Equal(replicas(next.hosts), replicas(hosts)) {
@@ -40,13 +43,14 @@ func (m *Member) setHosts(next *snapshot, hosts []chord.Peer) {
 	next.past = wire.Peers(chord.HostsPast(next.State, hosts))
 }
 
-// relistHosts recomputes the host list after a change of the successor list. The hosts past that list stay until the
-// head has answered. The caller holds mu.
+// relistHosts computes the host list again after a change of the successor list. The hosts beyond
+// that list stay until the head has answered. The caller holds mu.
 func (m *Member) relistHosts(next *snapshot) {
 	m.setHosts(next, chord.Hosts(nil, m.self, m.host.listedHosts, next.Live(), chord.HostsPast(next.State, next.hosts)))
 }
 
-// learnHosts applies the hosts after the head that the head has named in an answer or in a message.
+// learnHosts applies the hosts after the head, as the head has listed them in an answer or a
+// message.
 func (m *Member) learnHosts(head chord.Peer, beyond ...[]chord.Peer) {
 	m.mu.Lock()
 	old := m.now.Load()
@@ -71,8 +75,9 @@ func (m *Member) learnHosts(head chord.Peer, beyond ...[]chord.Peer) {
 	}
 }
 
-// passHostsOn sends the host list to the predecessor if that is due, in a task of its own: a predecessor that does not
-// answer must not block the loop. There is one such task at a time, and it sends the latest list.
+// passHostsOn sends the host list to the predecessor if that is due, in a task of its own: a
+// predecessor that does not answer must not block the loop. There is one such task at a time, and
+// it sends the latest list.
 func (m *Member) passHostsOn() {
 	n := &m.hostNews
 	if !n.due.Load() || m.gone() || n.busy.Swap(true) {
@@ -83,7 +88,7 @@ func (m *Member) passHostsOn() {
 			m.sendHosts()
 		}
 		n.busy.Store(false)
-		m.wake.Set() // should something have changed right before
+		m.wake.Set() // in case something has changed just before
 	}) != nil {
 		n.busy.Store(false)
 	}
@@ -98,5 +103,5 @@ func (m *Member) sendHosts() {
 	a, err := env.Ring(m.env, s.Pred.Addr, m.host.cfg.CallLimit).Hint(ctx, &nodepb.HintRequest{
 		Call: m.Call(s.Pred), Kind: nodepb.HintRequest_KIND_HOSTS, Hosts: wire.Peers(s.hosts),
 	})
-	_, _ = verifyAnswer(m, ctx, s.Pred, a, err) // one that misses it gets it when it stabilizes
+	_, _ = verifyAnswer(m, ctx, s.Pred, a, err) // a predecessor that misses the list receives it when it stabilizes
 }

@@ -15,32 +15,34 @@ const (
 	maxChecks  = 16
 )
 
-// inbox holds the work that other tasks queue for the member's loop, which does one thing at a time. All queues are
-// bounded; what does not fit is dropped, since notifies, hints and suspicions all come again as long as they matter.
+// inbox holds the work that other tasks queue for the member's loop, which does one thing at a
+// time. All queues are bounded. What does not fit is dropped, since notifies, hints and suspicions
+// are repeated as long as they matter.
 type inbox struct {
 	mu       sync.Mutex
 	notices  []notice     // guarded by mu; at most one per notifier, the latest
 	hints    []hint       // guarded by mu; at most one per contact
-	nearer   []hint       // guarded by mu; live members that may be nearer successors
+	nearer   []hint       // live members that may be nearer successors
 	checks   []chord.Peer // guarded by mu; suspected peers
-	handled  []handled    // guarded by mu; contacts of other rings met lately
+	handled  []handled    // contacts of other rings handled lately
 	hurrying bool         // guarded by mu; stabilize immediately
-	rival    chord.Peer   // guarded by mu; another member with this one's identifier, the latest reported; zero: none
+	rival    chord.Peer   // another member with this one's identifier, as last reported; zero if there is none
 }
 
-// notice is a peer's notify: the peer believes that it is the member's predecessor; ctx carries the trace of its
-// notify. A notice may wait long while the loop waits for dead peers, and is then out of date (see Member.current).
+// notice is a peer's notify: the peer believes that it is the member's predecessor; ctx carries the
+// trace of its notify. A notice may wait long while the loop waits for dead peers, and is then out
+// of date (see Member.current).
 type notice struct {
 	ctx  context.Context
 	from chord.Peer
 	at   time.Time // when it was received
 }
 
-// hint is a contact that may be of another ring, or a nearer successor.
+// hint is a contact that may be on another ring, or a nearer successor.
 type hint struct {
 	ctx     context.Context
 	contact chord.Peer
-	hops    int32     // how far it may be passed on
+	hops    int32     // how many times it may be passed on
 	at      time.Time // when it was received
 }
 
@@ -79,7 +81,8 @@ func (b *inbox) hint(h hint) {
 	}
 }
 
-// takeHint removes and returns the oldest hint; nil: there is none. Only the background task calls it.
+// takeHint removes and returns the oldest hint, or returns nil if there is none. Only the
+// background task calls it.
 func (b *inbox) takeHint() *hint {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -109,15 +112,15 @@ func (b *inbox) hurry() {
 	b.hurrying = true
 }
 
-// takeNotice is for the loop, when it is about to handle the notice: one that was taken earlier would get out of date
-// while the loop does other work, and keep the latest from being seen.
+// takeNotice is for the loop, directly before it handles the notice: a notice taken earlier would
+// become out of date while the loop does other work, and hide the latest one.
 func (b *inbox) takeNotice() *notice {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return pop(&b.notices)
 }
 
-// work is one waiting item of each other kind.
+// work has one waiting item of each of the other kinds.
 type work struct {
 	candidate *hint
 	hint      *hint
@@ -143,8 +146,8 @@ func pop[T any](queue *[]T) *T {
 	return &first
 }
 
-// meet reports whether contact id of another ring is to be handled now: each contact is handled at most once in every
-// interval `again`.
+// meet reports whether contact id of another ring must be handled now: each contact is handled at
+// most once in every interval `again`.
 func (b *inbox) meet(id chord.ID, now time.Time, again time.Duration) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

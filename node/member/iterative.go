@@ -16,19 +16,20 @@ import (
 // maxStack bounds the candidates that an iterative lookup stores; the worst are dropped first.
 const maxStack = 64
 
-// iterate queries one member after the other, starting with the candidates given, until done accepts an answer; it
-// returns the member that gave it. The newest member's candidates come first, the earlier ones stay as alternatives.
-// iterate fails when no candidate is left, or at its bounds of hops and time. It also fails when a believed owner did
-// not answer and no other candidate is believed to be one, or when after a timeout it has queried as many members as
-// detours allows that are no nearer to the key than one that answered before: most other paths lead back to the same
-// silent member, while a new try finds a member that was slow, or the one that has replaced it. The path and the
-// timeouts are recorded in l.
+// iterate queries one member after the other, starting with the given candidates, until done
+// accepts an answer; it returns the member that gave it. The candidates of the latest answer come
+// first, earlier ones stay as alternatives. iterate fails when no candidate is left, or at its
+// bounds of hops and time. It also fails when a believed owner did not answer and no other
+// candidate is believed to be one; or when, after a timeout, it has queried `detours` members that
+// are no nearer to the key than one that answered before: most other paths lead back to the same
+// silent member, while a new try finds a member that was slow, or the member that has replaced it.
+// The path and the timeouts are recorded in l.
 func (m *Member) iterate(ctx context.Context, key chord.ID, start []candidate, l *Lookup, deadline time.Time, detours int, done func(asked chord.Peer, a *nodepb.FindNextResponse) bool) (chord.Peer, error) {
 	stack := start
 	var visited []candidate
 	timeouts, last := 0, errNoRoute
 	silence, ownerSilent := false, false
-	nearest := m.host.space.Distance(m.self.ID, key) // from one that answered
+	nearest := m.host.space.Distance(m.self.ID, key) // the smallest distance to the key of a member that answered
 	for len(stack) > 0 && len(visited) < maxHops {
 		c := stack[0]
 		stack = stack[1:]
@@ -70,7 +71,7 @@ func (m *Member) iterate(ctx context.Context, key chord.ID, start []candidate, l
 			}
 			continue
 		}
-		if len(l.Path) == 1 { // the initiator's own choice
+		if len(l.Path) == 1 { // the choice of the initiator itself
 			m.choose(l.span, &c, timeouts)
 		}
 		l.Path = append(l.Path, Hop{Peer: self, Pointer: c.pointer, Slot: c.slot, Timeouts: timeouts, At: m.env.Now().Sub(l.Start)})

@@ -16,18 +16,19 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// ErrTaken reports that a live member of the ring has the joiner's identifier. It is final.
+// ErrTaken reports that a live member of the ring has the joiner's identifier. Further tries do not
+// help.
 var ErrTaken = errors.New("a live member has this identifier")
 
-// errNoHost: the host has no address to join through, no other host has answered it, and none of its members is on a
-// ring.
+// errNoHost: the host has no address to join through, no other host has answered it, and none of
+// its members is on a ring.
 var errNoHost = errors.New("none of the hosts to join through is known")
 
-// errHeld reports that the ring has an earlier incarnation of the joiner, or the member of another host that advertises
-// the same address. It passes once that member is found dead.
+// errHeld reports that the ring still has an earlier incarnation of the joiner, or a member of
+// another host that advertises the same address. The join succeeds once that member is found dead.
 var errHeld = errors.New("the ring still has a member with this identifier")
 
-// A JoinError lists for each host to join through why it could not be used.
+// A JoinError lists for each host to join through why the join through it failed.
 type JoinError struct{ Contacts []error }
 
 func (e *JoinError) Error() string {
@@ -40,8 +41,8 @@ func (e *JoinError) Error() string {
 
 func (e *JoinError) Unwrap() []error { return e.Contacts }
 
-// Lasting reports whether a failed join would fail again however long the caller waits: every host to join through
-// refuses this one for its configuration, or a live member has the identifier.
+// Lasting reports whether a failed join would fail again however long the caller waits: every host
+// to join through refuses this one for its configuration, or a live member has the identifier.
 func Lasting(err error) bool {
 	if e := (*JoinError)(nil); errors.As(err, &e) {
 		return !slices.ContainsFunc(e.Contacts, func(err error) bool {
@@ -52,7 +53,7 @@ func Lasting(err error) bool {
 	return errors.Is(err, ErrTaken)
 }
 
-// isDeserted reports whether all hosts to join through have answered, and none has members.
+// isDeserted reports whether all hosts to join through have answered that they have no members.
 func isDeserted(err error) bool {
 	e := (*JoinError)(nil)
 	return errors.As(err, &e) && !slices.ContainsFunc(e.Contacts, func(err error) bool { return !errors.As(err, new(noMember)) })
@@ -66,9 +67,9 @@ func (m *Member) found() {
 	m.endSpan(span, nil)
 }
 
-// join tries to join the ring until it succeeds, another member is found to have the identifier, or this member ends.
-// Meanwhile the member answers NOT_MEMBER: if peers still point to an earlier incarnation of it, any other answer would
-// keep that one on the ring.
+// join tries to join the ring until it succeeds, another member is found to have the identifier, or
+// this member ends. Meanwhile the member answers NOT_MEMBER: if peers still point to an earlier
+// incarnation of it, any other answer would keep that incarnation on the ring.
 func (m *Member) join(ctx context.Context) error {
 	ctx, span := m.startSpan(ctx, chordevent.SpanJoin)
 	gap := m.host.cfg.Stabilize / 4
@@ -109,8 +110,8 @@ func (m *Member) join(ctx context.Context) error {
 	}
 }
 
-// tryJoin finds the member m with between(m, j, head(m)) by m's own list, and copies that list. It starts at the
-// contacts.
+// tryJoin finds the member m with between(m, j, head(m)) by m's own list, for the joiner j, and
+// copies that list. The search starts at the contacts.
 func (m *Member) tryJoin(ctx context.Context, contacts []candidate) (through chord.Peer, err error) {
 	if len(contacts) == 0 {
 		return chord.Peer{}, errNoHost
@@ -132,13 +133,13 @@ func (m *Member) tryJoin(ctx context.Context, contacts []candidate) (through cho
 	}
 	m.edit(func(s *snapshot) { s.phase = asking })
 	n, err := m.neighbors(ctx, before)
-	m.busy.Store(false) // the phase asking answers BUSY already
+	m.busy.Store(false) // in phase `asking` the member answers BUSY anyway
 	if err != nil {
 		return chord.Peer{}, err
 	}
 	if !chord.Joins(n, m.self.ID) {
 		head := n.Head()
-		if head.ID == m.self.ID && head.Addr == m.self.Addr { // no call can reach it: calls to that address may come here
+		if head.ID == m.self.ID && head.Addr == m.self.Addr { // no call can reach it, since calls to that address may arrive here
 			return chord.Peer{}, fmt.Errorf("%w: %s still has a member of this address as its successor, an earlier incarnation or that of another host that advertises %s too", errHeld, before.Addr, head.Addr)
 		}
 		if head.ID == m.self.ID {
@@ -149,7 +150,7 @@ func (m *Member) tryJoin(ctx context.Context, contacts []candidate) (through cho
 				return chord.Peer{}, takenError{m.hex, head.Addr}
 			}
 		}
-		return chord.Peer{}, fmt.Errorf("cannot join after %s: this member's identifier is not between it and its successor any more", before.Addr)
+		return chord.Peer{}, fmt.Errorf("cannot join after %s: this member's identifier no longer lies between that member and its successor", before.Addr)
 	}
 	if clock := m.host.compareClocks(hlc.MaxDifference); clock.wrong() {
 		return chord.Peer{}, fmt.Errorf("%w: %v", ErrClock, clock)
@@ -159,11 +160,12 @@ func (m *Member) tryJoin(ctx context.Context, contacts []candidate) (through cho
 	return before, nil
 }
 
-// maxKnown is how many of the hosts that have answered this one a member tries to join through, the latest first.
+// maxKnown bounds the hosts that have answered this one through which a member tries to join, the
+// latest first.
 const maxKnown = 16
 
-// contacts lists where a member starts to look for its place: members of its own host, the hosts to join through, hosts
-// that have answered this one, known peers.
+// contacts lists the members and hosts from which a member starts to look for its place: members of
+// its own host, the hosts to join through, hosts that have answered this one, known peers.
 func (m *Member) contacts() []candidate {
 	var list []candidate
 	for _, other := range m.host.Members() {
@@ -176,7 +178,7 @@ func (m *Member) contacts() []candidate {
 		list[0], list[j] = list[j], list[0]
 	}
 	seeds := slices.Clone(m.host.cfg.Join)
-	for i := range seeds { // in random order, so that a join burst spreads
+	for i := range seeds { // in random order, so that a join burst spreads over the hosts
 		j := i + int(m.env.Uint64()%uint64(len(seeds)-i))
 		seeds[i], seeds[j] = seeds[j], seeds[i]
 	}
@@ -185,7 +187,7 @@ func (m *Member) contacts() []candidate {
 			list = append(list, contactAt(addr))
 		}
 	}
-	for i, addr := range m.host.clocks.known() { // also from before this member started
+	for i, addr := range m.host.clocks.known() { // also those that answered before this member started
 		if i == maxKnown {
 			break
 		}

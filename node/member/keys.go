@@ -13,19 +13,22 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Keys is a member's key side, which decides what the member owns. node/kv is the real one. None of the methods but
-// the operations, Room, Lonely and Leave may block; all may be called from any task.
+// Keys is a member's key side, which decides what the member owns. node/kv implements it. All
+// methods may be called from any task. Only the client operations, Room, Lonely and Leave may
+// block.
 type Keys interface {
 	nodepb.KeysServer
 	// Owns reports whether the member is responsible for a key now.
 	Owns(id chord.ID) bool
 	Ownership() chordevent.Ownership
 	Load() chordevent.Load
-	// Put, Get and Delete are a client's operations, at whichever member owns the key. They may block, too.
+	// Put, Get and Delete are a client's operations, whichever member owns the key. They may block,
+	// too.
 	Put(ctx context.Context, key, value []byte, ttl time.Duration) (kv.Result, error)
 	Get(ctx context.Context, key []byte) (kv.Result, error)
 	Delete(ctx context.Context, key []byte) (kv.Result, error)
-	// Founded: the member is its ring's first. Joined: it has its first pointers, and claims its range.
+	// Founded follows the founding of a ring by the member. Joined follows its join: it has its
+	// first pointers, and claims its range.
 	Founded(ctx context.Context)
 	Joined(ctx context.Context)
 	// NeighborsChanged follows every change of predecessor or successor list.
@@ -35,13 +38,15 @@ type Keys interface {
 	PeerDied(ctx context.Context, p chord.Peer)
 	// PeerLeft follows a peer's graceful leave.
 	PeerLeft(p chord.Peer)
-	// Leaving follows the begin of the member's leave, and its cancellation.
+	// Leaving follows the start of the member's leave, and its cancellation.
 	Leaving(ctx context.Context, leaving bool)
-	// Room reports why the member that would receive the range cannot, if that lacks room.
+	// Room returns the reason why the member that would receive the range cannot do so, if it lacks
+	// memory.
 	Room(ctx context.Context) error
-	// Lonely returns kv.ErrLastHost if no member stays that could take the range.
+	// Lonely returns kv.ErrLastHost if no member stays that could take over the range.
 	Lonely(ctx context.Context) error
-	// Leave hands everything over by the deadline. It returns the member that has received the range, if there was any.
+	// Leave hands off all keys by the deadline. It returns the member that has received the range,
+	// if the member had one.
 	Leave(ctx context.Context, deadline time.Time) (receiver chord.Peer, err error)
 }
 
@@ -59,11 +64,11 @@ func (m *Member) newKeys() Keys {
 	}, in.tracer, in.meter)
 }
 
-// Reply makes the header of an answer of the key side.
+// Reply returns the header of an answer of the key side.
 func (m *Member) Reply() *nodepb.Reply { return m.reply(m.standing()) }
 
-// pointerKeys is the key side of a ring without keys: a member owns what lies between its predecessor and itself. It
-// serves the ring's own tests and experiments.
+// pointerKeys is the key side of a ring without keys: a member owns the range between its
+// predecessor and itself. It is for the ring's own tests and experiments.
 type pointerKeys struct {
 	nodepb.UnimplementedKeysServer
 	m *Member

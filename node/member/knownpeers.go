@@ -11,11 +11,12 @@ import (
 // maxKnownPeers bounds a member's known peers. A new peer replaces the one seen longest ago.
 const maxKnownPeers = 256
 
-// knownPeers are the peers that a member has received messages from: their latest incarnation and event number, and
-// which of them it has lost. Through lost peers two rings merge after a partition, so a share of the places is theirs.
+// knownPeers are the peers that a member has received messages from: their latest incarnation and
+// event number, and which of them it has lost. Two rings merge after a partition through lost
+// peers, so a share of the entries is reserved for these.
 type knownPeers struct {
 	mu      sync.Mutex
-	entries []entry          // guarded by mu; at most maxKnownPeers, in no order that matters but always the same
+	entries []entry          // at most maxKnownPeers; the order does not matter, but is deterministic
 	at      map[chord.ID]int // guarded by mu; index in entries
 	lost    int              // guarded by mu; entries with lost set
 }
@@ -25,25 +26,27 @@ type entry struct {
 	lastSeen time.Time
 	tried    time.Time // when its host last did not answer a ping
 	lost     bool
-	died     time.Time     // when a lost one was last found dead
-	left     bool          // gracefully: it is neither reported as failed nor waited for
-	probe    time.Time     // when a lost one is due for another ping
-	gap      time.Duration // between pings of a lost one: doubles up to maxProbeGap times the first
-	rival    time.Time     // when it was last reported to an earlier incarnation at another address
+	died     time.Time     // when a lost peer was last found dead
+	left     bool          // it left gracefully: it is neither reported as failed nor waited for
+	probe    time.Time     // when a lost peer is due for the next ping
+	gap      time.Duration // between two pings of a lost peer; it doubles up to maxProbeGap times the first gap
+	rival    time.Time     // when the peer was last reported to an earlier incarnation at another address
 }
 
-// maxLost is the number of places reserved for lost peers.
+// maxLost is the number of entries reserved for lost peers.
 const maxLost = maxKnownPeers / 8
 
-// maxProbeGap bounds the gap between pings of a lost peer, so that two rings find each other within half of the time in
-// which a ring becomes ideal again (T), however long they were separated.
+// maxProbeGap bounds the gap between pings of a lost peer, in multiples of the first gap, so that
+// two rings find each other within half of the time in which a ring becomes ideal again (T),
+// however long they were separated.
 const maxProbeGap = 4
 
-// rivalGap is the least time between two reports of a rival with the same identifier.
+// rivalGap is the least time between two reports of the same rival.
 const rivalGap = time.Second
 
-// seen stores that a peer is alive. If a later member with the same identifier is known at another address, and not
-// found dead, seen returns that one, at most once per rivalGap: two live members have one identifier.
+// seen stores that a peer is alive. If a later incarnation with the same identifier is known at
+// another address, and not found dead, seen returns it, at most once in rivalGap: two live members
+// then have the same identifier.
 func (b *knownPeers) seen(ref chordevent.PeerRef, now time.Time) (later chord.Peer, rival bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -68,8 +71,8 @@ func (b *knownPeers) seen(ref chordevent.PeerRef, now time.Time) (later chord.Pe
 	return chord.Peer{}, false
 }
 
-// insert adds an entry and returns its index. If the list is full the entry replaces the one seen longest ago; of the
-// lost ones, if these have more than their share.
+// insert adds an entry and returns its index. If the list is full, the new entry replaces the one
+// seen longest ago; if there are more lost peers than maxLost, it replaces one of these.
 func (b *knownPeers) insert(e entry) int {
 	if b.at == nil {
 		b.at = make(map[chord.ID]int)
@@ -94,8 +97,8 @@ func (b *knownPeers) insert(e entry) int {
 	return victim
 }
 
-// lose stores that p has been found dead, and reports whether p was not known to be dead before. The peer is due for a
-// ping after first, then at doubled gaps.
+// lose stores that p has been found dead, and reports whether p was not known to be dead before.
+// The peer is due for a ping after `first`, then at doubling gaps.
 func (b *knownPeers) lose(p chord.Peer, now time.Time, first time.Duration) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -132,7 +135,8 @@ func (b *knownPeers) lostSince(p chord.Peer, t time.Time) bool {
 	return ok && b.entries[i].Incarnation == p.Incarnation && b.entries[i].lost && !b.entries[i].died.Before(t)
 }
 
-// silent stores that a peer's host has not answered a ping: this counts for all members of that host, lost or not.
+// silent stores that a peer's host has not answered a ping. This counts for all members of that
+// host, lost or not.
 func (b *knownPeers) silent(p chord.Peer, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -150,7 +154,8 @@ func (b *knownPeers) silent(p chord.Peer, now time.Time) {
 	}
 }
 
-// depart stores that a peer has left. The entry stays, so that an outdated report does not make it a lost one.
+// depart stores that a peer has left. The entry stays, so that an outdated report does not turn it
+// into a lost peer.
 func (b *knownPeers) depart(p chord.Peer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -162,7 +167,8 @@ func (b *knownPeers) depart(p chord.Peer) {
 	}
 }
 
-// forget removes a peer that is certainly gone: a later incarnation has its place, or no member has.
+// forget removes a peer that is certainly gone: a later incarnation has its place, or no member
+// has.
 func (b *knownPeers) forget(p chord.Peer) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -180,7 +186,7 @@ func (b *knownPeers) forget(p chord.Peer) {
 	delete(b.at, p.ID)
 }
 
-// seq is the last known event number of a peer's incarnation.
+// seq returns the last known event number of a peer's incarnation.
 func (b *knownPeers) seq(p chord.Peer) int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -227,7 +233,7 @@ func (b *knownPeers) addresses() (alive, lost []string) {
 	return alive, lost
 }
 
-// dueProbe picks the lost peer that has waited longest for its ping, if one is due.
+// dueProbe returns the lost peer that is due for a ping and has waited longest, if there is one.
 func (b *knownPeers) dueProbe(now time.Time) (chord.Peer, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -244,8 +250,8 @@ func (b *knownPeers) dueProbe(now time.Time) (chord.Peer, bool) {
 	return b.entries[due].Peer, true
 }
 
-// stalest picks the peer, not a lost one, that was seen longest ago, if that is at least a silence ago. For peers of a
-// host that has not answered a ping since, the time counts from that ping.
+// stalest returns the peer, not a lost one, that was seen longest ago, if that was at least
+// `silence` ago. If the peer's host has not answered a ping since, the time counts from that ping.
 func (b *knownPeers) stalest(now time.Time, silence time.Duration) (chord.Peer, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	// lastCallWait is how long a host that does not answer may still cancel a last call, in call limits.
+	// lastCallWait is how long, in call limits, a host that does not answer can still cancel a last
+	// call.
 	lastCallWait = 4
-	// maxCalled bounds the hosts that are asked. Beyond it the ring is too large to end: the leave fails at its
-	// deadline.
+	// maxCalled bounds the hosts that are asked. In a larger ring a last call cannot end the ring:
+	// the leave fails at its deadline.
 	maxCalled = 4096
 	// maxMissing bounds the lost hosts listed in an answer.
 	maxMissing = 64
@@ -25,11 +26,11 @@ const (
 	maxCalls = 64
 )
 
-// lastCall finds out whether a member stays on any known host. If none does the ring ends. A member that stays becomes
-// a contact of the leavers, which can hand over to it.
+// lastCall finds out whether a member stays on any known host. If none does, the ring ends. A
+// member that stays becomes a contact of the leavers, which can then hand off to it.
 func (d *departure) lastCall(ctx context.Context) (ends bool, err error) {
 	for _, l := range d.leads {
-		l.edit(func(s *snapshot) { s.bound = true }) // the hosts that are asked rely on it, see LastCall
+		l.edit(func(s *snapshot) { s.bound = true }) // the hosts that are asked rely on it (see LastCall)
 	}
 	c := &call{h: d.h}
 	for _, m := range d.h.Members() {
@@ -61,7 +62,7 @@ func (d *departure) lastCall(ctx context.Context) (ends bool, err error) {
 	}
 }
 
-// A call is the hosts asked in a last call, and their answers.
+// A call has the hosts asked in a last call, and their answers.
 type call struct {
 	h     *Host
 	hosts []called // at most maxCalled
@@ -73,7 +74,7 @@ type called struct {
 	stays  chord.Peer
 }
 
-// add adds hosts that are not there yet.
+// add adds those of the given hosts that the call does not have yet.
 func (c *call) add(addresses ...string) {
 	for _, addr := range addresses {
 		known := slices.ContainsFunc(c.hosts, func(h called) bool { return h.addr == addr })
@@ -83,7 +84,7 @@ func (c *call) add(addresses ...string) {
 	}
 }
 
-// stances are the answers so far, including those of this host's own members.
+// stances returns the answers received so far, and those of this host's own members.
 func (c *call) stances(h *Host) []chord.Stance {
 	list := []chord.Stance{h.stance()}
 	for _, called := range c.hosts {
@@ -92,8 +93,8 @@ func (c *call) stances(h *Host) []chord.Stance {
 	return list
 }
 
-// ask queries all hosts that have not answered, including the lost hosts listed in answers. It returns a member that
-// stays, if it has found one.
+// ask queries all hosts that have not answered, including the lost hosts that answers list. It
+// returns a member that stays, if it has found one.
 func (c *call) ask(ctx context.Context) (stays chord.Peer, err error) {
 	for from := 0; from < len(c.hosts); {
 		var batch []int
@@ -129,7 +130,7 @@ func (c *call) askOne(ctx context.Context, to *called) (missing []string) {
 	if err != nil {
 		why := (*env.Unanswered)(nil)
 		if c.h.wasAskedBy(to.addr) || errors.As(err, &why) && why.Refused {
-			to.stance = chord.Bound // and may have ended since: where no host listens, no member stays
+			to.stance = chord.Bound // the host may have ended since: where no host listens, no member stays
 		}
 		return nil
 	}
@@ -147,8 +148,8 @@ func (c *call) askOne(ctx context.Context, to *called) (missing []string) {
 	return missing
 }
 
-// LastCall answers a leaver that has found no member that stays. If none stays here either, all members become bound,
-// as those of the caller's host are.
+// LastCall answers a leaver that has found no member that stays. If none stays here either, all
+// members become bound, as are those of the caller's host.
 func (h *Host) LastCall(_ context.Context, q *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
 	m, from, err := h.route(q.Call)
 	if m == nil {
@@ -176,13 +177,13 @@ func (h *Host) LastCall(_ context.Context, q *nodepb.LastCallRequest) (*nodepb.L
 	return a, nil
 }
 
-// asker is a host that has asked in a last call.
+// asker is a host that has made a last call.
 type asker struct {
 	addr string
 	at   time.Time
 }
 
-// askedBy stores a host that asks in a last call: the latest maxCalled.
+// askedBy stores a host that makes a last call, in place of the oldest if there are maxCalled.
 func (h *Host) askedBy(addr string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -193,7 +194,7 @@ func (h *Host) askedBy(addr string) {
 	h.askers = append(h.askers, asker{addr, h.env.Now()})
 }
 
-// wasAskedBy reports whether a host has asked lately.
+// wasAskedBy reports whether a host has made a last call lately.
 func (h *Host) wasAskedBy(addr string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -201,7 +202,8 @@ func (h *Host) wasAskedBy(addr string) bool {
 	return slices.ContainsFunc(h.askers, func(a asker) bool { return a.addr == addr && a.at.After(since) })
 }
 
-// stance is the host's stance: bound if no member receives, else it stays.
+// stance returns the host's stance: bound if none of its members can receive keys, otherwise it
+// stays.
 func (h *Host) stance() chord.Stance {
 	for _, m := range h.Members() {
 		if s := m.now.Load(); s.phase != gone && s.stance().Receives() {
@@ -211,8 +213,8 @@ func (h *Host) stance() chord.Stance {
 	return chord.Bound
 }
 
-// each runs f(0) to f(n-1) concurrently and returns when all have returned, or with env.ErrStopped, when some may still
-// run.
+// each runs f(0) to f(n-1) concurrently and returns when all have returned. If the environment
+// ends, it returns env.ErrStopped, and some may still run.
 func each(e env.Env, ctx context.Context, n int, f func(ctx context.Context, i int)) error {
 	if n == 0 {
 		return nil

@@ -16,9 +16,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// beginLeave makes an active member a leaver: its answers report this. With mayEnd the member ends even if no member
-// stays to take its keys. beginLeave reports whether the leave began; a member that leaves already does not begin
-// again, but may end from now on, too.
+// beginLeave makes an active member a leaver: its answers report this. With mayEnd the member ends
+// even if no member stays to take over its keys. beginLeave reports whether the leave began; for a
+// member that already leaves it only sets mayEnd.
 func (m *Member) beginLeave(ctx context.Context, mayEnd bool) bool {
 	begun := false
 	m.edit(func(s *snapshot) {
@@ -32,7 +32,7 @@ func (m *Member) beginLeave(ctx context.Context, mayEnd bool) bool {
 	return begun
 }
 
-// stay takes the leave back.
+// stay cancels the leave.
 func (m *Member) stay(ctx context.Context) {
 	if m.gone() {
 		return
@@ -53,7 +53,7 @@ func (s *snapshot) stance() chord.Stance {
 	return chord.Stays
 }
 
-// leave hands the keys over, then splices the member out of the ring.
+// leave hands off the keys, then splices the member out of the ring.
 func (m *Member) leave(ctx context.Context, deadline time.Time) error {
 	receiver, err := m.keys.Leave(ctx, deadline)
 	if err != nil {
@@ -69,8 +69,8 @@ func (m *Member) leave(ctx context.Context, deadline time.Time) error {
 		if !m.env.Now().Before(deadline) {
 			return fmt.Errorf("the neighbors did not all accept the leave before the deadline: %w", err)
 		}
-		// Mostly it waits for its head, which sends Depart when it leaves. No other change makes it ask the head again
-		// immediately.
+		// In most cases the member waits for its head, which sends Depart when it leaves. No other
+		// change makes the member ask the head again immediately.
 		for wait := m.backoff(&gap, retry.Depart, m.host.cfg.Stabilize); ; {
 			woken := m.moved.Wait(wait)
 			if isStop(woken) {
@@ -83,11 +83,11 @@ func (m *Member) leave(ctx context.Context, deadline time.Time) error {
 	}
 }
 
-// splice sends Depart to the member's neighbors and to the first member after it that stays. The successor list in that
-// message begins with that member (chord.DepartingList). If no such member is known, chord.DepartsFirst decides whether
-// this one waits for its head.
+// splice sends Depart to the member's neighbors and to the first member after it that stays. The
+// successor list in that message begins with the latter (chord.DepartingList). If no such member is
+// known, chord.DepartsFirst decides whether this one waits for its head.
 func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
-	if head.ID == m.self.ID { // alone: there are no pointers to splice
+	if head.ID == m.self.ID { // the member is alone: there are no pointers to splice
 		m.depart(ctx, chord.Peer{})
 		return nil
 	}
@@ -101,7 +101,7 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 	switch {
 	case found && slices.Contains(s.Succ, stays):
 		s.Succ = chord.DepartingList(s.Succ, stays)
-	case found && stays == receiver: // it lies beyond the list
+	case found && stays == receiver: // the receiver lies beyond the successor list
 		if near.err != nil {
 			return fmt.Errorf("cannot read the pointers of %s, which received the keys: %w", receiver.Addr, near.err)
 		}
@@ -111,7 +111,7 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 	case receiver.Real() && errors.Is(near.err, errDead):
 		return fmt.Errorf("%w: %s, which received them, is dead", kv.ErrLastHost, receiver.Addr)
 	case chord.DepartsFirst(head, m.self):
-		if !receiver.Real() { // it had no range, so no handoff has shown whether some member stays
+		if !receiver.Real() { // the member had no range, so no handoff has shown whether some member stays
 			if err := m.keys.Lonely(ctx); err != nil {
 				return err
 			}
@@ -143,25 +143,26 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 	return nil
 }
 
-// near is the answers of a leaver's neighbors.
+// near has the answers of a leaver's neighbors.
 type near struct {
-	after   []chord.Peer                // the members that were asked, nearest first
-	stances map[chord.Peer]chord.Stance // looked up only
+	after   []chord.Peer                // the queried members, nearest first
+	stances map[chord.Peer]chord.Stance // never iterated
 	beyond  []chord.Peer                // the successors of a receiver that lies beyond the list
-	err     error                       // why it is not known whether the receiver is alive; nil: it is
+	err     error                       // why it is not known whether the receiver is alive; nil if it is alive
 }
 
 func (n *near) stance(p chord.Peer) chord.Stance { return n.stances[p] }
 
-// silent reports whether a peer was asked, and has not answered.
+// silent reports whether a peer was queried and has not answered.
 func (n *near) silent(p chord.Peer) bool {
 	s, asked := n.stances[p]
 	return asked && s == chord.Silent
 }
 
-// askNear queries the head whether it stays. If it leaves, or another member has received this one's range, askNear
-// also queries the others of the successor list, and the receiver for its successors, all concurrently. Members other
-// than the head and the receiver get one try each: silent ones are skipped.
+// askNear queries the head whether it stays. If the head leaves, or another member has received
+// this one's range, askNear also queries, concurrently, the other members of the successor list,
+// and the receiver for its successors. Members other than the head and the receiver get one try
+// each: silent ones are skipped.
 func (m *Member) askNear(ctx context.Context, head, receiver chord.Peer) (*near, error) {
 	n := &near{after: []chord.Peer{head}, stances: make(map[chord.Peer]chord.Stance)}
 	known := head == receiver || !receiver.Real()
@@ -178,11 +179,11 @@ func (m *Member) askNear(ctx context.Context, head, receiver chord.Peer) (*near,
 	s := m.State()
 	n.after = s.Live()
 	ask := slices.Clone(s.Live())
-	if !slices.Contains(ask, s.Pred) { // in a small ring it is a successor, too
+	if !slices.Contains(ask, s.Pred) { // in a small ring the predecessor is a successor, too
 		ask = append(ask, s.Pred)
 	}
 	ask = slices.DeleteFunc(ask, func(p chord.Peer) bool { return !p.Real() || known && p == head })
-	if receiver.Real() && !slices.Contains(n.after, receiver) { // beyond the list, up to the predecessor
+	if receiver.Real() && !slices.Contains(n.after, receiver) { // it lies beyond the list, before or at the predecessor
 		n.after = append(n.after, receiver)
 		if receiver != s.Pred {
 			ask = append(ask, receiver)
@@ -225,7 +226,7 @@ func stanceOf(a *nodepb.PingResponse, err error) chord.Stance {
 	return chord.Stays
 }
 
-// sendDepart sends Depart to a neighbor. One that was silent a moment ago gets one try.
+// sendDepart sends Depart to a neighbor. A neighbor that was just silent gets only one try.
 func (m *Member) sendDepart(ctx context.Context, to chord.Peer, s chord.State, silent bool) error {
 	depart := func(r nodepb.RingClient) (*nodepb.DepartResponse, error) {
 		return r.Depart(ctx, &nodepb.DepartRequest{Call: m.Call(to), Predecessor: wire.Ref(s.Pred, m.peers.seq(s.Pred)), Successors: wire.Peers(s.Succ)})
@@ -239,7 +240,7 @@ func (m *Member) sendDepart(ctx context.Context, to chord.Peer, s chord.State, s
 	return err
 }
 
-// depart emits the member's last event and ends it.
+// depart emits the member's last event and ends the member.
 func (m *Member) depart(ctx context.Context, successor chord.Peer) {
 	m.stage.CompareAndSwap(hidden, withdrawn) // a start that is not emitted yet must not be emitted after the end
 	m.Emit(ctx, chordevent.Left{Successor: m.ref(successor)})
@@ -253,7 +254,7 @@ func (m *Member) abandon(ctx context.Context) {
 	if m.gone() {
 		return
 	}
-	if s := m.now.Load(); s.phase == active && !s.leaving { // Leaving is emitted of a member only, which a joiner never was
+	if s := m.now.Load(); s.phase == active && !s.leaving { // a joiner was never a member, so no Leaving is emitted for it
 		m.Emit(ctx, chordevent.Leaving{})
 	}
 	m.depart(ctx, chord.Peer{})

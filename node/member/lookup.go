@@ -25,39 +25,41 @@ var (
 type Lookup struct {
 	Key      chord.ID
 	Mode     Mode
-	Owner    chord.Peer // it has confirmed that it owns the key
+	Owner    chord.Peer // the member that has confirmed that it owns the key
 	Path     []Hop      // the initiator first, the owner last
-	Timeouts int        // queries without an answer, on the path to the owner and on others
+	Timeouts int        // queries without an answer, on the path to the owner and elsewhere
 	Start    time.Time
 	Duration time.Duration
-	Trace    trace.TraceID // zero if it is not recorded
+	Trace    trace.TraceID // zero if the lookup is not recorded
 
-	span     trace.Span // the span of the lookup itself, not of the operation around it; nil: not sampled
-	contacts []error    // why hosts could not be the start; at most one of each
+	span     trace.Span // the span of the lookup itself, not of the operation around it; nil if not sampled
+	contacts []error    // why hosts could not be the start; at most one for each
 }
 
 // A Hop is one member's part of a lookup.
 type Hop struct {
 	Peer     chord.Peer
-	Pointer  nodepb.Candidate_Pointer // the pointer by which the hop before found it; SELF for the initiator
+	Pointer  nodepb.Candidate_Pointer // the pointer by which the previous hop found this one; SELF for the initiator
 	Slot     int
-	Timeouts int           // candidates before it that did not answer
+	Timeouts int           // number of candidates tried before it that did not answer
 	At       time.Duration // time since the start of the lookup, by the member's own clock
 }
 
 func (m *Member) firstHop() Hop { return Hop{Peer: m.self, Pointer: nodepb.Candidate_POINTER_SELF} }
 
-// Hops is the path length as the Chord papers count it: members visited between the initiator and the owner.
+// Hops returns the path length as the Chord papers count it: the members visited between the
+// initiator and the owner.
 func (l *Lookup) Hops() int { return max(len(l.Path)-2, 0) }
 
-// Lookup finds the member responsible for a point of the circle. That member has confirmed that it owns the point.
+// Lookup returns the member responsible for a point of the circle. That member has confirmed that
+// it owns the point.
 func (m *Member) Lookup(ctx context.Context, id chord.ID) (chord.Peer, error) {
 	found, err := m.Find(ctx, id, m.host.cfg.Lookup)
 	return found.Owner, err
 }
 
-// Find is like Lookup, and returns the path too; after a failure the path as far as it is known. It tries again,
-// iteratively, until LookupLimit passes or ctx is cancelled.
+// Find does what Lookup does, and also returns the path; after a failure the path as far as it is
+// known. It tries again, iteratively, until LookupLimit passes or ctx is cancelled.
 func (m *Member) Find(ctx context.Context, key chord.ID, mode Mode) (Lookup, error) {
 	return m.findWithin(ctx, key, mode, m.host.cfg.LookupLimit)
 }
@@ -89,7 +91,8 @@ func (m *Member) find(ctx context.Context, l *Lookup, limit time.Duration) error
 	}
 }
 
-// tryLookup is one try to find the owner. After a recursive try without an answer, the initiator looks up iteratively.
+// tryLookup makes one try to find the owner. After a recursive try without an answer, the initiator
+// continues iteratively.
 func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline time.Time) error {
 	if m.now.Load().phase != active {
 		return errInactive
@@ -114,12 +117,13 @@ func (m *Member) tryLookup(ctx context.Context, l *Lookup, try int, deadline tim
 	return err
 }
 
-// A candidate is a member that could be visited next. A candidate without an identifier is any member at its address.
+// A candidate is a member that could be the next hop. A candidate without an identifier is any
+// member at its address.
 type candidate struct {
 	peer    chord.Peer
-	wire    *nodepb.Peer // peer in its wire form, if there is one
-	finger  *snapshot    // if peer was found as a finger: the snapshot of that finger table
-	final   bool         // it is believed to own the key
+	wire    *nodepb.Peer // peer in its wire form, if it is at hand
+	finger  *snapshot    // if peer was found as a finger: the snapshot with that finger table
+	final   bool         // the candidate is believed to own the key
 	pointer nodepb.Candidate_Pointer
 	slot    int
 }
@@ -135,10 +139,11 @@ func (c *candidate) toWire() *nodepb.Peer {
 	return c.wire
 }
 
-const maxCandidates = 4 // in one member's answer
+const maxCandidates = 4 // bound of the candidates in one member's answer
 
-// candidates adds to list the next hops of a lookup of a key that this member does not own, best first. With final, the
-// sender believes that this member owns the key. With unfiltered, the result includes suspected peers.
+// candidates appends to list the next hops of a lookup of a key that this member does not own, best
+// first. final means that the sender believes that this member owns the key. With unfiltered,
+// suspected peers are included.
 func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bool) []candidate {
 	s := m.now.Load()
 	var dead func(chord.Peer) bool
@@ -146,14 +151,15 @@ func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bo
 		dead = m.suspicions.dead(m.env.Now)
 	}
 	if s.Pred.Real() && chord.Owns(s.Pred.ID, key, m.self.ID) {
-		// By its pointers the member would own the key. By its ownership register it does not yet, and its successor
-		// still does, or it does not any more, and its successor has taken over.
+		// By its pointers the member would own the key. By its ownership register either it does
+		// not own it yet, and its successor still does; or it no longer owns it, and its successor
+		// has taken over.
 		return successors(list, s, dead)
 	}
-	if final && s.Pred.Real() && (dead == nil || !dead(s.Pred)) { // a member has joined between
+	if final && s.Pred.Real() && (dead == nil || !dead(s.Pred)) { // a member has joined between the predecessor and this one
 		list = append(list, candidate{peer: s.Pred, wire: s.pred, final: true, pointer: nodepb.Candidate_POINTER_SUCCESSOR})
 	}
-	if final && !m.keys.Ownership().Owns { // it owns no range at all: a successor may own both
+	if final && !m.keys.Ownership().Owns { // this member owns no range: a successor may own both ranges
 		list = successors(list, s, dead)
 	}
 	known := len(list)
@@ -166,8 +172,8 @@ func (m *Member) candidates(list []candidate, key chord.ID, final, unfiltered bo
 	return list
 }
 
-// successors appends the live successors to list: if this member owns no range, one of them may own the range before
-// it.
+// successors appends the live successors to list: if this member owns no range, one of them may own
+// the range before it.
 func successors(list []candidate, s *snapshot, dead func(chord.Peer) bool) []candidate {
 	for i, p := range s.Live() {
 		if len(list) < maxCandidates && (dead == nil || !dead(p)) {
@@ -177,7 +183,7 @@ func successors(list []candidate, s *snapshot, dead func(chord.Peer) bool) []can
 	return list
 }
 
-// before lists candidates for the member that precedes key, which this member owns.
+// before lists candidates for the member that precedes the key, which this member owns.
 func (m *Member) before(key chord.ID) []candidate {
 	s := m.now.Load()
 	var list []candidate

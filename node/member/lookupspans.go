@@ -13,8 +13,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// The spans and measurements of lookups. Most lookups are not sampled, so attributes are made only for a span that
-// records.
+// The spans and measurements of lookups. Most lookups are not sampled, so attributes are computed
+// only for a span that records.
 
 // startLookup begins the lookup's span, unless the lookup belongs to an operation that is not sampled.
 func (m *Member) startLookup(ctx context.Context, l *Lookup) (context.Context, trace.Span) {
@@ -29,7 +29,7 @@ func (m *Member) startLookup(ctx context.Context, l *Lookup) (context.Context, t
 	return ctx, span
 }
 
-// lookupAttributes are the attributes of the spans of a lookup and of its hops.
+// lookupAttributes returns the attributes of the spans of a lookup and of its hops.
 func (m *Member) lookupAttributes(key chord.ID, mode Mode) []attribute.KeyValue {
 	space := m.host.space
 	return []attribute.KeyValue{
@@ -39,8 +39,8 @@ func (m *Member) lookupAttributes(key chord.ID, mode Mode) []attribute.KeyValue 
 	}
 }
 
-// endLookup ends the span and counts the lookup. A lookup that fails is exported even if its span was not sampled: as
-// one span, with the known part of its path.
+// endLookup ends the span and counts the lookup. A failed lookup is exported even if its span was
+// not sampled, as one span with the known part of its path.
 func (m *Member) endLookup(ctx context.Context, span trace.Span, l *Lookup, err error) {
 	in := m.host.in
 	if span != nil {
@@ -70,8 +70,8 @@ func (m *Member) endLookup(ctx context.Context, span trace.Span, l *Lookup, err 
 	}
 }
 
-// startHop begins a hop's span, if the lookup is sampled. The hop before is its parent, by the call's trace context;
-// the initiator, hop 0, has the lookup's own span.
+// startHop begins a hop's span, if the lookup is sampled. By the call's trace context its parent is
+// the span of the previous hop. The initiator, hop 0, has the lookup's own span.
 func (m *Member) startHop(ctx context.Context, key chord.ID, mode Mode, index int) (context.Context, trace.Span) {
 	if !trace.SpanContextFromContext(ctx).IsSampled() {
 		return ctx, nil
@@ -83,8 +83,8 @@ func (m *Member) startHop(ctx context.Context, key chord.ID, mode Mode, index in
 	return ctx, span
 }
 
-// choose records on a span the candidate that the member chose, and how many candidates before it did not answer
-// (timeouts); next is nil if the member chose itself.
+// choose records on a span the candidate that the member chose, and how many candidates tried
+// before it did not answer (timeouts); next is nil if the member chose itself.
 func (m *Member) choose(span trace.Span, next *candidate, timeouts int) {
 	if span == nil || !span.IsRecording() {
 		return

@@ -14,8 +14,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// stabilize runs one round and sets the time of the next: immediately after a change, then at doubling intervals up to
-// the base interval.
+// stabilize runs one round and sets the time of the next: immediately after a change, then at
+// intervals that double up to the base interval.
 func (m *Member) stabilize() {
 	m.meetCohosted()
 	r := m.begin(context.Background(), chordevent.SpanStabilize)
@@ -32,8 +32,9 @@ func (m *Member) stabilize() {
 	s.stabilize = m.env.Now().Add(m.jitter(gap))
 }
 
-// stabilizeRound is StabilizeFromSuccessor and, if that names a candidate, StabilizeFromPredecessor. A dead head is
-// followed up immediately, so k adjacent crashes cost k time limits and not k rounds. It ends in one notify.
+// stabilizeRound is Zave's StabilizeFromSuccessor and, if that names a candidate,
+// StabilizeFromPredecessor. After a dead head it queries the next one immediately, so k adjacent
+// crashes cost k time limits and not k rounds. It ends with one notify.
 func (m *Member) stabilizeRound(r *round) error {
 	var candidate chord.Peer
 	var follow bool
@@ -55,7 +56,7 @@ func (m *Member) stabilizeRound(r *round) error {
 		}
 		if err == nil {
 			m.apply(r.changed, func(s chord.State) chord.State {
-				if s.Head() == head { // else it has departed since
+				if s.Head() == head { // otherwise the head has departed since
 					s, candidate, follow = chord.HeadAlive(m.host.space, s, n)
 				}
 				return s
@@ -88,8 +89,8 @@ func (m *Member) stabilizeRound(r *round) error {
 	return err
 }
 
-// adopt is StabilizeFromPredecessor: the candidate becomes the head if it is alive. The new head may not know the old
-// one (two rings are merging), so it receives a hint.
+// adopt is Zave's StabilizeFromPredecessor: the candidate becomes the head if it is alive. The new
+// head may not know the old one (two rings are merging), so it receives a hint.
 func (m *Member) adopt(r *round, candidate chord.Peer) error {
 	n, err := m.neighbors(r.ctx, candidate)
 	switch {
@@ -114,7 +115,7 @@ func (m *Member) adopt(r *round, candidate chord.Peer) error {
 	return nil
 }
 
-// notify sends Notify to the head. If the head is dead, the next stabilize finds that out.
+// notify sends Notify to the head. If the head is dead, the next stabilize round finds that out.
 func (m *Member) notify(ctx context.Context, head chord.Peer) {
 	if head.ID == m.self.ID {
 		return
@@ -131,15 +132,15 @@ func (m *Member) sendHint(ctx context.Context, to chord.Peer, kind nodepb.HintRe
 	verifyAnswer(m, ctx, to, a, err)
 }
 
-// current reports whether n must still be handled. A live member sends it again with every round, so an old one, or one
-// of a peer that has been found dead since, is out of date: many of them would become the predecessor one after the
-// other, each until a time limit passes.
+// current reports whether n must still be handled. A live member sends a notice with every round.
+// An old notice, or one of a peer that has been found dead since, is out of date: many of those
+// would become the predecessor one after the other, each until a time limit passes.
 func (m *Member) current(n *notice) bool {
 	return m.env.Now().Sub(n.at) <= 2*m.host.cfg.Stabilize && !m.peers.lostSince(n.from, n.at)
 }
 
-// rectify handles a notify. The predecessor that it replaces receives a hint of its nearer successor, so that it does
-// not wait for its next stabilize.
+// rectify handles a notify. The replaced predecessor receives a hint of its nearer successor, so
+// that it need not wait for its next stabilize round.
 func (m *Member) rectify(n *notice) {
 	r := m.begin(n.ctx, chordevent.SpanRectify)
 	r.about(n.from)
@@ -196,7 +197,8 @@ func (m *Member) outdated(h *hint) bool {
 	return m.peers.lostSince(h.contact, h.at) || m.host.silences.after(h.contact.Addr, h.at)
 }
 
-// consider adopts the live member that h names, which the background task has found, if it is a nearer successor.
+// consider makes the contact of h, a live member found by the background task, the head if it is a
+// nearer successor.
 func (m *Member) consider(h *hint) {
 	r := m.begin(h.ctx, chordevent.SpanMerge)
 	r.about(h.contact)
@@ -233,7 +235,7 @@ func (m *Member) shuffle(peers []chord.Peer) {
 	}
 }
 
-// backoff doubles a gap, from first up to greatest, and returns it jittered.
+// backoff doubles a gap, from `first` up to `greatest`, and returns it jittered.
 func (m *Member) backoff(gap *time.Duration, first, greatest time.Duration) time.Duration {
 	*gap = retry.Pace{First: first, Most: greatest}.Next(*gap)
 	return m.jitter(*gap)

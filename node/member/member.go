@@ -13,32 +13,34 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A Member is one virtual node of a host: a place on the ring with its own pointers, keys and telemetry.
+// A Member is one virtual node of a host: a place on the ring with its own pointers, keys and
+// telemetry.
 //
-// One task, run, owns its maintenance: one operation at a time. Ring state has one writer at a time (mu) and any number
-// of readers, which take the latest snapshot and no lock. Peers' calls are answered from that snapshot immediately.
+// One task, run, owns its maintenance: one operation at a time. Ring state has one writer at a time
+// (mu) and any number of readers, which read the latest snapshot without a lock. Peers' calls are
+// answered from that snapshot immediately.
 type Member struct {
 	host    *Host
-	env     env.Env // ends for this member when the member does
+	env     env.Env // ends for this member when the member ends
 	self    chord.Peer
 	hex     string // self.ID as telemetry writes it
 	index   int
-	fixed   bool // the identifier was chosen, not made of the index
-	renamed int  // identifiers in a row that other members had
+	fixed   bool // the caller chose the identifier; it does not follow from the index
+	renamed int  // number of identifiers in a row that other members had
 	keys    Keys
 
 	now  atomic.Pointer[snapshot]
 	mu   sync.Mutex  // held to change now, never across a call of env
 	busy atomic.Bool // between a query that copies pointers and its application; read before now
-	// asked is the peer queried while busy, set before it; nil: never busy yet.
+	// asked is the peer queried while busy, set before busy; nil if the member was never busy.
 	asked atomic.Pointer[chord.Peer]
-	// splicing is set from before a leaver's first message to a neighbor until it is gone or stays: a peer that copied
-	// its pointers meanwhile would adopt it again.
+	// splicing is set from before a leaver's first message to a neighbor until it is gone or stays:
+	// a peer that copied its pointers meanwhile would adopt it again.
 	splicing atomic.Bool
 
-	seq   atomic.Int64                // last event number given
+	seq   atomic.Int64                // the last event number used
 	wire  atomic.Pointer[nodepb.Peer] // see wireSelf
-	muted atomic.Bool                 // crashed: no more telemetry
+	muted atomic.Bool                 // crashed: emits no more telemetry
 	stage atomic.Int32                // hidden, shown or withdrawn; only shown members emit telemetry, see appear
 
 	bereft    atomic.Bool // a peer has been found dead since the last probe
@@ -47,45 +49,46 @@ type Member struct {
 	peers      knownPeers
 	suspicions suspicionList
 	inbox      inbox
-	wake       env.Signal // for the loop: something is in the inbox
+	wake       env.Signal // for the loop: the inbox has work
 	moved      env.Signal // for a leaver: the neighbors have changed
 	parked     parked
 
 	hostNews hostNews
 
 	lookups  pending
-	forwards atomic.Int32 // recursive lookups being passed on
+	forwards atomic.Int32 // number of recursive lookups being passed on
 	passed   passed
 
-	// Owned by run.
+	// Fields that run owns.
 	reporter reporter
 	schedule schedule
 
-	// background is owned by the background task while backgroundRunning is set, else by run.
+	// The background task owns background while backgroundRunning is set, otherwise run does.
 	backgroundRunning atomic.Bool
 	background        backgroundSchedule
 }
 
-// schedule is when the loop's regular duties are due.
+// schedule has the times at which the loop's regular duties are due.
 type schedule struct {
 	stabilize   time.Time
-	quiet       int // stabilize rounds in a row that changed nothing
+	quiet       int // number of stabilize rounds in a row that changed nothing
 	predecessor time.Time
 	orphan      time.Time // when a member without a live successor looks for others again
 	orphanGap   time.Duration
 }
 
-// backgroundSchedule is when the duties of the background task are due: those that make lookups, and so may take long,
-// and that touch no ring pointers. They run beside the loop, in a task of their own, one at a time.
+// backgroundSchedule has the times at which the duties of the background task are due: those that
+// make lookups, and so may take long, and that change no ring pointers. They run beside the loop,
+// in a task of their own, one at a time.
 type backgroundSchedule struct {
 	fingers       time.Time
-	slot          int           // next one to fix
-	gap           time.Duration // between rounds of fixing fingers: grows while nothing changes
-	news          bool          // something changed in this pass over the slots
+	slot          int           // the next slot to fix
+	gap           time.Duration // between rounds of fixing fingers; it grows while nothing changes
+	news          bool          // something has changed in this pass over the slots
 	probe         time.Time
 	staleProbe    time.Time // when a stale peer is due for a ping
 	staleProbeGap time.Duration
-	probes        int // probes so far: the kinds of peers take turns
+	probes        int // number of probes so far: the kinds of peers alternate
 }
 
 func newMember(h *Host, id chord.ID, index int) *Member {
@@ -101,16 +104,16 @@ func newMember(h *Host, id chord.ID, index int) *Member {
 	return m
 }
 
-// Self is the member as its peers know it.
+// Self returns the member as its peers know it.
 func (m *Member) Self() chord.Peer { return m.self }
 
-// State is the member's pointers now: an immutable snapshot, taken without a lock.
+// State returns the member's pointers now: an immutable snapshot, read without a lock.
 func (m *Member) State() chord.State { return m.now.Load().State }
 
-// Fingers is the finger table now.
+// Fingers returns the finger table now.
 func (m *Member) Fingers() chord.Fingers { return m.now.Load().fingers }
 
-// Status is the member's status: joining, active, leaving or left.
+// Status returns the member's status: joining, active, leaving or left.
 func (m *Member) Status() chordevent.Status { return m.now.Load().status() }
 
 // Keys returns the part of the member that owns and stores keys.
@@ -177,8 +180,8 @@ func (m *Member) work() bool {
 	return did
 }
 
-// startBackground starts the background task if it is not running and has something to do. A hint that comes while it
-// runs is put back.
+// startBackground starts the background task if it is not running and has something to do. A hint
+// that arrives while it runs is put back.
 func (m *Member) startBackground(changed bool, h *hint) {
 	if h != nil {
 		m.inbox.hint(*h)
@@ -187,7 +190,7 @@ func (m *Member) startBackground(changed bool, h *hint) {
 		return
 	}
 	s, now := &m.background, m.env.Now()
-	if changed { // the fingers may have, too
+	if changed { // the fingers may have changed, too
 		s.gap = 0
 		if soon := now.Add(m.jitter(m.host.cfg.Stabilize / 2)); soon.Before(s.fingers) {
 			s.fingers = soon
@@ -214,7 +217,7 @@ func (m *Member) startBackground(changed bool, h *hint) {
 	}
 }
 
-// untilDue is the time until the next regular duty.
+// untilDue returns the time until the next regular duty.
 func (m *Member) untilDue() time.Duration {
 	next := m.reporter.keyframe
 	earlier := func(t time.Time) {

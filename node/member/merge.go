@@ -13,17 +13,20 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Merging: after a partition, or when a host restarts without addresses to join through, there are two rings whose
-// members do not point to each other. They merge because members store the peers that they lost, ping these now and
-// then, and on contact look themselves up in the other ring.
+// Merging: after a partition, or when a host restarts without addresses to join through, there may
+// be two rings whose members do not point to each other. The rings merge because members store the
+// peers that they lost, ping these at long intervals, and, when one answers, look up their own
+// place in the other ring.
 
-// maxHintHops bounds how far a contact of another ring is passed on.
+// maxHintHops bounds how many times a contact of another ring is passed on.
 const maxHintHops = 2
 
-// probe pings, by turns, a lost peer that is due; the next of the addresses to join through, until the host has pinged
-// each a few times; and, now and then, more often for a while after a peer was found dead, a stale peer or an address
-// to join through. Two rings may have separated without a member of one finding a member of the other dead, or have
-// been founded apart. The kinds take turns so that many lost peers do not delay the others.
+// probe pings one peer or host, alternating between kinds: a lost peer that is due; the next of the
+// addresses to join through, until the host has pinged each a few times; and at long intervals
+// (shorter for a while after a peer was found dead) a stale peer or an address to join through. The
+// latter because two rings may have separated without any member finding a member of the other ring
+// dead, or may have been founded separately. The kinds alternate so that many lost peers do not
+// delay the others.
 func (m *Member) probe() {
 	base, now := m.host.cfg.Stabilize, m.env.Now()
 	m.background.probe = now.Add(m.jitter(2 * base))
@@ -62,7 +65,7 @@ func (m *Member) probe() {
 		err = m.meet(r, self, maxHintHops)
 	case errors.Is(err, errDead) && p.Incarnation == 0:
 		err = nil
-	case errors.Is(err, errDead) && self.Real(): // another incarnation
+	case errors.Is(err, errDead) && self.Real(): // another incarnation answers
 		m.peers.forget(p)
 		err = m.meet(r, self, maxHintHops)
 	case errors.Is(err, errDead):
@@ -75,8 +78,9 @@ func (m *Member) probe() {
 	r.end(err)
 }
 
-// meetCohosted proposes the nearest active member of the same host that the member's pointers skip, in every round of
-// stabilize. It takes no call, and helps since a ring that breaks apart usually has members of one host in both parts.
+// meetCohosted proposes the nearest active member of the same host that the member's pointers skip,
+// in every stabilize round. It takes no call, and helps since a ring that breaks apart usually has
+// members of one host in both parts.
 func (m *Member) meetCohosted() {
 	s := m.State()
 	nearest := s.Head()
@@ -93,12 +97,13 @@ func (m *Member) meetCohosted() {
 	}
 }
 
-// contactRounds is how many times a host pings each of the addresses to join through: a host that is still joining
-// itself has no member on a ring yet.
+// contactRounds is how many times a host pings each of the addresses to join through: at first the
+// other host may itself be joining, and has no member on a ring yet.
 const contactRounds = 3
 
-// nextContact is any member of the next host to join through: the members through which several joined may have died
-// before these had pointers to each other. One member pings for its whole host.
+// nextContact returns any member of the next host to join through. When several members join, those
+// through which they joined may die before the joiners have pointers to each other. One member
+// pings for its whole host.
 func (m *Member) nextContact() (p chord.Peer, found bool) {
 	seeds := m.host.cfg.Join
 	for int(m.host.contacted.Load()) < contactRounds*len(seeds) {
@@ -110,7 +115,7 @@ func (m *Member) nextContact() (p chord.Peer, found bool) {
 	return chord.Peer{}, false
 }
 
-// distant is, at random, a stale peer or any member of a host to join through.
+// distant returns at random a stale peer, or any member of a host to join through.
 func (m *Member) distant(now time.Time, silence time.Duration) (p chord.Peer, found bool) {
 	if seeds := m.host.cfg.Join; len(seeds) > 0 && m.env.Uint64()%2 == 0 {
 		addr := seeds[m.env.Uint64()%uint64(len(seeds))]
@@ -119,7 +124,7 @@ func (m *Member) distant(now time.Time, silence time.Duration) (p chord.Peer, fo
 	return m.peers.stalest(now, silence)
 }
 
-// followHint handles a contact that a peer has sent.
+// followHint handles the contact of a hint that a peer has sent.
 func (m *Member) followHint(h *hint) {
 	r := m.begin(h.ctx, chordevent.SpanHint)
 	r.about(h.contact)
@@ -130,11 +135,12 @@ func (m *Member) followHint(h *hint) {
 	r.end(err)
 }
 
-// meet handles the contact with a member that may be of another ring. The loop considers the contact as a nearer
-// successor. Then the member looks for its own place from there, by the pointers of that ring: if it is not found,
-// there are two rings. The owner of the place does not count, since after a partition ownership may be decided while
-// the pointers are not. The two members between which it belongs receive a hint of it, and it considers them. It passes
-// the contact on to its successor and its fingers.
+// meet handles the contact with a member that may be on another ring. The loop considers the
+// contact as a nearer successor. Then the member looks up its own place from the contact, by the
+// pointers of that ring: if the lookup does not find the member itself, there are two rings. Who
+// owns the place does not matter, since after a partition ownership may be decided before the
+// pointers are. The two members between which this one belongs receive a hint of it, and it
+// considers them. It passes the contact on to its successor and its fingers.
 func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 	now, base := m.env.Now(), m.host.cfg.Stabilize
 	if !m.inbox.meet(q.ID, now, 4*base) {
@@ -142,9 +148,9 @@ func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 	}
 	m.propose(r, q)
 	l := Lookup{Key: m.self.ID, Start: now}
-	var after chord.Peer // what follows before
+	var after chord.Peer // the member after before
 	before, err := m.iterate(r.ctx, m.self.ID, []candidate{{peer: q}}, &l, now.Add(m.host.cfg.LookupLimit), maxHops, func(asked chord.Peer, a *nodepb.FindNextResponse) bool {
-		after = asked // itself, or alone
+		after = asked // before is the member itself, or alone
 		if !a.Final || asked.ID == m.self.ID {
 			return asked.ID == m.self.ID
 		}
@@ -162,7 +168,7 @@ func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 		m.rival(after)
 	}
 	if err != nil || after.ID == m.self.ID {
-		return nil // unreachable after all, or one ring already
+		return nil // not reachable after all, or already one ring
 	}
 	ctx := r.changed()
 	m.propose(r, after)
@@ -178,7 +184,7 @@ func (m *Member) meet(r *round, q chord.Peer, hops int32) error {
 	return nil
 }
 
-// propose has the loop consider a nearer successor.
+// propose queues a nearer successor for the loop to consider.
 func (m *Member) propose(r *round, p chord.Peer) {
 	if chord.Nearer(m.State(), p) {
 		m.inbox.consider(hint{r.changed(), p, 0, m.env.Now()})
@@ -186,7 +192,7 @@ func (m *Member) propose(r *round, p chord.Peer) {
 	}
 }
 
-// knownTargets lists the peers that a contact is passed on to: the successor and some fingers.
+// knownTargets lists the peers to which a contact is passed on: the successor and some fingers.
 func (m *Member) knownTargets() []chord.Peer {
 	const most = 4
 	now := m.now.Load()

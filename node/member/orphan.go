@@ -12,10 +12,10 @@ import (
 // maxPings bounds the contacts that an orphan pings at the same time.
 const maxPings = 32
 
-// orphaned is the round of a member that has no live successor and no predecessor. The member continues to serve. If
-// any known peer answers, the member joins again and keeps its data, unless another member has joined it meanwhile:
-// that one would find it dead. Only if no known peer answers does the member count as alone; until then it asks again
-// in every round.
+// orphaned is the round of a member that has no live successor and no predecessor. The member
+// continues to serve. If any known peer answers, the member joins again and keeps its data, unless
+// another member has since joined through it: that member would find it dead. Only if no known peer
+// answers does the member count as alone; until then it asks again in every round.
 func (m *Member) orphaned(r *round) error {
 	s, now, base := &m.schedule, m.env.Now(), m.host.cfg.Stabilize
 	if m.now.Load().alone && now.Before(s.orphan) {
@@ -33,7 +33,7 @@ func (m *Member) orphaned(r *round) error {
 		s.orphan = now.Add(m.backoff(&s.orphanGap, base, 64*base))
 		m.edit(func(s *snapshot) {
 			s.alone = true
-			m.setHosts(s, nil) // else the keys' replicas would be looked for on hosts of which none answers
+			m.setHosts(s, nil) // otherwise replicas of the keys would be looked for on hosts of which none answers
 		})
 		m.keys.HostsChanged()
 		return nil
@@ -52,8 +52,9 @@ func (m *Member) orphaned(r *round) error {
 	return nil
 }
 
-// answering pings contacts, and lists the members that answer, except leavers: a leaver is no member to join, and
-// mostly has just left this ring. It also reports whether any member answers at all.
+// answering pings contacts, and lists the members that answer, except leavers: no member can join
+// through a leaver, and a leaver has usually just left this ring. It also reports whether any
+// member answers.
 func (m *Member) answering(ctx context.Context, contacts []candidate) (found []candidate, some bool, err error) {
 	for len(contacts) > 0 {
 		batch := contacts[:min(len(contacts), maxPings)]
@@ -101,11 +102,12 @@ func (m *Member) Known() []chord.Peer {
 	return append(list, m.Remembered()...)
 }
 
-// acquaintGap is the time for which Acquaint does not ping a host again that did not answer, in call limits.
+// acquaintGap is the time, in call limits, for which Acquaint does not ping a silent host again.
 const acquaintGap = 20
 
-// Acquaint pings the hosts to join through on which the member knows no live peer, and queues the members that answer
-// as contacts: several may have joined at the same time and lost all members that would have connected them.
+// Acquaint pings the hosts to join through on which the member knows no live peer, and queues the
+// members that answer as contacts: several members may have joined at the same time and lost all
+// members that would have connected them.
 func (m *Member) Acquaint(ctx context.Context) error {
 	since := m.env.Now().Add(-acquaintGap * m.host.cfg.CallLimit)
 	alive, _ := m.peers.addresses()

@@ -2,26 +2,27 @@ package member
 
 import "sync"
 
-// maxPassed bounds the recursive lookups that a member stores as passed on. At the bound the oldest is dropped: a copy
-// that comes later is passed on once more.
+// maxPassed bounds the recursive lookups that a member stores as passed on. At the bound the oldest
+// is dropped: a later copy of it is passed on once more.
 const maxPassed = 1024
 
-// passed are the latest recursive lookups that a member has passed on. A hop whose answer is lost or late has accepted
-// the lookup all the same, and the previous hop sends another copy to its next candidate. If copies were passed on like
-// lookups, their number would grow with each hop, without end where paths are long.
+// passed has the latest recursive lookups that a member has passed on. A hop whose answer is lost
+// or late has accepted the lookup all the same, and the previous hop sends another copy to its next
+// candidate. If copies were passed on like lookups, their number would grow with each hop, without
+// bound on long paths.
 type passed struct {
 	mu     sync.Mutex
 	known  map[passedLookup]bool
-	latest []passedLookup // a ring
-	next   int            // the oldest of a full ring
+	latest []passedLookup // a ring buffer
+	next   int            // index of the oldest entry when the buffer is full
 }
 
 type passedLookup struct {
 	id    uint64
-	final bool // such a copy has other next hops
+	final bool // a copy with another value has other next hops
 }
 
-// first reports whether the lookup has not been stored before, and stores it.
+// first stores the lookup, and reports whether it had not been stored before.
 func (p *passed) first(id uint64, final bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

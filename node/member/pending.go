@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// maxPending bounds a member's recursive lookups that wait for their answer. Further ones fail immediately.
+	// maxPending bounds a member's recursive lookups that wait for their answer. Further ones fail
+	// immediately.
 	maxPending = 4096
 	// maxSpare bounds the waiting records kept for reuse.
 	maxSpare = 64
@@ -22,7 +23,7 @@ type pending struct {
 	spare []*waiting          // guarded by mu
 }
 
-// waiting is one lookup that waits for its answer. Its fields except signal are guarded by pending.mu.
+// waiting is one lookup that waits for its answer. pending.mu guards its fields except signal.
 type waiting struct {
 	signal  env.Signal
 	waiting bool // a task waits on the signal
@@ -30,7 +31,7 @@ type waiting struct {
 	answer  answered
 }
 
-// answered is the result of a lookup: an owner, or none, and the path.
+// answered is the result of a lookup: an owner, if one was found, and the path.
 type answered struct {
 	owner  chord.Peer
 	before []*nodepb.Hop // the path as received
@@ -57,7 +58,8 @@ func (p *pending) add(id uint64, e env.Env) *waiting {
 	return w
 }
 
-// wait marks w as waiting on its signal and returns true, unless the answer has already come.
+// wait marks w as waiting on its signal and returns true, or returns false if the answer has
+// already arrived.
 func (p *pending) wait(w *waiting) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,7 +67,8 @@ func (p *pending) wait(w *waiting) bool {
 	return w.waiting
 }
 
-// answer passes an answer to the lookup that waits for it, if it still does. The first answer counts.
+// answer passes an answer to the lookup that waits for it, if it still waits. Only the first answer
+// counts.
 func (p *pending) answer(id uint64, a answered) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,7 +80,8 @@ func (p *pending) answer(id uint64, a answered) {
 	}
 }
 
-// remove ends the wait and returns the answer, if it has come. If clean, w's signal is unset, so w may be reused.
+// remove ends the wait and returns the answer, if it has arrived. clean means that w's signal is
+// not set, so that w may be reused.
 func (p *pending) remove(id uint64, w *waiting, clean bool) (a answered, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -18,8 +18,8 @@ import (
 // previous hop tries another candidate.
 const maxForwards = 1024
 
-// transit is a recursive lookup while it is at this host. Between members of one host it is passed on in the same task;
-// to other hosts it is sent as a ForwardRequest.
+// transit is a recursive lookup while it is at this host. Between members of one host it is passed
+// on in the same task; to other hosts it is sent as a ForwardRequest.
 type transit struct {
 	lookup    uint64
 	initiator chord.Peer
@@ -38,7 +38,7 @@ func (t *transit) been(id *chord.ID) bool {
 		slices.ContainsFunc(t.before, func(h *nodepb.Hop) bool { return chord.ID(h.Peer.Id) == *id })
 }
 
-// wire is the whole path in its wire form, with room for one hop more.
+// wire returns the whole path in its wire form, with capacity for one more hop.
 func (t *transit) wire() []*nodepb.Hop {
 	all := make([]*nodepb.Hop, 0, len(t.before)+len(t.path)+1)
 	all = append(all, t.before...)
@@ -68,7 +68,8 @@ func (m *Member) recursive(ctx context.Context, l *Lookup, deadline time.Time) e
 	l.Timeouts += timeouts
 	clean := true
 	if err == nil && m.lookups.wait(w) {
-		// Some hops may meet silent members. After this limit the lookup counts as lost, and continues iteratively.
+		// Some hops may find silent members. After this limit the lookup counts as lost, and
+		// continues iteratively.
 		limit := min(4*m.host.cfg.CallLimit, deadline.Sub(m.env.Now()))
 		if ctx.Done() != nil {
 			defer context.AfterFunc(ctx, w.signal.Set)()
@@ -115,7 +116,8 @@ func (m *Member) accept(l *Lookup, a answered) error {
 	return nil
 }
 
-// forward is one hop of a lookup that this member has accepted: it ends here or is passed on.
+// forward makes one hop of a lookup that this member has accepted: the lookup ends here or is
+// passed on.
 func (m *Member) forward(ctx context.Context, t *transit) {
 	ctx, span := m.startHop(ctx, t.key, Recursive, len(t.before)+len(t.path)-1)
 	if m.keys.Owns(t.key) {
@@ -127,7 +129,7 @@ func (m *Member) forward(ctx context.Context, t *transit) {
 	if !m.passed.first(t.lookup, t.final) {
 		m.choose(span, nil, 0)
 		m.endHop(span, nil)
-		return // another copy is on its way from here
+		return // this member has already passed on another copy
 	}
 	err := errNoRoute
 	if t.hopsLeft > 0 {
@@ -139,15 +141,16 @@ func (m *Member) forward(ctx context.Context, t *transit) {
 	m.endHop(span, err)
 }
 
-// pass sends a lookup to the best next hop that accepts it: if a candidate does not answer, the next best one. It
-// records the chosen hop on span, and returns the number of candidates that did not answer.
+// pass sends a lookup to the best next hop that accepts it: if a candidate does not answer, to the
+// next best one. It records the chosen hop on span, and returns the number of candidates that did
+// not answer.
 func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeouts int, err error) {
 	var room [maxCandidates + 2]candidate
 	list := m.candidates(room[:0], t.key, t.final, false)
 	for i := range list {
 		c := &list[i]
 		if t.been(&c.peer.ID) {
-			continue // it has been a hop already
+			continue // this candidate has already been a hop
 		}
 		at := m.host.since(t.started, t.initiator.Addr)
 		hop := Hop{Peer: c.peer, Pointer: c.pointer, Slot: c.slot, Timeouts: timeouts, At: at}
@@ -182,7 +185,7 @@ func (m *Member) pass(ctx context.Context, t *transit, span trace.Span) (timeout
 	return timeouts, errNoRoute
 }
 
-// neighborOnHost is a peer on the same host that can accept a lookup, or nil.
+// neighborOnHost returns a member of this host that p names and that can accept a lookup, or nil.
 func (m *Member) neighborOnHost(p *chord.Peer) *Member {
 	if p.Addr != m.self.Addr {
 		return nil
@@ -193,8 +196,8 @@ func (m *Member) neighborOnHost(p *chord.Peer) *Member {
 	return nil
 }
 
-// answer sends the result of a lookup to its initiator: a second time after a timeout, since the initiator waits long
-// for a lost one.
+// answer sends the result of a lookup to its initiator, and once more after a timeout, since a lost
+// answer would cost the initiator a long wait.
 func (m *Member) answer(ctx context.Context, t *transit, owner chord.Peer, problem string) {
 	if other := m.neighborOnHost(&t.initiator); other != nil {
 		other.lookups.answer(t.lookup, answered{owner, t.before, t.path})

@@ -13,21 +13,23 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A round is one maintenance operation. At its start it is not known whether it will change anything, and only rounds
-// that do are worth a trace. So it runs unsampled, and becomes a trace, back-dated to its start, with the first change:
-// all its calls from then on are in that trace, on peers too.
+// A round is one maintenance operation. At its start it is not known whether it will change
+// anything, and only rounds that do are worth a trace. So a round runs unsampled, and becomes a
+// trace, back-dated to its start, with its first change: all its calls from then on are in that
+// trace, and so are the peers' parts of them.
 type round struct {
 	m     *Member
 	name  string // span name
 	start time.Time
-	ctx   context.Context // what the round's calls carry
-	span  trace.Span      // nil until something changed, unless the round belongs to another's trace
+	ctx   context.Context // the context of the round's calls
+	span  trace.Span      // nil until something changed, unless the round belongs to another operation's trace
 	did   bool            // something changed
 	peer  string          // the other member concerned, in hex
 }
 
-// begin starts a round. A round caused by a peer's sampled operation belongs to that trace, but its context does not
-// end with the peer's call, which is answered, and its context cancelled, before the round begins.
+// begin starts a round. A round caused by a peer's sampled operation belongs to that trace, but its
+// context does not end with the peer's call: that is answered, and its context cancelled, before
+// the round begins.
 func (m *Member) begin(parent context.Context, name string) *round {
 	r := &round{m: m, name: name, start: m.env.Now(), ctx: m.host.in.unsampled}
 	if trace.SpanContextFromContext(parent).IsSampled() {
@@ -36,8 +38,9 @@ func (m *Member) begin(parent context.Context, name string) *round {
 	return r
 }
 
-// about sets the other member that the round concerns; the span records the one that was set at the first change. A
-// peer without an incarnation is any member at its address, and has no identifier.
+// about sets the other member that the round concerns; the span records the one that was set at the
+// first change. A peer without an incarnation stands for any member at its address, and has no
+// identifier.
 func (r *round) about(p chord.Peer) {
 	if p.Incarnation == 0 || r.span != nil && r.peer != "" {
 		return
@@ -69,8 +72,8 @@ func (r *round) changed() context.Context {
 	return r.ctx
 }
 
-// end ends the round. A round that changed nothing is offered to the sampler as a span of its own; few of these are
-// sampled.
+// end ends the round. A round that changed nothing is offered to the sampler as a span of its own,
+// of which few are sampled.
 func (r *round) end(err error) {
 	outcome := chordevent.OutcomeQuiet
 	switch {

@@ -12,10 +12,11 @@ import (
 	"chordconductor/node/wire"
 )
 
-// The host's side of the peer-to-peer services: read the request, find the member, have it answer.
+// The host's side of the peer-to-peer services: each method reads the request, finds the member,
+// and lets it answer.
 
-// noMember is the answer to a call for a member that is not on this host. If that member has left, the answer names it,
-// so that its peers do not take it for crashed.
+// noMember returns the answer to a call for a member that is not on this host. If that member has
+// left, the answer names it, so that its peers do not take it for crashed.
 func (h *Host) noMember(call *nodepb.Call) *nodepb.Reply {
 	return &nodepb.Reply{Status: notMember, Self: h.hasLeft(call.GetTarget()), ClockMillis: h.env.Wall().UnixMilli(), Version: Version}
 }

@@ -13,7 +13,8 @@ import (
 	"chordconductor/node/wire"
 )
 
-// Answers to peers. Every one comes immediately, from the latest snapshot: none of these functions calls a peer.
+// Answers to peers. Each is given immediately, from the latest snapshot: none of these functions
+// calls a peer.
 
 const (
 	ok        = nodepb.Reply_STATUS_OK
@@ -21,7 +22,7 @@ const (
 	isBusy    = nodepb.Reply_STATUS_BUSY
 )
 
-// standing is the status of a member's answers, by its phase alone.
+// standing returns the status of a member's answers, which follows from its phase alone.
 func (m *Member) standing() nodepb.Reply_Status {
 	switch m.now.Load().phase {
 	case active:
@@ -36,8 +37,8 @@ func (m *Member) servePing() *nodepb.PingResponse {
 	return &nodepb.PingResponse{Reply: m.reply(m.standing()), Leaving: m.now.Load().leaving}
 }
 
-// serveNeighbors reads busy before the snapshot: if it was clear then, the snapshot is of that instant, or of one after
-// the next answer was applied.
+// serveNeighbors reads busy before the snapshot: if busy was clear, the snapshot is of that
+// instant, or of one after the next answer was applied.
 func (m *Member) serveNeighbors() *nodepb.NeighborsResponse {
 	busy := m.busy.Load() || m.splicing.Load()
 	standing := m.standing()
@@ -77,9 +78,10 @@ func (m *Member) serveHint(ctx context.Context, q *nodepb.HintRequest, contact c
 	return &nodepb.HintResponse{Reply: m.reply(standing)}
 }
 
-// serveDepart applies a neighbor's leave. The leave of the head is a transition like any other, so it waits (BUSY, and
-// the leaver calls again) while an answer is under way, except an answer of the head itself, which counts only while it
-// is the head. The leave of another member changes the predecessor alone, which no answer affects.
+// serveDepart applies a neighbor's leave. The leave of the head is a transition like any other:
+// while an answer is under way it waits (the member answers BUSY, and the leaver calls again),
+// except for an answer of the head itself, which counts only while it is the head. The leave of
+// another member changes only the predecessor, which no answer affects.
 func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ []chord.Peer) *nodepb.DepartResponse {
 	standing := m.standing()
 	if standing != ok {
@@ -97,7 +99,7 @@ func (m *Member) serveDepart(ctx context.Context, leaver, pred chord.Peer, succ 
 	}
 	m.mu.Unlock()
 	if standing == ok {
-		for _, other := range m.host.Members() { // a leaver sends this to its neighbors alone
+		for _, other := range m.host.Members() { // a leaver sends Depart only to its neighbors
 			other.peers.depart(leaver)
 			other.keys.PeerLeft(leaver)
 		}
@@ -177,7 +179,7 @@ func (m *Member) serveAnswer(q *nodepb.AnswerRequest) (*nodepb.AnswerResponse, e
 	return &nodepb.AnswerResponse{Reply: m.reply(m.standing())}, nil
 }
 
-// checkPath reports what is wrong with the path of a lookup.
+// checkPath returns an error if the path of a lookup is malformed.
 func checkPath(path []*nodepb.Hop) error {
 	if len(path) == 0 || len(path) > maxHops+1 {
 		return fmt.Errorf("the path has %d hops", len(path))

@@ -7,12 +7,14 @@ import (
 	"time"
 )
 
-// maxSilences bounds the hosts stored as silent; the one silent longest is dropped first.
+// maxSilences bounds the hosts stored as silent; the one that has been silent longest is dropped
+// first.
 const maxSilences = 64
 
-// silences are the hosts that answered none of a query's tries and have sent nothing since. The members of a host share
-// them: a report about a member of a host that has become silent since the report was received is out of date,
-// whichever member it names. Queued reports would otherwise cost a time limit each.
+// silences has the hosts that answered none of a query's tries and have sent nothing since. The
+// members of a host share it: a report about a member of a host that has become silent since the
+// report was received is out of date, whichever member it names. Without this, each queued report
+// would cost a time limit.
 type silences struct {
 	mu   sync.Mutex
 	list atomic.Pointer[[]silence] // written under mu; mostly empty, and read at every call

@@ -14,32 +14,32 @@ import (
 type phase uint8
 
 const (
-	looking phase = iota // it looks for its place: answers NOT_MEMBER, which counts as dead
-	asking               // it asks its future predecessor for the successor list: answers BUSY
+	looking phase = iota // it looks for its place, and answers NOT_MEMBER, which counts as dead
+	asking               // it asks its future predecessor for the successor list, and answers BUSY
 	active
-	gone // has left or crashed
+	gone // it has left or crashed
 )
 
-// snapshot is a member's ring state: an immutable value. Readers take the latest and never wait.
+// snapshot is a member's ring state: an immutable value. Readers use the latest one and never wait.
 type snapshot struct {
 	chord.State
 	hosts   []chord.Peer // the host list: see chord.Hosts
 	fingers chord.Fingers
-	routes  chord.Routes // next hops by the pointers and the fingers, for lookups
+	routes  chord.Routes // next hops of lookups, by the pointers and the fingers
 	phase   phase
-	alone   bool // no known peer answers: see Alone
+	alone   bool // no known peer answers (see Alone)
 	leaving bool
-	mayEnd  bool // of a leaver: with its keys, if no member stays to take them
-	bound   bool // a leaver that has answered a last call: it must leave
+	mayEnd  bool // a leaver may end with its keys, if no member stays to take them over
+	bound   bool // a leaver that has answered a last call must leave
 
-	// The pointers as Neighbors answers them, made once per change.
+	// The pointers in the wire form of Neighbors' answer, made once for each change.
 	pred        *nodepb.Peer
 	succ        []*nodepb.Peer
 	past        []*nodepb.Peer // of the host list: see chord.HostsPast
 	fingersWire []*nodepb.Peer // by run
 }
 
-// wireOfFinger is the peer of the finger run that begins with a slot.
+// wireOfFinger returns the peer of the finger run that begins with the given slot.
 func (s *snapshot) wireOfFinger(first int) *nodepb.Peer {
 	for i, r := range s.fingers.Runs() {
 		if r.First == first {
@@ -73,14 +73,15 @@ func (m *Member) edit(change func(*snapshot)) {
 	m.host.updateReadiness()
 }
 
-// cause returns the context of the operation that changes something. It must be called only if something changes: the
-// call makes a maintenance round a trace.
+// cause returns the context of the operation that changes something. It must be called only if
+// something changes, since the call makes a maintenance round a trace.
 type cause func() context.Context
 
 func because(ctx context.Context) cause { return func() context.Context { return ctx } }
 
-// apply runs one transition of the ring pointers, emits the changes, and reports whether there were any. A transition
-// is one step: readers see the state before or after it. It also ends the time in which the member answers BUSY.
+// apply runs one transition of the ring pointers, emits the changes, and reports whether there were
+// any. A transition is one step: readers see the state before or after it. apply also ends the time
+// in which the member answers BUSY.
 func (m *Member) apply(why cause, transition func(chord.State) chord.State) bool {
 	m.mu.Lock()
 	changed := m.applyLocked(why, transition)
@@ -134,7 +135,7 @@ func (m *Member) enter(ctx context.Context, state chord.State, through chord.Pee
 	next.State, next.phase, next.alone = state, active, false
 	next.pred, next.succ = wire.Ref(state.Pred, 0), wire.Peers(state.Succ)
 	next.routes = chord.NewRoutes(state, next.fingers)
-	next.hosts = nil // those of an earlier place
+	next.hosts = nil // the hosts of an earlier place on the ring
 	m.relistHosts(&next)
 	m.now.Store(&next)
 	m.Emit(ctx, chordevent.Joined{Through: m.ref(through)})

@@ -12,10 +12,11 @@ import (
 // maxSuspicions bounds the suspicions held at the same time; the oldest is dropped first.
 const maxSuspicions = 32
 
-// suspicionList are peers that did not answer a short while ago. Lookups skip them as long as others remain, so that
-// they do not wait for the same dead peer again and again. A message from the peer clears its suspicion.
+// suspicionList has the peers that did not answer a short while ago. Lookups skip them as long as
+// other candidates remain, so that they do not wait for the same dead peer again and again. A
+// message from the peer clears its suspicion.
 type suspicionList struct {
-	mu   sync.Mutex // writers only
+	mu   sync.Mutex // for writers
 	list atomic.Pointer[[]suspect]
 }
 
@@ -45,8 +46,8 @@ func (s *suspicionList) clear(p chord.Peer) {
 	s.list.Store(&list)
 }
 
-// dead returns the predicate that chord.Routes skips peers by: whether a peer is suspected now. It returns nil if none
-// is.
+// dead returns the predicate by which chord.Routes skips peers: whether a peer is suspected now. It
+// returns nil if none is.
 func (s *suspicionList) dead(clock func() time.Time) func(chord.Peer) bool {
 	list := s.held()
 	if len(list) == 0 {

@@ -18,7 +18,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Telemetry is where a host's members emit traces, events and metrics. A field that is nil emits nothing.
+// Telemetry has the providers through which a host's members emit traces, events and metrics.
+// Through a nil one nothing is emitted.
 type Telemetry struct {
 	Tracer trace.TracerProvider
 	Events log.LoggerProvider // the pipeline for events: see package otel
@@ -47,8 +48,8 @@ type instruments struct {
 	rounds         metric.Int64Counter
 	failures       metric.Int64Counter
 
-	// unsampled is the context of quiet maintenance. Its parent span is not recorded, so that the calls made under it
-	// start no traces either, here or at the peer.
+	// unsampled is the context of maintenance that changes nothing. Its parent span is not
+	// recorded, so that calls with it start no traces, here or at the peer.
 	unsampled context.Context
 }
 
@@ -92,9 +93,9 @@ func newInstruments(t Telemetry, env interface{ Uint64() uint64 }) (*instruments
 	return in, errors.Join(errs[:]...)
 }
 
-// Emit numbers an event and sends it; a move's peer gets the last event number known of it. The number is taken before
-// the body is complete (see keyframe), so of two events on one register the greater number always carries the later
-// value.
+// Emit numbers an event and sends it; into a move it enters the last event number known of the
+// peer. The event is numbered before its body is complete (see keyframe), so of two events on one
+// register the one with the greater number always has the later value.
 func (m *Member) Emit(ctx context.Context, body chordevent.Body) {
 	if move, ok := body.(chordevent.KeysMoved); ok {
 		move.Peer = m.ref(move.Peer.Peer)
@@ -119,15 +120,15 @@ func (m *Member) emit(ctx context.Context, read func() chordevent.Body) {
 	}))
 }
 
-// A member's stages in telemetry.
+// The stages of a member in telemetry.
 const (
 	hidden    = iota // it has emitted nothing yet
 	shown            // it has emitted Started, and will emit Left unless it crashes
 	withdrawn        // it has ended without having emitted Started, and never will
 )
 
-// appear emits Started. It waits until the first try to join has shown whether another member has the identifier: a
-// later incarnation of it would replace that member in every conductor's view.
+// appear emits Started. It waits until the first try to join has shown whether another member has
+// the identifier: a later incarnation would replace that member in every conductor's view.
 func (m *Member) appear(ctx context.Context) {
 	if m.stage.CompareAndSwap(hidden, shown) {
 		m.Emit(ctx, m.started())
@@ -158,7 +159,7 @@ func (m *Member) started() chordevent.Started {
 	return chordevent.Started{Address: m.self.Addr, Bits: cfg.Bits, ListLen: cfg.Successors, Replicas: cfg.Replicas, VirtualIndex: m.index}
 }
 
-// ref returns the form in which an event names p: with the last event number received from p.
+// ref returns p in the form in which events name it, with the last event number received from p.
 func (m *Member) ref(p chord.Peer) chordevent.PeerRef {
 	if !p.Real() {
 		return chordevent.PeerRef{Peer: p}
@@ -182,12 +183,12 @@ func (m *Member) runs(list []chord.Run) []chordevent.FingerRun {
 	return runs
 }
 
-// reporter is the schedule of what a member emits by the clock: keyframes and load. It belongs to the member's loop,
-// which reports right before it calls its neighbors: so they have the member's last event number when they report its
-// failure.
+// reporter has the schedule of what a member emits periodically: keyframes and load. The member's
+// loop owns it, and reports directly before it calls the neighbors, so that these know the member's
+// last event number when they report its failure.
 type reporter struct {
-	keyframe time.Time // next one due
-	loadNext time.Time // not before
+	keyframe time.Time // when the next one is due
+	loadNext time.Time // the next load is not emitted before this time
 	load     chordevent.Load
 	lost     int64
 }
@@ -197,7 +198,8 @@ func (m *Member) report() {
 	r := &m.reporter
 	now := m.env.Now()
 	if m.recovered.Swap(false) {
-		// All members of the process share one exporter: they spread their keyframes over a second.
+		// All members of the process share one exporter, so they spread their keyframes over a
+		// second.
 		if soon := now.Add(m.random(time.Second)); soon.Before(r.keyframe) {
 			r.keyframe = soon
 		}

@@ -2,12 +2,13 @@ package member
 
 import "fmt"
 
-// Version is the version of the protocol between hosts. Version 1 carried neither a version nor a physical clock. A
-// host works with hosts of its own version, the one before and the one after, so that the hosts of a ring can be
-// replaced one after the other, either way (see Call.version in node/nodepb/ring.proto).
+// Version is the version of the protocol between hosts. Version 1 has neither a version nor a
+// physical clock in its messages. A host works with hosts of its own version, the previous one and
+// the next one, so that the hosts of a ring can be upgraded or downgraded one after the other (see
+// Call.version in node/nodepb/ring.proto).
 //
-// A field that a version adds must therefore be optional for the next: an absent field means what the version before
-// meant.
+// A field that a version adds must therefore be optional in the next one, too: if it is absent, the
+// meaning is that of the previous version.
 const Version = 2
 
 // speaks returns an error if a peer's protocol version does not work with this host's.

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A refusal must name exactly the versions that speaks accepts.
+// The error of `speaks` names exactly the range of versions for which `speaks` returns nil.
 func TestVersionsThatWork(t *testing.T) {
 	for version := range uint32(Version + 10) {
 		err := speaks(version)

@@ -14,17 +14,19 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A host has a task of its own, which checks its clock and emits chord.host.state: so the conductor's view also shows a
-// host without members, and the conductor can command it to start some.
+// A host has a task of its own, which checks its clock and emits chord.host.state. So the
+// conductor's view also has hosts without members, and the conductor can command them to start
+// some.
 
-// ErrClock reports that the host's clock differs from most others' by more than hlc.MaxDifference.
+// ErrClock reports that the host's clock differs by more than hlc.MaxDifference from those of most
+// other hosts.
 var ErrClock = errors.New("this host's clock differs too much from its peers'")
 
-// watch is the state of the host's own task, which owns all fields but the atomic ones.
+// watch is the state of the host's own task, which owns all fields except the atomic ones.
 type watch struct {
 	incarnation int64  // the host's incarnation
 	noticed     string // the last notice about the clock
-	back        int    // members to start when the clock is right again
+	back        int    // number of members to start when the clock is right again
 	asking      atomic.Bool
 	retiring    atomic.Bool
 }
@@ -60,7 +62,8 @@ func (h *Host) updateReadiness() {
 	h.wake.Set()
 }
 
-// Ready reports whether at least one member is active, and the host is not off the ring for its clock.
+// Ready reports whether at least one member is active, and the host is not off the ring because of
+// its clock.
 func (h *Host) Ready() bool { return h.status() == chordevent.HostActive }
 
 func (h *Host) status() chordevent.HostStatus {
@@ -76,8 +79,8 @@ func (h *Host) status() chordevent.HostStatus {
 	return chordevent.HostJoining
 }
 
-// checkClock compares the host's clock with the others', takes the host off the ring while its clock is the one that is
-// wrong, and starts members again when it is right.
+// checkClock compares the host's clock with the others', takes the host off the ring while its own
+// clock is wrong, and starts members again when the clock is right.
 func (h *Host) checkClock(ctx context.Context) clockView {
 	limit := hlc.MaxDifference
 	off := h.off.Load()
@@ -103,7 +106,7 @@ func (h *Host) checkClock(ctx context.Context) clockView {
 		if _, err := h.Start(max(h.watch.back, 1)); err != nil {
 			h.notice(fmt.Sprintf("cannot start members again: %v", err))
 		}
-	case off && clock.others > 0: // before all had left
+	case off && clock.others > 0: // the clock became right before all members had left
 		h.off.Store(false)
 		h.notice("this host's clock is right again")
 		h.updateReadiness()
@@ -115,7 +118,7 @@ func (h *Host) checkClock(ctx context.Context) clockView {
 	return clock
 }
 
-// notice reports a line to the operator, unless it differs from the last one in numbers alone.
+// notice reports a line to the operator, unless it differs from the last one only in numbers.
 func (h *Host) notice(text string) {
 	kind := text
 	for i, c := range text {
@@ -151,8 +154,8 @@ func (h *Host) retire(ctx context.Context) {
 	}
 }
 
-// maxAsked bounds the hosts that are pinged for their clock in a row, when this host's may be wrong. Otherwise the
-// answers to the members' calls suffice.
+// maxAsked bounds the hosts that are pinged for their clock in a row while this host's may be
+// wrong. Normally the answers to the members' calls suffice.
 const maxAsked = 8
 
 // askClocks pings some hosts to get the clock in their answers.
@@ -184,8 +187,8 @@ func (h *Host) askClocks(ctx context.Context) {
 	}
 }
 
-// call makes the header of a request of the host itself, to any member of a host. It has this host's address, of which
-// a peer may require proof, and no member.
+// call returns the header of a request of the host itself, to any member of another host. It has
+// this host's address, which a peer may require to be on this host's certificate, and no member.
 func (h *Host) call() *nodepb.Call {
 	c := &h.cfg
 	return &nodepb.Call{
@@ -195,7 +198,8 @@ func (h *Host) call() *nodepb.Call {
 	}
 }
 
-// emitState emits chord.host.state: immediately when it differs from the last, and once in a keyframe period.
+// emitState emits chord.host.state: immediately when it differs from the last one, and once in a
+// keyframe period.
 func (h *Host) emitState(clock clockView) {
 	h.emitHost(chordevent.HostState{
 		Incarnation: h.watch.incarnation, Period: h.cfg.Keyframe, Status: h.status(), Members: len(h.Members()),
@@ -203,7 +207,8 @@ func (h *Host) emitState(clock clockView) {
 	}, clock.ahead)
 }
 
-// EmitEnd emits the host's last event: the process ends, so the conductor expects nothing more from it.
+// EmitEnd emits the host's last event: the process ends, so the conductor must expect no further
+// events.
 func (h *Host) EmitEnd() {
 	clock := h.compareClocks(hlc.MaxDifference)
 	h.emitHost(chordevent.HostState{

@@ -19,7 +19,7 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-const maxLease = 24 * time.Hour // of faults
+const maxLease = 24 * time.Hour // longest lease of faults
 
 // Control executes a controller's commands on a host. It implements nodepb.HostServer.
 type Control struct {
@@ -27,18 +27,19 @@ type Control struct {
 	env    env.Env
 	faults *faults.Layer
 	gate   Gate
-	auth   *hostauth.Host // nil: no token, so only loopback commands
+	auth   *hostauth.Host // nil without a token: then only callers on loopback may command
 
-	mu     sync.Mutex // held while faults are set, so that a lease clears only its own faults
+	mu     sync.Mutex // held while faults are set, so that the end of a lease clears only the faults set with it
 	orders uint64     // guarded by mu: number of times that faults were set
 }
 
-// A Gate holds a host's events back. Hold reports whether it has just released them. *otel.HoldGate implements it.
+// A Gate holds a host's events back. Hold reports whether it has just released them. *otel.HoldGate
+// implements it.
 type Gate interface{ Hold(held bool) (opened bool) }
 
-// NewControl returns the service of a host. Without a gate there is no telemetry to hold back. With a token, commands
-// must be signed; without one only callers on loopback are accepted. e must be the environment below the fault layer,
-// so that a paused host still accepts commands.
+// NewControl returns the service of a host. g is nil if there is no telemetry to hold back. With a
+// token, commands must be signed; without one only callers on loopback are accepted. e must be the
+// environment below the fault layer, so that a paused host still accepts commands.
 func NewControl(h *member.Host, e env.Env, f *faults.Layer, g Gate, token string) *Control {
 	c := &Control{host: h, env: e, faults: f, gate: g}
 	if token != "" {
@@ -66,7 +67,7 @@ func (c *Control) startMembers(ctx context.Context, q *nodepb.StartMembersReques
 	return answer, nil
 }
 
-// setFaults replaces the host's faults, for the time of the lease.
+// setFaults replaces the host's faults until the lease ends.
 func (c *Control) setFaults(ctx context.Context, q *nodepb.SetFaultsRequest) (*nodepb.SetFaultsResponse, error) {
 	if q.LeaseMillis < 0 || q.LeaseMillis > maxLease.Milliseconds() {
 		return nil, status.Errorf(codes.InvalidArgument, "a lease of %d ms: must be from 0 (no end) to %s", q.LeaseMillis, duration.Text(maxLease))
@@ -87,7 +88,7 @@ func (c *Control) setFaults(ctx context.Context, q *nodepb.SetFaultsRequest) (*n
 	return &nodepb.SetFaultsResponse{}, nil
 }
 
-// expire clears all faults if none were set since an order.
+// expire clears all faults, unless others have been set since the given order.
 func (c *Control) expire(order uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,7 +97,8 @@ func (c *Control) expire(order uint64) {
 	}
 }
 
-// inflict sets a request's faults on the host, or none if the request is invalid. The caller holds c.mu.
+// inflict sets a request's faults on the host. If the request is invalid it sets none. The caller
+// holds c.mu.
 func (c *Control) inflict(q *nodepb.SetFaultsRequest) error {
 	if err := Inflict(c.faults, q); err != nil {
 		return err
@@ -107,7 +109,8 @@ func (c *Control) inflict(q *nodepb.SetFaultsRequest) error {
 	return nil
 }
 
-// Inflict sets a request's message faults and pauses on a fault layer, or none if the request is invalid.
+// Inflict sets a request's message faults and pauses on a fault layer. If the request is invalid it
+// sets none.
 func Inflict(layer *faults.Layer, q *nodepb.SetFaultsRequest) error {
 	micros := func(n int64) time.Duration { // an overflow counts as too long, and is refused as such
 		return time.Duration(max(-1, min(n, math.MaxInt64/int64(time.Microsecond)))) * time.Microsecond

@@ -16,15 +16,15 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// ClientSettings are a client's flags about access. Names holds the names of the flags, since they differ between
-// programs.
+// ClientSettings are the settings of a client's flags for access. Names has the names of these
+// flags, which differ between programs.
 type ClientSettings struct {
 	CertFile, KeyFile, CAFile string // CAFile alone verifies the host without a client certificate
-	ServerPin                 string // pins with commas between
-	RingSecret                string // of a client that is a host itself, such as a health check
+	ServerPin                 string // pins separated by commas
+	RingSecret                string // for a client that is itself a host, such as a health check
 	Token                     string // for the key service
 	Names                     FlagNames
-	ReloadFailed              func(error) // called when a changed file cannot be used, so the certificates stay; nil: not reported
+	ReloadFailed              func(error) // called when a changed file cannot be used, so that the certificates stay; may be nil
 }
 
 // FlagNames are the names of flags in messages.
@@ -32,11 +32,11 @@ type FlagNames struct{ Cert, Key, CA, Pin, RingSecret, Token string }
 
 // A Client proves the identity of a client to hosts, and verifies the hosts.
 type Client struct {
-	tls   func() *tls.Config // for the next connection; nil: plain
+	tls   func() *tls.Config // for the next connection; nil if connections are not encrypted
 	token string
 }
 
-// NewClient checks and loads settings. An error is one line without any secret.
+// NewClient checks the settings and loads the files. An error has one line and contains no secret.
 func NewClient(s ClientSettings) (*Client, error) {
 	n := s.Names
 	secrets, err := ParseRingSecrets(n.RingSecret, s.RingSecret)
@@ -82,7 +82,7 @@ func NewClient(s ClientSettings) (*Client, error) {
 	return c, nil
 }
 
-// files are the files that the settings name.
+// files returns the files that the settings name.
 func (s ClientSettings) files() (files []string) {
 	for _, name := range []string{s.CertFile, s.KeyFile, s.CAFile} {
 		if name != "" {
@@ -92,7 +92,8 @@ func (s ClientSettings) files() (files []string) {
 	return files
 }
 
-// config reads the files: authorities, or pins, or both, and the client's certificate if there is one.
+// config reads the files: CA certificates, or pins, or both, and the client's certificate if there
+// is one.
 func (s ClientSettings) config(pins []Pin) (*tls.Config, error) {
 	cfg := pinnedConfig(pins)
 	var pair tls.Certificate
@@ -118,7 +119,7 @@ func (s ClientSettings) config(pins []Pin) (*tls.Config, error) {
 	return cfg, nil
 }
 
-// useRingSecret makes the client present the ring's key, like a host of the ring.
+// useRingSecret makes the client present the ring's key, as a host of the ring does.
 func (c *Client) useRingSecret(secrets []RingSecret, pins []Pin) error {
 	own, err := secrets[0].certificate()
 	if err != nil {
@@ -134,10 +135,10 @@ func (c *Client) useRingSecret(secrets []RingSecret, pins []Pin) error {
 	return nil
 }
 
-// Plain reports whether connections are without TLS.
+// Plain reports whether connections do not use TLS.
 func (c *Client) Plain() bool { return c == nil || c.tls == nil }
 
-// DialOptions are the credentials of a connection to a host.
+// DialOptions returns the credentials of a connection to a host.
 func (c *Client) DialOptions() []grpc.DialOption {
 	if c.Plain() {
 		return []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials())}
@@ -149,7 +150,7 @@ func (c *Client) DialOptions() []grpc.DialOption {
 	return options
 }
 
-// clientToken sends the token with calls of the key service and of no other.
+// clientToken sends the token only with calls of the key service.
 type clientToken struct{ value string }
 
 func (t clientToken) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {

@@ -24,14 +24,15 @@ import (
 type requirement int
 
 const (
-	peersOnly    requirement = iota // a member of the ring: its own certificate, or the ring's key
+	peersOnly    requirement = iota // a member of the ring, which has its own certificate or the ring's key
 	clients                         // a peer, a client certificate, or the client token
 	certified                       // a peer or a client certificate
-	commands                        // the service verifies each command itself; with mutual TLS a certificate as well
+	commands                        // the service verifies each command itself; with mutual TLS the caller needs a certificate, too
 	unrestricted                    // any caller that has completed the TLS handshake
 )
 
-// requirements of the services on a host's port. A service that is not listed is for peers only.
+// requirements has the requirement of each service on a host's port. A service that is not listed
+// is only for peers.
 var requirements = map[string]requirement{
 	nodepb.Ring_ServiceDesc.ServiceName:           peersOnly,
 	nodepb.Keys_ServiceDesc.ServiceName:           peersOnly,
@@ -47,28 +48,28 @@ var requirements = map[string]requirement{
 type Reason string
 
 const (
-	Credentials Reason = "credentials" // a call without those that the service requires
-	Identity    Reason = "identity"    // a statement in the name of a member that is not of the speaker's host
+	Credentials Reason = "credentials" // a call without the credentials that the service requires
+	Identity    Reason = "identity"    // a statement in the name of a member that is not on the speaker's host
 	Implausible Reason = "implausible" // a number too far above the known ones
-	Handshake   Reason = "handshake"   // a connection to a peer that did not authenticate, or that refused this host
+	Handshake   Reason = "handshake"   // a connection to a peer that did not authenticate itself, or that refused this host
 )
 
 // A Refusal is a call, an answer or a connection that was refused for the credentials of the other end.
 type Refusal struct {
 	Reason  Reason
-	Speaker string // the other end: its address, without a caller's port, which differs for each connection
-	Method  string // as gRPC names it
+	Speaker string // address of the other end, without a caller's port, which differs for each connection
+	Method  string // gRPC's full name
 	Text    string // one line that names the other end
 }
 
-// A Guard checks calls.
+// A Guard checks the credentials of calls.
 type Guard struct {
 	host    *Host
 	refused func(*Refusal)
 }
 
-// NewGuard makes the guard of a host (nil: plain). refused, if not nil, is called with each refusal, from any goroutine;
-// it must not block.
+// NewGuard returns the guard of a host; h is nil in plain mode. refused, if not nil, is called with
+// each refusal, from any goroutine; it must not block.
 func NewGuard(h *Host, refused func(*Refusal)) *Guard {
 	if h == nil {
 		h = &Host{}
@@ -79,9 +80,10 @@ func NewGuard(h *Host, refused func(*Refusal)) *Guard {
 	return &Guard{h, refused}
 }
 
-// ServerOptions install the guard before all services of a server. It checks credentials when a call's headers have
-// arrived: no message of a refused caller is read, so it takes no memory. It checks a message's statements in a
-// member's name when the message has been read.
+// ServerOptions install the guard in front of all services of a server. It checks credentials when
+// the headers of a call have arrived: no message of a refused caller is read, so it takes no
+// memory. When a message has been read, the guard checks the statements in it that are made in a
+// member's name.
 func (g *Guard) ServerOptions() []grpc.ServerOption {
 	if g.host.mode == plain {
 		return nil
@@ -104,9 +106,9 @@ func (g *Guard) ServerOptions() []grpc.ServerOption {
 	}
 }
 
-// CheckRequest verifies that a caller makes statements in the names of its own members alone. With a ring secret all
-// hosts have one key, and trust each other. ctx is that of the call, or of the stream on which it came. The server
-// options check the requests of single calls.
+// CheckRequest verifies that a caller makes statements only in the names of its own members. With a
+// ring secret all hosts have the same key, and trust each other. ctx is the context of the call, or
+// of the stream on which it arrived. For unary calls the server options do this.
 func (g *Guard) CheckRequest(ctx context.Context, method string, request any) error {
 	if g.host.mode != certificates || requirements[serviceOf(method)] != peersOnly {
 		return nil
@@ -119,7 +121,7 @@ func (g *Guard) CheckRequest(ctx context.Context, method string, request any) er
 	return err
 }
 
-// serviceOf is the service of a method as gRPC names it, "/service/method".
+// serviceOf returns the service in gRPC's full name of a method, "/service/method".
 func serviceOf(method string) string {
 	service, _, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
 	return service
@@ -128,10 +130,10 @@ func serviceOf(method string) string {
 // A caller is what a connection proves about its other end.
 type caller struct {
 	address net.Addr
-	leaf    *x509.Certificate // nil: none that is accepted
+	leaf    *x509.Certificate // nil if there is none that is accepted
 }
 
-// callerIn is the caller of the call whose context it is given.
+// callerIn returns the caller of the call with the given context.
 func (h *Host) callerIn(ctx context.Context) caller {
 	if p, ok := peer.FromContext(ctx); ok {
 		return h.callerOf(p)
@@ -179,15 +181,15 @@ func (g *Guard) refuse(reason Reason, c caller, method string, err error) {
 	g.refused(&Refusal{Reason: reason, Speaker: speaker, Method: method, Text: text})
 }
 
-// Unverified records a call to a peer that failed in the TLS handshake, which gRPC reports as text only. To the ring
-// such a peer is like one that does not answer.
+// Unverified records a call to a peer that failed in the TLS handshake, which gRPC reports only as
+// text. The ring treats such a peer like one that does not answer.
 func (g *Guard) Unverified(address, method string, err error) {
 	if g.host.mode == plain {
 		return
 	}
 	text := status.Convert(err).Message()
 	_, why, found := strings.Cut(text, "authentication handshake failed: ")
-	if !found { // with TLS 1.3 the other end may refuse after the handshake
+	if !found { // with TLS 1.3 the other end can also refuse after the handshake
 		_, why, found = strings.Cut(text, "remote error: ")
 	}
 	if found {
@@ -196,7 +198,7 @@ func (g *Guard) Unverified(address, method string, err error) {
 	}
 }
 
-// verdict is nil if a caller may call a service.
+// verdict returns nil if the caller may call the service.
 func (h *Host) verdict(service string, c caller, header metadata.MD) error {
 	switch requirements[service] {
 	case unrestricted:
@@ -219,10 +221,10 @@ func (h *Host) verdict(service string, c caller, header metadata.MD) error {
 	if h.mode == ringSecret {
 		return status.Errorf(codes.Unauthenticated, "%s is for hosts of the ring: the caller does not have the ring's key", service)
 	}
-	return status.Errorf(codes.Unauthenticated, "%s is for callers with a certificate that an authority of --tls-ca has signed: the caller has none", service)
+	return status.Errorf(codes.Unauthenticated, "%s is for callers with a certificate that a CA of --tls-ca has signed: the caller has none", service)
 }
 
-// tokenIn reports whether a call carries the client token.
+// tokenIn reports whether a call's header has the client token.
 func (h *Host) tokenIn(header metadata.MD) bool {
 	found := 0
 	for _, value := range header.Get("authorization") { // gRPC bounds the header list

@@ -22,19 +22,19 @@ const (
 	ringSecret               // TLS with the ring's pinned key
 )
 
-// A Host proves the identity of one host to others, and holds what it requires of callers. The zero value is plain. It
-// is not changed after NewHost.
+// A Host proves the identity of one host to others, and has the requirements for its callers. The
+// zero value is plain. It does not change after NewHost.
 type Host struct {
 	mode     mode
-	server   func() *tls.Config // for the next connection; nil in plain mode, as is client
+	server   func() *tls.Config // for the next connection; server and client are nil in plain mode
 	client   func() *tls.Config
-	pins     []Pin    // ringSecret: the keys that a peer may have; the first is this host's own
-	token    [32]byte // SHA-256 of the client token, so that a comparison takes the same time for all lengths
+	pins     []Pin    // in mode ringSecret: the keys that a peer may have; the first is this host's own
+	token    [32]byte // SHA-256 of the client token, so that a comparison takes the same time for tokens of all lengths
 	hasToken bool
 }
 
-// NewHost loads the keys and files of checked Settings. The certificate of a host with mutual TLS must name its
-// advertised address.
+// NewHost loads the keys and files of Settings that Check has accepted. The certificate of a host
+// with mutual TLS must name its advertised address.
 func NewHost(s Settings, advertise string) (*Host, error) {
 	h := &Host{hasToken: s.ClientToken != "", token: sha256.Sum256([]byte(s.ClientToken))}
 	secrets, err := ParseRingSecrets("--ring-secret", s.RingSecret)
@@ -68,7 +68,7 @@ func (h *Host) useCertificates(s Settings, advertise string) error {
 			Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13,
 			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots,
 		}
-		if h.hasToken { // clients without a certificate are checked at each call
+		if h.hasToken { // a client without a certificate is checked at each call, by its token
 			server.ClientAuth = tls.VerifyClientCertIfGiven
 		}
 		return both{server, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS13, RootCAs: roots}}, nil
@@ -91,7 +91,7 @@ func (h *Host) useRingSecret(secrets []RingSecret) (err error) {
 		return err
 	}
 	h.mode = ringSecret
-	// A caller need not have a certificate: each call is checked (see Guard).
+	// A caller need not have a certificate: Guard checks each call.
 	server := &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS13, ClientAuth: tls.RequestClientCert}
 	client := pinnedConfig(h.pins, own)
 	h.server = func() *tls.Config { return server }
@@ -99,7 +99,8 @@ func (h *Host) useRingSecret(secrets []RingSecret) (err error) {
 	return nil
 }
 
-// pinnedConfig verifies a server only by its key, not by the names on its certificate.
+// pinnedConfig returns a configuration that verifies a server only by its key, not by the names on
+// its certificate.
 func pinnedConfig(pins []Pin, own ...tls.Certificate) *tls.Config {
 	return &tls.Config{
 		Certificates: own, MinVersion: tls.VersionTLS13,
@@ -107,7 +108,7 @@ func pinnedConfig(pins []Pin, own ...tls.Certificate) *tls.Config {
 	}
 }
 
-// ServerCredentials are the credentials of the host's port; nil: plain.
+// ServerCredentials returns the credentials of the host's port; nil in plain mode.
 func (h *Host) ServerCredentials() credentials.TransportCredentials {
 	if h == nil || h.mode == plain {
 		return nil
@@ -115,8 +116,8 @@ func (h *Host) ServerCredentials() credentials.TransportCredentials {
 	return reload.Credentials(h.server)
 }
 
-// PeerCredentials are the credentials of connections to peers. With a ring secret or certificates they never fall back
-// to plain.
+// PeerCredentials returns the credentials of connections to peers. With a ring secret or
+// certificates these connections always use TLS.
 func (h *Host) PeerCredentials() credentials.TransportCredentials {
 	if h == nil || h.mode == plain {
 		return insecure.NewCredentials()
@@ -124,7 +125,7 @@ func (h *Host) PeerCredentials() credentials.TransportCredentials {
 	return reload.Credentials(h.client)
 }
 
-// Pin is the fingerprint of the ring's key, if there is one.
+// Pin returns the fingerprint of the ring's key, if there is one.
 func (h *Host) Pin() (Pin, bool) {
 	if len(h.pins) == 0 {
 		return Pin{}, false
@@ -132,7 +133,8 @@ func (h *Host) Pin() (Pin, bool) {
 	return h.pins[0], true
 }
 
-// loadFiles reads PEM files: a certificate with its key (none, if the names are empty), and authorities.
+// loadFiles reads PEM files: a certificate with its key (none if the names are empty), and CA
+// certificates.
 func loadFiles(certFile, keyFile, caFile string) (pair tls.Certificate, roots *x509.CertPool, err error) {
 	if certFile != "" {
 		if pair, err = reload.LoadPair(certFile, keyFile); err != nil {
@@ -141,18 +143,18 @@ func loadFiles(certFile, keyFile, caFile string) (pair tls.Certificate, roots *x
 	}
 	pem, err := reload.ReadFile(caFile)
 	if err != nil {
-		return pair, nil, fmt.Errorf("cannot read the TLS authorities: %w", err)
+		return pair, nil, fmt.Errorf("cannot read the CA file: %w", err)
 	}
 	roots = x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
-		return pair, nil, fmt.Errorf("TLS authorities %q: no certificate in PEM form", caFile)
+		return pair, nil, fmt.Errorf("CA file %q: contains no PEM certificate", caFile)
 	}
 	return pair, roots, nil
 }
 
-const maxNames = 4 // of a certificate in a message
+const maxNames = 4 // names of a certificate that a message lists
 
-// namesOf lists the names of a certificate, for a message.
+// namesOf returns the names on a certificate as text for a message.
 func namesOf(c *x509.Certificate) string {
 	names := append([]string(nil), c.DNSNames...)
 	for _, ip := range c.IPAddresses {

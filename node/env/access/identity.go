@@ -10,14 +10,14 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// statements are the members in whose names a message makes statements. What it contains about other members is not
-// verified here: its receiver calls them.
+// statements are the members in whose names a message makes statements. What a message states about
+// other members is not verified here: its receiver calls these members.
 type statements struct {
-	from  *nodepb.Peer // required of a request
-	owner *nodepb.Peer // nil: it makes no statement of ownership of its own
+	from  *nodepb.Peer // a request must have it
+	owner *nodepb.Peer // nil if the message does not state its sender's own ownership
 }
 
-// speaksFor reads the statements of a request of the peer services.
+// speaksFor returns the members in whose names a request of the peer services makes statements.
 func speaksFor(request any) (s statements) {
 	if q, ok := request.(interface{ GetCall() *nodepb.Call }); ok {
 		s.from = q.GetCall().GetFrom()
@@ -33,7 +33,8 @@ func speaksFor(request any) (s statements) {
 	return s
 }
 
-// own verifies that the members that a message speaks for are on the certificate of the sending host.
+// own verifies that the certificate of the sending host covers the members in whose names a message
+// makes statements.
 func (h *Host) own(c caller, s statements) error {
 	if err := c.names(s.from); err != nil || s.owner == nil {
 		return err
@@ -41,7 +42,8 @@ func (h *Host) own(c caller, s statements) error {
 	return c.names(s.owner)
 }
 
-// names reports whether a member belongs to the host that the certificate is for. No member (nil) does not.
+// names returns nil if the caller's certificate is for the host of a member. For no member (nil) it
+// returns an error.
 func (c caller) names(p *nodepb.Peer) error {
 	if host, _, err := net.SplitHostPort(p.GetAddress()); err == nil && c.leaf.VerifyHostname(host) == nil {
 		return nil
@@ -49,8 +51,8 @@ func (c caller) names(p *nodepb.Peer) error {
 	return status.Errorf(codes.PermissionDenied, "%v claims to speak for a member of %.100q, which is not on its certificate", c, p.GetAddress())
 }
 
-// CheckAnswer verifies that a peer answers for itself: the address in its answer must be on its certificate. p is its
-// end of the connection.
+// CheckAnswer verifies that a peer answers only for itself: the address in its answer must be on
+// its certificate. p is the peer's end of the connection.
 func (g *Guard) CheckAnswer(p *peer.Peer, method string, answer any) error {
 	if g.host.mode != certificates {
 		return nil
@@ -58,7 +60,7 @@ func (g *Guard) CheckAnswer(p *peer.Peer, method string, answer any) error {
 	c := g.host.callerOf(p)
 	a, ok := answer.(interface{ GetReply() *nodepb.Reply })
 	if !ok || c.leaf == nil {
-		return nil // the handshake has failed, or there is no statement
+		return nil // the handshake has failed, or the answer makes no such statement
 	}
 	members := []*nodepb.Peer{a.GetReply().GetSelf(), nil}
 	if s, ok := answer.(*nodepb.SurveyResponse); ok {

@@ -23,7 +23,7 @@ func pinOf(c *x509.Certificate) Pin { return sha256.Sum256(c.RawSubjectPublicKey
 // maxPins bounds the pins of a client.
 const maxPins = 16
 
-// ParsePins reads pins with commas between. An empty text is none.
+// ParsePins reads pins separated by commas. For an empty text it returns none.
 func ParsePins(name, text string) ([]Pin, error) {
 	if text == "" {
 		return nil, nil
@@ -37,7 +37,8 @@ func ParsePins(name, text string) ([]Pin, error) {
 		digits, ok := strings.CutPrefix(strings.TrimSpace(part), pinPrefix)
 		raw, err := hex.DecodeString(digits)
 		if !ok || err != nil || len(raw) != len(pins[i]) {
-			// The value is not repeated: a user who confuses two variables may have given a secret.
+			// The value is not repeated: a user who confuses two variables may have set a secret
+			// here.
 			return nil, fmt.Errorf("%s: pin %d: expected %s and %d hexadecimal digits, as a host prints them at its start", name, i+1, pinPrefix, 2*len(pins[i]))
 		}
 		copy(pins[i][:], raw)
@@ -54,8 +55,8 @@ func pinned(pins []Pin, c *x509.Certificate) bool {
 	return found == 1
 }
 
-// verifyPin returns a check of the other end of a TLS connection: its key must be one of the pins. TLS itself has
-// verified that it holds the private key.
+// verifyPin returns a check of the other end of a TLS connection: its public key must be one of the
+// pins. TLS itself has verified that the other end holds the private key.
 func verifyPin(pins []Pin) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
 		switch {

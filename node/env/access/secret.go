@@ -16,12 +16,12 @@ import (
 	"unicode"
 )
 
-// minBits is the least number of bits that a secret must be able to hold. An attacker that reaches a host's port gets
-// its public key, and can try secrets against it offline.
+// minBits is the least number of bits that a secret must be able to hold. An attacker that can
+// connect to a host receives its public key, and can test guesses of the secret against it offline.
 const minBits = 128
 
-// maxSecrets bounds the ring secrets in use at the same time: the current one and, during a rotation, the next or the
-// previous.
+// maxSecrets bounds the ring secrets in use at the same time: the present one and, during a
+// rotation, the next or the previous one.
 const maxSecrets = 2
 
 // maxSecret bounds the length of a secret, in bytes.
@@ -33,8 +33,8 @@ type RingSecret struct{ value string }
 // Format keeps the value out of messages, whatever the verb.
 func (RingSecret) Format(f fmt.State, _ rune) { fmt.Fprint(f, "(ring secret)") }
 
-// ParseRingSecrets reads one ring secret, or two with a comma between. An empty text is none. Errors do not contain the
-// text.
+// ParseRingSecrets reads one ring secret, or two separated by a comma. For an empty text it returns
+// none. Errors do not contain the text.
 func ParseRingSecrets(name, text string) ([]RingSecret, error) {
 	if text == "" {
 		return nil, nil
@@ -56,8 +56,9 @@ func ParseRingSecrets(name, text string) ([]RingSecret, error) {
 	return secrets, nil
 }
 
-// CheckStrength refuses a secret that cannot hold 128 bits, or that a shell or a file has altered. The estimate is an
-// upper bound: only a generator makes a secret of full strength. Errors do not contain the secret.
+// CheckStrength refuses a secret that cannot hold 128 bits, or that a shell or an editor has
+// visibly altered. The estimate is an upper bound: only a generated secret has its full strength.
+// Errors do not contain the secret.
 func CheckStrength(name, secret string) error {
 	if strings.ContainsFunc(secret, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
 		return fmt.Errorf("%s: contains white space or a control character; check its quotes and the end of its file", name)
@@ -81,8 +82,8 @@ func CheckStrength(name, secret string) error {
 	return nil
 }
 
-// period is the length of the shortest part that the secret repeats, its length if it repeats none. Secrets are short:
-// see maxSecret.
+// period returns the length of the shortest part whose repetition makes the secret, or the secret's
+// length if there is none. Secrets are short: see maxSecret.
 func period(secret string) int {
 	for p := 1; p <= len(secret)/2; p++ {
 		if secret[p:] == secret[:len(secret)-p] {
@@ -92,8 +93,8 @@ func period(secret string) int {
 	return len(secret)
 }
 
-// minDifferent is the least number of different bytes of a secret. A secret of 39 random digits has fewer once in 10^9
-// times.
+// minDifferent is the least number of different bytes of a secret. Of the secrets of 39 random
+// digits one in 10^9 has fewer.
 const minDifferent = 6
 
 func different(secret string) (n int) {
@@ -117,7 +118,7 @@ const (
 	base64    = lower + upper + digits + "+/=-_"
 )
 
-// alphabets are the usual ones, the smallest first.
+// alphabets are the usual alphabets of generated secrets, the smallest first.
 var alphabets = []struct{ size, characters, kind string }{
 	{digits, digits + separator, "digits"},
 	{digits + "abcdef", hexDigits + separator, "hexadecimal digits"},
@@ -130,8 +131,8 @@ var alphabets = []struct{ size, characters, kind string }{
 	{lower + upper + digits + "+/", base64, "characters of base64"},
 }
 
-// strength is the greatest number of bits that a secret of the smallest usual alphabet with its characters can hold:
-// the bits of a generator of such secrets.
+// strength returns the number of bits that a random secret of this length has in the smallest usual
+// alphabet that contains all its characters, and a description of the secret's characters.
 func strength(secret string) (bits int, kind string) {
 	for _, a := range alphabets {
 		if strings.Trim(secret, a.characters) != "" {
@@ -160,8 +161,8 @@ func (s RingSecret) key() (ed25519.PrivateKey, error) {
 	return ed25519.NewKeyFromSeed(seed), nil
 }
 
-// certificate is the key pair in the form that TLS needs: a self-signed certificate without names and without an end,
-// since peers check only the key.
+// certificate returns the key pair in the form that TLS needs: a self-signed certificate without
+// names that never expires, since peers check only the key.
 func (s RingSecret) certificate() (tls.Certificate, error) {
 	key, err := s.key()
 	if err != nil {
@@ -169,7 +170,7 @@ func (s RingSecret) certificate() (tls.Certificate, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Chord ring"},
-		NotBefore: time.Unix(0, 0), NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), // RFC 5280: has no end
+		NotBefore: time.Unix(0, 0), NotAfter: time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), // RFC 5280: never expires
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -180,7 +181,7 @@ func (s RingSecret) certificate() (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 }
 
-// Pin is the fingerprint of the public key, which clients may know.
+// Pin returns the fingerprint of the public key, which clients may know.
 func (s RingSecret) Pin() (Pin, error) {
 	c, err := s.certificate()
 	if err != nil {
@@ -189,7 +190,7 @@ func (s RingSecret) Pin() (Pin, error) {
 	return pinOf(c.Leaf), nil
 }
 
-// Pins are the pins of several secrets.
+// Pins returns the pin of each secret.
 func Pins(secrets []RingSecret) ([]Pin, error) {
 	pins := make([]Pin, len(secrets))
 	for i, s := range secrets {

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// Settings are a host's flags about access.
+// Settings are the settings of a host's flags for access.
 type Settings struct {
 	CertFile, KeyFile, CAFile string      // mutual TLS: PEM files, all or none
-	RingSecret                string      // one, or two with a comma between: the first is used, both are accepted
-	Insecure                  bool        // off loopback without any of them
-	ClientToken               string      // of clients of the key service that have no certificate; empty: none
-	ControlToken              string      // of another service; here only to compare it with the others
-	ReloadFailed              func(error) // called when a changed file cannot be used, so the certificates stay; nil: not reported
+	RingSecret                string      // one secret, or two separated by a comma: the first is used, both are accepted
+	Insecure                  bool        // no authentication although other machines reach the host
+	ClientToken               string      // for clients of the key service that have no certificate; empty if they have no access
+	ControlToken              string      // used by another service; here only to compare it with the other secrets
+	ReloadFailed              func(error) // called when a changed file cannot be used, so that the certificates stay; may be nil
 }
 
-// OnLoopback reports whether an address can only be reached from this machine: "host:port" with a loopback address or
-// localhost. Other names are not resolved: their addresses may change.
+// OnLoopback reports whether an address can only be reached from this machine: HOST:PORT with a
+// loopback address or localhost. Other names are not resolved: their addresses may change.
 func OnLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -35,8 +35,8 @@ func OnLoopback(address string) bool {
 
 func (s Settings) certificates() bool { return s.CertFile != "" || s.KeyFile != "" || s.CAFile != "" }
 
-// Check validates the settings of a host that listens on one address and is reached at another (empty: the same). An
-// error is one line without any secret.
+// Check validates the settings of a host with the given listen address and advertised address
+// (empty if they are the same). An error has one line and contains no secret.
 func (s Settings) Check(listen, advertise string) error {
 	secrets, err := ParseRingSecrets("--ring-secret", s.RingSecret)
 	if err != nil {
@@ -60,7 +60,8 @@ func (s Settings) Check(listen, advertise string) error {
 	return s.checkTokens(secrets)
 }
 
-// checkTokens requires that each secret has one use, since a secret that one party has must not open what is another's.
+// checkTokens requires that each secret has only one use, since a party with one secret must not
+// get the access of another.
 func (s Settings) checkTokens(secrets []RingSecret) error {
 	for _, secret := range secrets {
 		if s.ControlToken != "" && same(secret.value, s.ControlToken) {

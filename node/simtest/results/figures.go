@@ -88,11 +88,11 @@ func (s Scale) jobs(f *Figures) (list []job) {
 	f.Failures = make([]Failure, len(shares))
 	f.Shocks = make([]Shock, len(shares))
 	for i, share := range shares {
-		add("failures", fmt.Sprintf("lookups after %.0f %% have failed", 100*share), 1, func() error {
+		add("failures", fmt.Sprintf("lookups after %.0f %% of the members have failed", 100*share), 1, func() error {
 			f.Failures[i] = measureFailure(share, s.FailureMembers, s.FailureLookups, f.Seed)
 			return nil
 		})
-		add("shocks", fmt.Sprintf("running members while %.0f %% fail", 100*share), 20, func() (err error) {
+		add("shocks", fmt.Sprintf("lookups in a running ring while %.0f %% of its members fail", 100*share), 20, func() (err error) {
 			f.Shocks[i], err = measureShock(share, s.ShockMembers, s.ShockLookups, f.Seed)
 			return err
 		})
