@@ -147,7 +147,7 @@ func loadFiles(certFile, keyFile, caFile string) (pair tls.Certificate, roots *x
 	}
 	roots = x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
-		return pair, nil, fmt.Errorf("CA file %q: contains no PEM certificate", caFile)
+		return pair, nil, fmt.Errorf("CA file %q: no certificate in PEM form", caFile)
 	}
 	return pair, roots, nil
 }
