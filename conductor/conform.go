@@ -136,7 +136,7 @@ func (o *conformOptions) recorded(ctx context.Context, path string, claims []con
 			return nil, fmt.Errorf("%s: the recording is empty: expected at least one OTLP request", path)
 		case errors.Is(err, io.EOF):
 			return judge.Report(), nil
-		case errors.As(err, &damage) && !first: // its whole messages are verified
+		case errors.As(err, &damage) && !first: // the whole messages before the damage are verified
 			report := judge.Report()
 			report.Damage = damage.Error()
 			return report, nil

@@ -14,7 +14,7 @@ type stage int
 const (
 	producing stage = iota // members first, so that their last events are received
 	receiving
-	viewing // the fold, and what shows and keeps what it makes
+	viewing // the fold, and the parts that show and keep its views
 	stages
 )
 
@@ -32,7 +32,7 @@ type lifecycle struct {
 	fail   context.CancelFunc
 
 	mu   sync.Mutex
-	errs []error // guarded by mu; in the order in which they came: the first explains the others
+	errs []error // guarded by mu; in the order in which they came, since the first one explains the others
 }
 
 func newLifecycle() *lifecycle {
@@ -76,7 +76,7 @@ func (l *lifecycle) stop() error {
 			l.keep(at.closers[k]())
 		}
 	}
-	l.fail() // it has ended
+	l.fail() // releases the context of failed parts
 	return errors.Join(l.errs...)
 }
 

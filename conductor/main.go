@@ -26,7 +26,7 @@ func main() {
 const (
 	exitOK     = 0
 	exitFailed = 1 // an expectation did not hold, or something failed while running
-	exitUsage  = 2 // it could not run: bad flag, bad file, port in use
+	exitUsage  = 2 // the command could not run: a bad flag, a bad file, a port in use
 )
 
 // execute is the program: it returns the exit code, and prints an error as one line (for a scenario, one line for each

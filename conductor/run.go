@@ -128,7 +128,7 @@ func runScenario(ctx context.Context, name string, o runOptions, stdin io.Reader
 	if err != nil && (result == nil || !errors.Is(err, run.ErrInterrupted)) {
 		return err
 	}
-	reported := conclude(result, o, files, stdout) // of an interrupted run, too: what was measured until then
+	reported := conclude(result, o, files, stdout) // also for an interrupted run: what was measured until then
 	if err != nil && errors.Is(reported, errUnmet) {
 		return err
 	}

@@ -230,7 +230,7 @@ func (c *conductor) bindPage() error {
 		return netname.ListenError("page and API", c.http, "conductor or Collector", "--http", err)
 	}
 	c.page = l
-	c.closes(viewing, func() error { _ = l.Close(); return nil }) // again, if it was served
+	c.closes(viewing, func() error { _ = l.Close(); return nil }) // it may have been closed already, if it was served
 	c.pageTLS, err = pageTLS(c.options.ingest.TLS, c.reloadFailed)
 	return err
 }

@@ -80,7 +80,7 @@ func (c *conductor) simulate(s *scenario.Scenario) (err error) {
 	if err := c.remember(view.Ring); err != nil {
 		return err
 	}
-	view.FeedMemory, view.LookupMemory = c.memory.Feed, c.memory.Lookups // bounds of what the page reads, on which no figure depends
+	view.FeedMemory, view.LookupMemory = c.memory.Feed, c.memory.Lookups // bounds of what the page reads; no measurement depends on them
 	view.Recorder, view.Log = recorders{c.watch, &patientHistory{History: c.past}}, c.log
 	if c.world, err = run.OpenWorld(s, view, c.watch, recordingFile{c.recording}.tap()); err != nil {
 		return err

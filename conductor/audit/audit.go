@@ -23,7 +23,7 @@ import (
 const (
 	maxKept  = 1000    // entries in memory; beyond it the oldest are dropped
 	maxField = 300     // bytes of each text of an entry; the rest is dropped
-	maxFile  = 1 << 20 // bytes of the file written to; then it replaces the previous one, whose entries are lost
+	maxFile  = 1 << 20 // bytes of the file that is written; at that size it replaces the previous file, whose entries are then lost
 	// refusedEvery is the shortest time between two entries for commands that were refused for their credential; the
 	// refusals between two entries are counted in the text of the later entry. So a client without permission cannot
 	// push the commands of others out of the record.
@@ -36,7 +36,7 @@ const (
 // An Entry is one command.
 type Entry struct {
 	Time   time.Time `json:"time"`
-	Who    string    `json:"who"`              // by which credential
+	Who    string    `json:"who"`              // the credential that the command was sent with
 	From   string    `json:"from"`             // network address of the client, as this machine sees it
 	What   string    `json:"what"`             // method and path
 	Detail string    `json:"detail,omitempty"` // beginning of the body, except for stored values
@@ -63,7 +63,7 @@ type Log struct {
 
 	mu      sync.Mutex
 	kept    []Entry  // guarded by mu; oldest first
-	file    *os.File // guarded by mu; nil: in memory only, or it could not be opened again
+	file    *os.File // guarded by mu; nil: the record is in memory only, or the file could not be opened again
 	size    int64    // guarded by mu
 	failing bool     // guarded by mu: the last entry could not be written
 	lost    uint64   // guarded by mu: entries that are not in the file
@@ -138,7 +138,7 @@ func (l *Log) open() error {
 	var last [1]byte
 	if l.size > 0 {
 		if _, err := f.ReadAt(last[:], l.size-1); err == nil && last[0] != '\n' { // a process ended within a line
-			n, _ := f.WriteString("\n") // if this fails, so will the entries, which is reported
+			n, _ := f.WriteString("\n") // if this fails, writing the entries fails too, which is reported
 			l.size += int64(n)
 		}
 	}

@@ -82,7 +82,7 @@ func (c *Verifier) lookup(l *lookups.Lookup, key lookupKey) (v lookupVerdict) {
 	case !l.Whole:
 		v.missing = fmt.Sprintf("spans that lead from the initiator to the owner: %s of each member on the way, numbered by %s from 1 on, each below the span before it",
 			chordevent.SpanLookupHop, chordevent.LookupHopKey)
-	case ok && stated != visited && l.Outcome == lookups.Success: // one that met failed members has paths that it abandoned
+	case ok && stated != visited && l.Outcome == lookups.Success: // a lookup that met failed members has paths that it abandoned
 		v.uneven = true
 		v.example += fmt.Sprintf(": stated %d, visited %d", stated, visited)
 	case known && found != owner.id:

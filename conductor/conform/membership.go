@@ -50,9 +50,9 @@ type incarnationRecord struct {
 	begun       time.Time
 	keyframes   int
 	keyframe    time.Time     // timestamp of the newest
-	period      time.Duration // stated by it
-	gone        bool          // it has left, or leaves
-	full        bool          // some of its numbers were not remembered
+	period      time.Duration // stated by the newest keyframe
+	gone        bool          // the member has left, or is leaving
+	full        bool          // some of the event numbers were not remembered
 }
 
 // member checks the emitter of one event.

@@ -24,7 +24,7 @@ type pointerState struct {
 	wasIdeal  bool          // in the last view
 	members   []incarnation // that were active in the last view
 	changed   time.Time
-	unsteady  []period // in which the ring was not ideal, or changed; ascending, at most maxPeriods
+	unsteady  []period // times in which the ring was not ideal, or changed; ascending, at most maxPeriods
 	lists     bool     // a successor list was seen
 	bits      int
 }
@@ -34,7 +34,7 @@ type period struct{ from, until time.Time }
 
 const (
 	maxPeriods = 10_000          // further ones extend the last
-	aftermath  = 5 * time.Second // before and after a change: a member fails before its peers detect it
+	aftermath  = 5 * time.Second // time before and after a change that counts as part of it: a member fails before its peers detect it
 )
 
 // unrest notes that the ring was not steady since the last view.

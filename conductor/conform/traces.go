@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	maxSpans      = 1 << 18 // spans that are remembered for their children, some 30 MB; those of later traces are checked one by one
+	maxSpans      = 1 << 18 // spans that are remembered to compare their children with them, some 30 MB; the spans of later traces are checked one by one
 	maxTraceSpans = 200     // the most that a trace should have
 )
 
@@ -36,7 +36,7 @@ type spanRecord struct {
 	parent     trace.SpanID
 	name       string
 	host       string
-	server     bool // its parent may be a caller that sends no telemetry
+	server     bool // the span's parent may be a caller that sends no telemetry
 	start, end time.Time
 }
 

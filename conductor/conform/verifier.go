@@ -38,7 +38,7 @@ type Verifier struct {
 	ring   string // the ring checked; empty: none seen yet
 	now    time.Time
 	from   time.Time // first timestamp
-	until  time.Time // last one
+	until  time.Time // last timestamp
 
 	fold         *ring.Ring
 	advanced     time.Time // when the fold received the time
@@ -82,7 +82,7 @@ func (c *Verifier) Logs(ld plog.Logs) {
 func (c *Verifier) log(source chordevent.Source, rec plog.LogRecord) {
 	accepted := c.sheets[Accepted]
 	if !chordevent.IsEvent(rec) {
-		accepted.note("", "log records that are no events of a ring") // they alone show neither a pass nor a failure
+		accepted.note("", "log records that are no events of a ring") // such records alone show neither a pass nor a failure
 		return
 	}
 	if !c.ours(source, fmt.Sprintf("an event %.64q", rec.EventName())) {

@@ -23,7 +23,7 @@ type Writer struct {
 	buf  []byte
 	last int64 // the time written last, Unix nanoseconds
 
-	most   int64 // bytes of the block and of its tables each, from which on the block is full, and the tables take no more; 0: none
+	most   int64 // bound of the bytes of the block, and of its tables: a full block is incomplete, and full tables take no more values; 0: no bound
 	tables int64 // bytes of memory
 
 	texts        table[string]

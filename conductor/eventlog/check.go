@@ -28,8 +28,8 @@ type SegmentReport struct {
 	File   string
 	From   time.Time
 	Events int
-	Broken error // what cannot be read, between its last readable event and the next segment
-	Cut    bool  // the program ended while it was being written
+	Broken error // what cannot be read, between the last readable event of the segment and the next segment
+	Cut    bool  // the program ended while the file was being written
 }
 
 // Problems counts the segments and files that cannot be read.
@@ -112,7 +112,7 @@ func Check(dir string, memory *memory.Share) (*Report, error) {
 // inspectRunning is like inspect, for a directory in which segments may be begun and dropped meanwhile.
 func inspectRunning(dir string) (found *inventory, err error) {
 	for range 100 { // a segment is begun every few seconds at most, and this takes less
-		before, _, _ := readManifest(dir) // inspect reports what is wrong with it
+		before, _, _ := readManifest(dir) // inspect reports what is wrong with the manifest
 		found, err = inspect(dir)
 		after, _, _ := readManifest(dir)
 		if err != nil || before == after {

@@ -26,7 +26,7 @@ func (inv *inventory) choose(byNumber map[uint64][]*segment, m manifest, manifes
 				return c.first != m.NewestFirst || !c.from.Equal(m.NewestFrom)
 			case n == m.Oldest && !m.OldestFrom.IsZero():
 				return !c.from.Equal(m.OldestFrom)
-			case n > m.Newest: // a crash came before the manifest was written, or the manifest is an older one
+			case n > m.Newest: // a crash came before the manifest was written, or the manifest is of an earlier state
 				return !(n == m.Newest+1 && c.size <= endOfHeader(c)) && !slices.ContainsFunc(byNumber[n-1], c.follows)
 			}
 			return false
@@ -50,7 +50,7 @@ func (inv *inventory) choose(byNumber map[uint64][]*segment, m manifest, manifes
 		}
 	}
 	slices.Reverse(found)
-	inv.segments = append(inv.segments, found...) // after those of the first format, which have no number
+	inv.segments = append(inv.segments, found...) // after the segments of the first format, which have no number
 }
 
 // withoutDuplicates keeps one file for each header: the one whose name matches its header, if there is one.

@@ -7,8 +7,8 @@ import (
 
 // A Damage is a part of the record that cannot be read.
 type Damage struct {
-	From  time.Time // zero: its beginning is unknown
-	Until time.Time // zero: nothing was recorded after it yet
+	From  time.Time // zero: the beginning of the damaged part is unknown
+	Until time.Time // zero: nothing was recorded after the damaged part yet
 	Cause string    // what is wrong, with file and byte
 }
 

@@ -111,7 +111,7 @@ func (h *History) list() error {
 
 // measure finds the last event of the last segment, the instant of that event, and where the segment's file ends.
 func (h *History) measure(c *segment) error {
-	if err := h.readable(c.size); err != nil { // with more memory it can be read: the next segment leaves open where it ends
+	if err := h.readable(c.size); err != nil { // with more memory the file can be read: so the header of the next segment does not state where it ends
 		h.opt.Logf("history: %s: %s; recording continues after it", c.path, err)
 		h.stats.LastSeq, h.stats.To, h.last = c.first-1+unknownEvents, c.from, link{number: c.number, valid: -1}
 		return nil
@@ -140,7 +140,7 @@ func (h *History) measure(c *segment) error {
 		c.readTo = cur.now
 	}
 	if c.broken != nil {
-		h.stats.LastSeq += uint64(c.size) // for the same reason
+		h.stats.LastSeq += uint64(c.size) // an event takes a byte or more, as above
 		h.last = link{number: c.number, valid: c.size}
 	} else if !c.old {
 		c.valid, c.sum = in.end.valid, in.end.sum // what is missing from now on was there
@@ -160,7 +160,7 @@ func (h *History) load(c *segment) (contents, error) {
 		return contents{}, fmt.Errorf("%w: the segment with that instant has just been deleted to keep the history within its limits", ErrOutside)
 	}
 	if err != nil {
-		h.breaks(c, err) // a failing disk too: the next segment may be readable
+		h.breaks(c, err) // also if the disk fails: the next segment may be readable
 		return contents{}, nil
 	}
 	if c.old {
@@ -232,7 +232,7 @@ type note struct{ path, why string }
 
 // An inventory lists the contents of a directory.
 type inventory struct {
-	segments   []*segment // in order; broken is set where segments or bytes are missing after one
+	segments   []*segment // in order; the field broken is set where segments or bytes are missing after a segment
 	unreadable []note     // files of ours
 	strays     []note     // files of others, or copies of ours
 	head       *Damage    // segments are missing before the first
@@ -330,7 +330,7 @@ func (inv *inventory) compare(dir string, m manifest, there bool, err error) {
 			last.broken = fmt.Errorf("%s: whether segments follow this one is unknown: %s is missing or damaged", last.path, manifestName)
 		}
 		inv.lostEnd = true
-		inv.next = newest + 2 // leave a number out, so that the next start finds this too
+		inv.next = newest + 2 // leave a number out, so that the next start also finds the missing manifest
 		m.Oldest = 1
 		inv.manifest = m
 		return

@@ -51,7 +51,7 @@ const (
 	defaultDisk      = 4 << 30
 	defaultQueue     = 1 << 16
 	minSegment       = 10_000 // entries
-	entriesPerMember = 10     // a segment has as many, so that its checkpoint is the smaller part of it
+	entriesPerMember = 10     // a segment has that many entries per member, so that its checkpoint is the smaller part of it
 	maxSegmentAge    = 10 * time.Minute
 	flushEvery       = 250 * time.Millisecond
 	syncEvery        = 500 * time.Millisecond
@@ -82,7 +82,7 @@ type Stats struct {
 	From, To time.Time // what can be shown; zero: nothing yet
 	Events   uint64    // recorded since the start of the program
 	LastSeq  uint64    // number of the newest event, counted over all runs of the program
-	Dropped  uint64    // entries not recorded: the queue was full, or they came after Close
+	Dropped  uint64    // entries not recorded: the queue was full, or the entries came after Close
 	Failed   uint64    // entries not recorded: writing to disk failed
 	Damaged  int       // damaged parts known so far, see Damages
 	Segments int
@@ -96,7 +96,7 @@ type History struct {
 	queue *queue
 	lock  *dirLock      // nil: in memory
 	ended chan struct{} // the writer has
-	seek  chan struct{} // holds a token; its holder may use reader
+	seek  chan struct{} // holds one token; the seek that has taken it may use reader
 
 	reader *reader // where the last seek ended; nil: nowhere useful
 

@@ -20,7 +20,7 @@ type file struct {
 // create makes a segment's file, and sets the segment's path.
 func create(dir string, c *segment) (*file, error) {
 	path := filepath.Join(dir, nameOf(c))
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // never overwrite one
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) // never overwrite an existing file
 	if err != nil {
 		return nil, err
 	}

@@ -21,10 +21,10 @@ import (
 // failure to write; then only the header of the next segment has its length.
 const (
 	magic       = "chord-history-2\n"
-	oldMagic    = "chord-history-1\n" // frames of data alone, each with a checksum of its own
+	oldMagic    = "chord-history-1\n" // frames of data only, each with a checksum of its own
 	frameHeader = 12
 	oldHeader   = 8
-	maxFrame    = 1 << 30 // a longer one is not a frame
+	maxFrame    = 1 << 30 // bytes; a longer frame is invalid
 	maxHeader   = 4096    // bytes of a file that hold the magic number and the header
 	suffix      = ".history"
 )
@@ -40,7 +40,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // A link is the end of a segment's file, which the next segment names in its header.
 type link struct {
 	number uint64 // of the segment; 0: there is none before
-	valid  int64  // valid bytes of its file; negative: not known
+	valid  int64  // valid bytes of the segment's file; negative: not known
 	sum    uint32 // the checksum of the last frame in them
 }
 
@@ -118,7 +118,7 @@ func firstFrame(begin []byte) (payload []byte, ok bool) {
 // contents are what a segment's file holds.
 type contents struct {
 	data      []byte
-	end       link  // of what could be read; its number is not set
+	end       link  // end of what could be read; the number in it is not set
 	whole     bool  // the trailer was found
 	truncated bool  // the file ends before the segment does, as after a crash
 	damage    error // why reading stopped before the file's end; nil if truncated
@@ -133,7 +133,7 @@ func (c *contents) another(file []byte, valid int64) bool {
 	if int64(len(file)) < valid {
 		return false // truncated
 	}
-	rest := file[c.end.valid:valid] // a frame of the right file ends at valid, so no sound one crosses it
+	rest := file[c.end.valid:valid] // a frame of the right file ends at valid, so a valid frame does not cross it
 	return len(bytes.TrimLeft(rest, "\x00")) > 0
 }
 

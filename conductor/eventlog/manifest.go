@@ -23,9 +23,9 @@ type manifest struct {
 	OldestFrom  time.Time `json:"oldest_from"`
 	Newest      uint64    `json:"newest"` // number of the newest segment begun
 	NewestFrom  time.Time `json:"newest_from"`
-	NewestFirst uint64    `json:"newest_first"`         // number of its first event
-	Record      string    `json:"record,omitempty"`     // the record's name, hexadecimal; its segments have it in their headers
-	NamedFrom   uint64    `json:"named_from,omitempty"` // number of the first segment that has it
+	NewestFirst uint64    `json:"newest_first"`         // number of the first event in the newest segment
+	Record      string    `json:"record,omitempty"`     // the record's name, hexadecimal; the headers of its segments have it
+	NamedFrom   uint64    `json:"named_from,omitempty"` // number of the first segment that has the name
 	Sum         string    `json:"sum"`                  // CRC-32C of all this with an empty sum
 }
 

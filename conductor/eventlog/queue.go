@@ -16,7 +16,7 @@ const entrySize = int64(2 * unsafe.Sizeof(entry{}))
 type entry struct {
 	event *chordevent.Event // nil: an Advance
 	at    time.Time
-	bytes int64 // of memory, while it waits
+	bytes int64 // memory that the entry takes while it waits
 }
 
 // A queue holds entries until the writer takes them: at most limit entries, and at most as many bytes as the memory

@@ -128,7 +128,7 @@ func (h *History) open(c *segment, data []byte) (*reader, error) {
 		h.opt.Seeking.Refuse()
 		return nil, ErrMemory
 	}
-	if errors.Is(err, ring.ErrVersion) { // nothing is damaged, and still it cannot be shown
+	if errors.Is(err, ring.ErrVersion) { // nothing is damaged, but this program cannot show it
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		d := Damage{From: c.from, Cause: err.Error()}
@@ -166,8 +166,8 @@ func (h *History) dataOf(c *segment, data []byte) ([]byte, error) {
 type Event struct {
 	Seq     uint64 // 1, 2, 3, … over all runs of the program
 	Arrived time.Time
-	Event   *chordevent.Event // nil if it is shown
-	Shown   any               // what Query.Show made of it
+	Event   *chordevent.Event // nil if Shown is set
+	Shown   any               // what Query.Show has made from the event
 
 	repeats bool // see Query.Once
 }

@@ -10,22 +10,22 @@ import (
 
 // A segment is a part of the history: a checkpoint and the entries after it.
 type segment struct {
-	record string    // the record that it belongs to, recordBytes long; empty: the record had no name yet
+	record string    // name of the record that the segment belongs to, recordBytes long; empty: the record had no name yet
 	number uint64    // 1, 2, 3, … over all runs; 0: in memory, or of the first format
 	first  uint64    // number of the first event after the checkpoint
 	from   time.Time // the checkpoint's instant
-	before link      // the segment before it, as its own header names it
-	path   string    // of its file; empty: in memory
-	old    bool      // its file is of the first format
-	empty  bool      // its file ends before the checkpoint, since the program ended there
+	before link      // end of the segment before this one, as the header of this one names it
+	path   string    // of the segment's file; empty: the segment is in memory
+	old    bool      // the segment's file is of the first format
+	empty  bool      // the segment's file ends before the checkpoint, since the program ended there
 
 	// History.mu guards the fields below.
-	data   []byte // of a segment in memory, or being written; it only grows
+	data   []byte // of a segment that is in memory or being written; the slice only grows
 	size   int64
-	valid  int64     // valid bytes of its file, as the next segment's header has it; negative: unknown
+	valid  int64     // valid bytes of the segment's file, as the next segment's header states them; negative: unknown
 	sum    uint32    // the checksum there
-	broken error     // why what is between its readable end and the next segment cannot be read
-	readTo time.Time // of a broken one: the last instant that can be read; zero: unknown yet
+	broken error     // why something between the readable end and the next segment cannot be read; nil: nothing is missing
+	readTo time.Time // if broken is set: the last instant that can be read; zero: unknown yet
 }
 
 // write writes an entry. Its event must be storable.
@@ -68,7 +68,7 @@ type reader struct {
 	hasNext bool
 	passed  int   // entries
 	loaded  int64 // bytes of the segment that only this reader holds
-	whole   bool  // in reads the whole segment, not a part of it that was there while it was being written
+	whole   bool  // the reader has the whole segment, not only a part of it that existed while it was being written
 }
 
 // open opens a reader at the beginning of a segment.

@@ -23,13 +23,13 @@ type writer struct {
 	next  uint64    // number of the next event
 	taken []entry
 
-	block   *encoding.Writer // of the segment; its tables serve one segment after the other
-	room    int              // the last block's length, which the next will about have
-	segment *segment         // being written; nil: none, the next entry begins one
-	entries int              // in it
-	saved   int              // of these, in its file
+	block   *encoding.Writer // of the segment being written; the tables of the Writer are reused for the next segments
+	room    int              // length of the last block: the next one is expected to be about as long
+	segment *segment         // the segment being written; nil: none, the next entry begins one
+	entries int              // in the segment
+	saved   int              // entries of the segment that are in its file
 	events  uint64           // recorded, not yet in Stats
-	failed  uint64           // the same, of entries that could not be recorded
+	failed  uint64           // entries that could not be recorded, not yet in Stats
 	file    *file            // of the segment; nil: in memory
 	retry   time.Time
 	dropped uint64 // entries of the queue, as last reported to Options.Recording
@@ -299,7 +299,7 @@ func (w *writer) drop(gone, rest []*segment) error {
 	for _, c := range gone {
 		looked := w.h.readable(c.size) == nil
 		if looked {
-			_, _ = w.h.load(c) // what is wrong is noted: nothing may have read the file since it was damaged
+			_, _ = w.h.load(c) // load records what is wrong: the file may have been damaged after it was last read
 		}
 		w.h.mu.Lock()
 		broken := c.broken

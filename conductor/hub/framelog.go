@@ -27,7 +27,7 @@ const (
 // A frame is one patch, encoded once for all clients.
 type frame struct {
 	patch *message
-	about []chord.ID // members that its events name
+	about []chord.ID // members that the frame's events name
 }
 
 // A frameLog turns what the source publishes into frames 1, 2, 3, …, and keeps the newest.
@@ -45,7 +45,7 @@ type frameLog struct {
 	ring      *hubpb.RingState  // as of seq
 	sim       *hubpb.Simulation // as of seq
 	published time.Time         // when the source published what frame seq shows
-	snapshot  *message          // as of seq; nil: no client has needed it yet
+	snapshot  *message          // state as of seq; nil: no client has needed it yet
 	next      chan struct{}     // closed when frame seq+1 is there
 
 	feed, lookups, samples uint64 // the newest that have been read from the source
@@ -79,7 +79,7 @@ func (r *frameLog) advance() {
 	if !proto.Equal(sim, r.sim) {
 		patch.Simulation = sim
 		if sim == nil {
-			patch.Simulation = &hubpb.Simulation{} // it has ended and was removed
+			patch.Simulation = &hubpb.Simulation{} // the simulation has ended and was removed
 		}
 	}
 	events := r.newEvents()

@@ -59,7 +59,7 @@ type Hub struct {
 	cfg     Config
 	source  Source
 	log     *frameLog
-	slots   chan struct{} // one for each client connected; its capacity bounds them
+	slots   chan struct{} // one token for each connected client; the capacity bounds the clients
 	refresh chan struct{} // a client connected: make a frame now
 	pushed  func(context.Context, time.Duration)
 

@@ -11,7 +11,7 @@ import (
 // disconnected, and a client that needs another message waits until there is memory. So the excess is at most one
 // message for each frame that is made meanwhile.
 const (
-	clientSize = 48 << 10 // goroutines, buffers, and the details of the member that it watches
+	clientSize = 48 << 10 // bytes: goroutines, buffers, and the details of the member that the client watches
 	minSlots   = 8
 	patience   = 5 * time.Second // to wait for room
 	stalled    = time.Second     // a client that has not received anything for this time may lose its slot to another

@@ -54,7 +54,7 @@ func (c *client) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error
 				MarshalProto([]byte) int
 			}); ok && err == nil {
 				body := make([]byte, m.SizeProto())
-				_ = c.read(body[len(body)-m.MarshalProto(body):], false) // it was encoded just now
+				_ = c.read(body[len(body)-m.MarshalProto(body):], false) // the message was encoded just now, so decoding cannot fail
 			}
 			return err
 		})}

@@ -29,20 +29,20 @@ const (
 	shortTime = time.Second
 	firstRead = 4 << 10
 
-	maxDiscard = 256 << 20 // of a request that is too large
+	maxDiscard = 256 << 20 // bytes that are discarded of a request that is too large
 )
 
 // A reception is a request whose body is being received. It holds memory of the share for bodies, of which one
 // connection may hold a quarter.
 type reception struct {
 	gate *gate
-	conn *connlimit.Conn // nil: in tests without one
+	conn *connlimit.Conn // nil in tests without a connection
 	held int64
 
 	mu      sync.Mutex
 	begin   time.Time
 	since   time.Time // start of the measured interval
-	bytes   int64     // in it
+	bytes   int64     // bytes received in that interval
 	aborted bool
 	abort   func()
 }
@@ -100,7 +100,7 @@ func (p *port) receive(w http.ResponseWriter, r *http.Request, most int64) (body
 	b.abort = func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }
 	p.slow.watch(b)
 	defer p.slow.forget(b)
-	end := most + 1 // one more, to see the end
+	end := most + 1 // one byte more than allowed, to detect a body that is too large
 	if r.ContentLength >= 0 {
 		end = min(r.ContentLength+1, end)
 	}

@@ -33,7 +33,7 @@ type Config struct {
 	MaxRequestBytes int64          // of one request, after decompression; 0: 64 MiB
 	Grace           time.Duration  // for what is in progress and in the forwarding queues when Run ends; 0: a second
 	MaxInFlight     int            // requests decoded at a time, of events and of all others each; 0: 64
-	MemoryLimit     uint64         // bytes of live heap above which requests are refused, to be retried; 0: seven eighths of GOMEMLIMIT, if that is set
+	MemoryLimit     uint64         // bytes of live heap above which requests are refused, and senders are to try again; 0: seven eighths of GOMEMLIMIT, if that is set
 	Memory          *memory.Budget // nil: only the bounds above hold
 
 	ForwardTraces, ForwardMetrics Target
@@ -85,7 +85,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.MaxRequestBytes <= 0 {
 		c.MaxRequestBytes = defaultMaxRequestBytes
 	}
-	if c.Memory != nil && c.QueueBytes <= 0 && c.QueueDir == "" { // three queues; what they take decoded: see ledger
+	if c.Memory != nil && c.QueueBytes <= 0 && c.QueueDir == "" { // for three queues; ledger.go counts what their requests take in decoded form
 		c.QueueBytes = min(defaultQueueBytes, c.Memory.Forward.Limit()/3)
 	}
 	if c.Memory != nil { // what one connection may hold while its requests are received

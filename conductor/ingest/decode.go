@@ -15,7 +15,7 @@ import (
 type query struct {
 	signal  otlpscan.Signal
 	json    bool   // else protobuf
-	packing string // by its name in unpackers; empty: none
+	packing string // name of the compression in unpackers; empty: none
 }
 
 // message is a request or an answer of any signal.

@@ -39,7 +39,7 @@ type forwarder struct {
 	*tally
 	to      *destination
 	ledger  *ledger         // nil: the queue is on disk, or not bounded in memory
-	traces  exporter.Traces // of these three, that of the signal
+	traces  exporter.Traces // of these three, the one of the forwarder's signal is set
 	metrics exporter.Metrics
 	logs    exporter.Logs
 }

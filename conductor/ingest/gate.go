@@ -37,7 +37,7 @@ type gate struct {
 	others      class
 
 	inFlight                              atomic.Int64
-	refused, malformed, rejected, aborted atomic.Uint64 // requests: overload; not OTLP; not authenticated; too slow
+	refused, malformed, rejected, aborted atomic.Uint64 // numbers of requests: refused under overload; not OTLP; not authenticated; too slow
 
 	heapAt atomic.Int64 // Unix nanoseconds of the last look
 	heap   atomic.Uint64
@@ -56,7 +56,7 @@ func newGate(cfg Config) *gate {
 }
 
 const (
-	maxConns        = 4096           // of one port; with a budget one for each half a MiB
+	maxConns        = 4096           // connections of one port; with a memory budget, one for each half MiB
 	unlimitedDecode = int64(4) << 30 // without a budget, as in tests
 )
 

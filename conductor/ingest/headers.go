@@ -18,7 +18,7 @@ const (
 // A header is sent with each request to a target.
 type header struct {
 	name, value string // the name is in lower case
-	file        string // its content is appended to the value; empty: none
+	file        string // file whose content is appended to the value; empty: none
 }
 
 // headerName matches the names that both HTTP and gRPC accept.

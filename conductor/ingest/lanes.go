@@ -38,10 +38,10 @@ type class struct{ small, large *lane }
 // events wait for at most one large request of another signal.
 type lane struct {
 	slots  *semaphore.Weighted
-	memory *semaphore.Weighted // nil: the slots are so few that each has all the memory that it may take
+	memory *semaphore.Weighted // nil: there are so few slots that each request has all the memory that it may take
 	turns  *semaphore.Weighted // processors of large requests of all classes; nil: small ones run immediately
 	limit  int64               // of the memory
-	most   int64               // of it, for one request
+	most   int64               // most memory for one request
 }
 
 func (l *lane) small() bool { return l.turns == nil }

@@ -11,12 +11,12 @@ import (
 // leave the queue in about the order in which they arrived, so the queue holds the newest requests whose sizes add up
 // to the queue's size.
 type ledger struct {
-	share *memory.Share // of all queues, which counts dropped requests; nil: only the queue's own bound holds
+	share *memory.Share // of all queues; it counts dropped requests; nil: only the bound of the queue itself applies
 	limit int64         // of this queue
 
 	mu      sync.Mutex
 	entries []queued // guarded by mu; the oldest first. As many as the queue has
-	size    int64    // guarded by mu; of all entries, as they are sent
+	size    int64    // guarded by mu; of all entries, in bytes as sent
 	memory  int64    // guarded by mu; decoded
 }
 

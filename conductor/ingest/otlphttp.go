@@ -31,7 +31,7 @@ func (p *port) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	signal, known := httpPaths[r.URL.Path]
 	kind := mediaType(r)
 	q := query{signal: signal, json: kind == jsonType}
-	if q.packing = strings.ToLower(r.Header.Get("Content-Encoding")); q.packing == "identity" { // HTTP does not distinguish case in it
+	if q.packing = strings.ToLower(r.Header.Get("Content-Encoding")); q.packing == "identity" { // HTTP ignores case in this header
 		q.packing = ""
 	}
 	switch {

@@ -14,7 +14,7 @@ import (
 
 const (
 	maxRejections    = 100 // kinds of them that are kept; further ones are only counted
-	maxNamedInAnswer = 5   // in the answer to one request
+	maxNamedInAnswer = 5   // kinds named in the answer to one request
 )
 
 // A Rejection describes one way in which records of one sender have an event name of the vocabulary and violate it.
@@ -25,7 +25,7 @@ type Rejection struct {
 	Attribute string    `json:"attribute,omitempty"`
 	Reason    string    `json:"reason"`
 	Expected  string    `json:"expected,omitempty"`
-	Got       string    `json:"got,omitempty"` // of the newest one
+	Got       string    `json:"got,omitempty"` // by the newest of the rejected records
 	Records   uint64    `json:"records"`
 	Last      time.Time `json:"last"`
 }
@@ -152,8 +152,8 @@ func (s *Server) Rejections() (lines []string) {
 
 // A verdict is the answer to the sender of one request.
 type verdict struct {
-	rejected int64 // records that bear a name of the vocabulary and violate it
-	warned   int   // records whose name only resembles one
+	rejected int64 // records that have a name of the vocabulary and violate it
+	warned   int   // records whose name only resembles a name of the vocabulary
 	problems []string
 	more     bool // problems that are not named
 	spans    bool // and no log records

@@ -36,7 +36,7 @@ type Forwarded struct {
 	Enabled    bool   `json:"enabled"`
 	Sent       uint64 `json:"sent"`
 	Dropped    uint64 `json:"dropped"`  // the queue was full, or the target rejected them permanently
-	Rejected   uint64 `json:"rejected"` // of those dropped, the ones that the target rejected of requests that it accepted
+	Rejected   uint64 `json:"rejected"` // the dropped records that the target rejected from requests which it accepted
 	QueueBytes int64  `json:"queue_bytes"`
 	QueueLimit int64  `json:"queue_limit_bytes"`
 	Memory     int64  `json:"-"` // of the queue; 0 if it is on disk
@@ -113,7 +113,7 @@ func (s *Server) instrument(meter metric.Meter) error {
 	}
 	_, err = chordevent.QueueUtilization.Float64ObservableGauge(meter, func(_ context.Context, o metric.Float64Observer) error {
 		for target, f := range s.targets() {
-			if f.QueueLimit > 0 { // the exporter reports it as soon as it has started
+			if f.QueueLimit > 0 { // the exporter reports the limit as soon as it has started
 				o.Observe(float64(f.QueueBytes)/float64(f.QueueLimit), metric.WithAttributes(chordevent.QueueKey.String("forward_"+target)))
 			}
 		}

@@ -22,16 +22,16 @@ type problem int
 
 const (
 	unreadable       problem = iota // the body does not decode, or violates a bound
-	unknownEncoding                 // its compression
-	notUnpacked                     // its compression fails
-	unknownType                     // its content type
+	unknownEncoding                 // the compression is not supported
+	notUnpacked                     // decompressing the body fails
+	unknownType                     // the content type is not supported
 	unknownPath                     // or method of gRPC
 	wrongMethod                     // of HTTP
 	grpcAtHTTP                      // OTLP/gRPC at the port of OTLP/HTTP
 	httpAtGRPC                      // and the reverse
 	misdirected                     // another server's Host header
 	noToken                         // no bearer token
-	wrongToken                      // not the one configured
+	wrongToken                      // the token is not the configured one
 	noCertificate                   // of the client
 	notTLS                          // in the clear
 	failedHandshake                 // for another reason
@@ -86,7 +86,7 @@ func (t *troubles) note(now time.Time, of problem, reason, from string) {
 		return
 	}
 	if now.Sub(k.next) > k.interval {
-		k.interval = firstRepeat // it had stopped
+		k.interval = firstRepeat // refusals of this kind had stopped
 	} else {
 		k.interval = min(2*k.interval, lastRepeat)
 	}
@@ -105,7 +105,7 @@ func (p *port) note(r *http.Request, err error) {
 		return
 	}
 	switch bad.kind {
-	case noToken, wrongToken, misdirected, tooSlow: // counted where they arise
+	case noToken, wrongToken, misdirected, tooSlow: // these are counted where they are detected
 	default:
 		p.gate.malformed.Add(1)
 	}

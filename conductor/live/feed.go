@@ -20,9 +20,9 @@ const feedSize = 4096
 type FeedEvent struct {
 	Seq      uint64    // 1, 2, 3, … in the order applied
 	Time     time.Time // by the member's clock
-	Arrived  time.Time // by the conductor's: from then on the view shows it; zero: not known
+	Arrived  time.Time // by the conductor's clock: from then on the view shows the event; zero: not known
 	Kind     chordevent.Kind
-	ID       chord.ID // the member that emitted it
+	ID       chord.ID // the member that emitted the event
 	Digits   int      // hex digits of IDs
 	Peer     chord.ID // the other member concerned
 	HasPeer  bool

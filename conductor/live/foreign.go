@@ -22,7 +22,7 @@ type ForeignRing struct {
 	Ring     string // chord.ring.name
 	Instance string // service.instance.id
 	Events   uint64
-	Last     time.Time // arrival of the newest one
+	Last     time.Time // arrival of the newest event
 }
 
 // foreign is the list of the processes with events of other rings; only Run's goroutine uses it.

@@ -41,11 +41,11 @@ const (
 // Config configures a Live. The zero value is usable.
 type Config struct {
 	Ring       ring.Options
-	Epoch      string // names this run; empty: a random one
+	Epoch      string // name of this run; empty: a random one is made
 	QueueLimit int    // greatest number of events that wait to be folded; 0: 65,536
 	// Shares of the memory, one for each part; nil: only numbers are bounded.
 	QueueMemory  *memory.Share // events that wait
-	FoldMemory   *memory.Share // the ring, whose Options.MaxBytes must be its limit
+	FoldMemory   *memory.Share // memory of the ring; Options.MaxBytes must be the share's limit
 	FeedMemory   *memory.Share // events that can be read back
 	LookupMemory *memory.Share // see lookupParts
 
@@ -86,7 +86,7 @@ type Live struct {
 	sampler   sampler
 	dirty     bool      // the ring has changed since the last publication
 	published time.Time // by the wall clock
-	due       time.Time // by the wall clock: not before it is published again
+	due       time.Time // by the wall clock: the next publication is not before this time
 	advanced  time.Time // the time that the fold last received
 
 	latest  atomic.Pointer[published]
@@ -97,7 +97,7 @@ type Live struct {
 	counts  counters
 	waiting *memory.Share // of waiting spans and points
 	crowded uint64        // of the fold, as last reported; only Run's goroutine uses it
-	strayed uint64        // of lookups, likewise
+	strayed uint64        // the same number of lookups; only Run's goroutine uses it
 	subs    subscribers
 	meters  *instruments // nil: no meter
 }
@@ -251,7 +251,7 @@ func (l *Live) apply(ctx context.Context, b batch) {
 	for i := range b.events {
 		stale, known := l.ring.Delay(&b.events[i], now)
 		if !known {
-			continue // its host's clock is off, which is among the view's faults
+			continue // the clock of the member's host is off, which is among the view's faults
 		}
 		l.staleness.add(now, stale)
 		if l.meters != nil {

@@ -149,7 +149,7 @@ func (l *Live) observeFaults(_ context.Context, o metric.Int64Observer) error {
 // observeViolations observes the number of present violations for each condition, 0 included.
 func (l *Live) observeViolations(_ context.Context, o metric.Int64Observer) error {
 	v := l.View()
-	n := map[string]int64{} // every condition from the start, or its first violation would have no 0 to rise from
+	n := map[string]int64{} // every condition is observed from the start: otherwise the series of its first violation would not rise from 0
 	for _, condition := range ring.Conditions {
 		n[condition] = 0
 	}

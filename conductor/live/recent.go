@@ -13,7 +13,7 @@ const (
 	// Some lookups of each advanceEvery are kept for the page's view of the past: in a calm ring those of an hour, at
 	// worst those of ten minutes. They take some 10 MB.
 	lookupsRemembered = 1 << 14
-	memorableTrouble  = 4 // at most, of those that met timeouts or failed, and one of the others
+	memorableTrouble  = 4 // at most that many lookups that met timeouts or failed, and one of the others
 )
 
 // memorable selects, from lookups that arrived together, those to keep.

@@ -16,7 +16,7 @@ type Sample struct {
 	Members       int // active and leaving
 	Error         uint64
 	Lookups       float64       // per second: from metrics if there are any, else those that arrived as traces
-	P50, P99      time.Duration // of the same
+	P50, P99      time.Duration // latencies of the same lookups
 	Puts, Gets    float64       // served per second, by members' loads
 	Events, Spans float64       // received per second; spans of lookups only
 }

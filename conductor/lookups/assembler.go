@@ -32,7 +32,7 @@ type Assembler struct {
 	bytes   int64   // their memory
 	most    int64   // bound of bytes; 0: only their numbers are bounded
 	dropped uint64
-	crowded uint64 // of these, those for lack of memory
+	crowded uint64 // dropped traces that were closed for lack of memory
 }
 
 // An open trace collects spans.
@@ -42,14 +42,14 @@ type open struct {
 	spans   []Span
 	lookups []*pending
 	closed  bool
-	changed bool // since its lookups were last assembled
+	changed bool // whether spans have arrived since the trace's lookups were last assembled
 	bytes   int64
 }
 
 // A pending lookup is one whose own span has arrived.
 type pending struct {
-	root int       // index of its span
-	due  time.Time // when to return it; zero: nothing new since it was returned
+	root int       // index of the lookup's span
+	due  time.Time // when to return the lookup; zero: nothing new since it was returned
 }
 
 // NewAssembler returns an empty Assembler that takes at most most bytes: beyond it the oldest trace is closed. 0: only
@@ -82,7 +82,7 @@ func (a *Assembler) Add(s Span, now time.Time) {
 	if a.spans >= MaxSpans {
 		a.closeOldest()
 		if t.closed {
-			return // it was the oldest itself
+			return // the trace itself was the oldest, and is closed
 		}
 	}
 	size := spanSize(&s)

@@ -25,8 +25,8 @@ const (
 type Span struct {
 	Trace      trace.TraceID
 	ID, Parent trace.SpanID
-	Name       string // one of chordevent's span names; empty: a call between members, which only links spans
-	Ring       string // of the process that sent it
+	Name       string // one of chordevent's span names; empty: a call between members, which only connects spans
+	Ring       string // of the process that sent the span
 	Start, End time.Time
 	Node       chord.ID
 	Digits     int // hex digits of every identifier in the span
@@ -37,8 +37,8 @@ type Span struct {
 	Key      chord.ID
 	Mode     string
 	Index    int      // of a hop: the members visited before it, the initiator included
-	Pointer  string   // which pointer chose the next member; empty: not given
-	Peer     chord.ID // the next member that it chose
+	Pointer  string   // the pointer that led to the next member; empty: not given
+	Peer     chord.ID // the next member
 	HasPeer  bool
 	Slot     int
 	Timeouts int

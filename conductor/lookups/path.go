@@ -19,7 +19,7 @@ func (t *open) assemble(p *pending, tree *tree) (l Lookup, complete bool) {
 		Operation: operation, Mode: root.Mode, Key: root.Key, Err: root.Err,
 	}
 	l.Hops = []Hop{{ID: root.Node, Pointer: chordevent.PointerSelf}}
-	last := &Span{Pointer: root.Pointer, Slot: root.Slot} // hop 0, which has no span but the lookup's
+	last := &Span{Pointer: root.Pointer, Slot: root.Slot} // hop 0, whose only span is the lookup's
 	met := 0                                              // timeouts that hops reported
 	for _, s := range t.path(p, tree) {
 		whole = whole && s.Index == last.Index+1

@@ -34,7 +34,7 @@ type Point struct {
 	delta       bool
 	count       uint64
 	bounds      []float64 // seconds
-	buckets     []uint64  // one more than bounds; empty: no distribution
+	buckets     []uint64  // one entry more than bounds; empty: no distribution
 }
 
 var seed = maphash.MakeSeed()
@@ -104,8 +104,8 @@ func (r *Rates) Crowded() uint64 { return r.crowded }
 type series struct {
 	last  Point
 	rate  float64   // lookups per second between the last two points
-	rates []float64 // the same per bucket
-	until time.Time // it contributes to the rate until then
+	rates []float64 // the same for each bucket
+	until time.Time // the series contributes to the rate until then
 }
 
 // NewRates returns empty Rates that take at most `most` bytes: series that would need more are left out. 0: only the
@@ -143,7 +143,7 @@ func (r *Rates) Add(p Point, now time.Time) {
 	}
 	if r.most > 0 && r.bytes+p.sizeAsSeries()-s.size() > r.most {
 		r.crowded++
-		return // and after a while it no longer contributes
+		return // after hold the series no longer contributes
 	}
 	was := s.size()
 	defer func() { r.bytes += s.size() - was }()

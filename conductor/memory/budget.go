@@ -28,14 +28,14 @@ type Budget struct {
 	Source string // where the limit comes from, for people
 
 	Receive   *Share // bodies of requests being received: further ones are refused, to be sent again
-	Decode    *Share // requests being decoded: likewise
-	Events    *Share // events that wait for the fold: likewise
+	Decode    *Share // requests being decoded: further ones are refused, to be sent again
+	Events    *Share // events that wait for the fold: further ones are refused, to be sent again
 	Fold      *Share // members: events that would make long lists longer are refused, then all that need more
 	Feed      *Share // recent events: the oldest are dropped
 	Lookups   *Share // lookups being assembled, and recent ones: the oldest are dropped
-	Recording *Share // what is being recorded, with a fold of its own: new messages are not recorded
+	Recording *Share // what is being recorded, with a fold of its own: new entries and requests are not recorded
 	History   *Share // recorded history kept in memory: the oldest is dropped
-	Past      *Share // a view of the past: it is refused
+	Past      *Share // a view of the past: the request for it is refused
 	Forward   *Share // forwarding queues: new requests are dropped
 	Clients   *Share // WebSocket clients: the slowest are disconnected
 	Watch     *Share // the verifier of a simulation's lookups: ended members are removed

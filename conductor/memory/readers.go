@@ -14,7 +14,7 @@ type Readers struct {
 	Share *Share
 
 	mu     sync.Mutex
-	order  list.List     // guarded by mu; *Reader, the one that has received nothing for longest first
+	order  list.List     // guarded by mu; *Reader, the reader that has received nothing for longest is first
 	freed  chan struct{} // guarded by mu; closed when memory may be free; nil: nothing waits for that
 	ending time.Time     // guarded by mu; when a reader was disconnected whose memory has not come free yet; zero: none
 }
@@ -30,7 +30,7 @@ type Reader struct {
 	disconnect func()
 
 	began time.Time
-	since time.Time // guarded by of.mu; when it began, or last received something
+	since time.Time // guarded by of.mu; when the reader began, or last received something
 }
 
 // Begin adds a reader. disconnect must make the reader's handler end soon, and must not block.

@@ -55,7 +55,7 @@ func (r *Reader) Next() (Message, error) {
 	}
 	size := int64(binary.BigEndian.Uint32(head))
 	if size > maxMessage {
-		rest, _ := r.from.Peek(peeked) // its content is not needed
+		rest, _ := r.from.Peek(peeked) // the bytes are only needed to recognize the format
 		return Message{}, r.damage(append(head, rest...), "a message of %d bytes is over the limit of %d: this is not a recording of OTLP in protobuf framing", size, maxMessage)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.from, size)) // grows with the bytes read, not with the length announced
@@ -65,7 +65,7 @@ func (r *Reader) Next() (Message, error) {
 	if int64(len(body)) < size {
 		return Message{}, r.damage(begin(head, body), "the file ends within a message: expected %d bytes, got %d", size, len(body))
 	}
-	if isZstd(body) { // a small one would pass for a request of unknown fields
+	if isZstd(body) { // a small zstd frame could pass for a request of unknown fields
 		return Message{}, r.damage(begin(head, body), "a message that is no OTLP")
 	}
 	m, err := decode(body)
@@ -101,7 +101,7 @@ func decode(body []byte) (m Message, err error) {
 	var deep error
 	try := func(signal otlpscan.Signal, decode func() error) bool {
 		if deep != nil {
-			return false // it could pass for another signal, whose fields of those numbers are strings, or unknown
+			return false // the message could pass for one of another signal, whose fields with those numbers are strings, or unknown
 		}
 		if _, err = otlpscan.Proto(signal, body); errors.Is(err, otlpscan.ErrDeep) {
 			deep = err

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxWaiting = 64 << 20 // bytes; while that much waits for the disk, further requests are not recorded but counted, or wait too
+	maxWaiting = 64 << 20 // bytes; while that much waits for the disk, further requests are counted and not recorded, or wait too
 	flushEvery = time.Second
 )
 

@@ -36,13 +36,13 @@ type View interface {
 // State is the state of a replay.
 type State struct {
 	File   string    `json:"file"`
-	From   time.Time `json:"from"` // recorded time at which it begins
+	From   time.Time `json:"from"` // recorded time at which the replay begins
 	Time   time.Time `json:"time"` // recorded time that has been reached
 	Speed  float64   `json:"speed"`
 	Paused bool      `json:"paused"`
 	Ended  bool      `json:"ended"`            // all was played
 	Events uint64    `json:"events"`           // that were played
-	Damage string    `json:"damage,omitempty"` // why it ends before the file does: the position and the error
+	Damage string    `json:"damage,omitempty"` // why the replay ends before the file does: the position and the error
 }
 
 // ErrEnded means that nothing is left to play.
@@ -56,10 +56,10 @@ type Player struct {
 	wake   chan struct{} // speed, pause or steps have changed
 
 	// Only Play uses the following fields.
-	ahead   *read // the message after next, if it had to be read
+	ahead   *read // the message after next, if it was read already
 	next    recording.Message
 	events  []chordevent.Event // of the current message, not played yet
-	offered bool               // its spans and metrics were played
+	offered bool               // the spans and metrics of the current message were played
 	early   []lookups.Point    // of metrics before the first message that has a time: at most maxEarly
 	last    time.Time          // the latest time of a message so far: messages of one instant may come in any order
 

@@ -26,7 +26,7 @@ func (r *Ring) applyMember(x *record, ev *chordevent.Event, arrived time.Time) b
 		return earlier || x.faults != before
 	}
 	at := r.ringTime(ev)
-	if ahead := ev.Time.Sub(at); ahead != x.ahead { // its host has stated another since: what came before is measured by that, too
+	if ahead := ev.Time.Sub(at); ahead != x.ahead { // the host has stated another offset since: the earlier lag is corrected by it, too
 		x.lag += ahead - x.ahead
 		x.ahead = ahead
 	}

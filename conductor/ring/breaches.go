@@ -31,8 +31,8 @@ type breach struct {
 	breachKey
 	since   time.Time
 	cause   trace.TraceID
-	raised  bool   // it is a violation
-	round   uint64 // of the last check that found it
+	raised  bool   // the breach is a violation
+	round   uint64 // number of the last check that found the breach
 	detail  string // of a breach that check found
 	short   shortfall
 	members []chord.ID
@@ -64,7 +64,7 @@ func (r *Ring) graceEnd(b *breach) time.Time {
 	if b.condition == UnderReplicated {
 		return b.since.Add(replicaGrace)
 	}
-	if b.round == 0 { // a seam between ranges: part of no invariant, and found by events, which have no time to check all members
+	if b.round == 0 { // a seam between ranges: it is part of no invariant, and events find it, which have no time to check all members
 		return end
 	}
 	if formed := r.formedBy(); end.Before(formed) {

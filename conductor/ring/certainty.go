@@ -25,14 +25,14 @@ const (
 type Why uint8
 
 const (
-	Late          Why = iota + 1 // its newest event is older than the staleness bound
-	EventsMissing                // a gap in its event numbers
-	ListMissing                  // its successor list has not arrived although it is on the ring
-	SilentMember                 // no event for three keyframe periods, and no report of its death
+	Late          Why = iota + 1 // the member's newest event is older than the staleness bound
+	EventsMissing                // there is a gap in the member's event numbers
+	ListMissing                  // the member is on the ring, and its successor list has not arrived
+	SilentMember                 // no event of the member for three keyframe periods, and no report of its death
 	NoEvents                     // other members name this incarnation, and no event of it has arrived
-	ReportedDead                 // the same, and peers report it dead, which may yet be refuted
-	TwiceAlive                   // events of two of its incarnations still arrive
-	TwiceRun                     // its events come from two processes
+	ReportedDead                 // as NoEvents, and peers report the incarnation dead, which may yet be refuted
+	TwiceAlive                   // events of two incarnations of the member still arrive
+	TwiceRun                     // the member's events come from two processes
 )
 
 // maxUncertain bounds the members that a Certainty lists; its Count includes all.
@@ -52,7 +52,7 @@ type UncertainMember struct {
 	Incarnation int64
 	Host        string // empty: unknown
 	Why         Why
-	Since       time.Time // when it became uncertain
+	Since       time.Time // when the incarnation became uncertain
 }
 
 // All reports whether every member is certain.
@@ -99,7 +99,7 @@ func (r *Ring) certainty() (c Certainty, unseen int) {
 			}
 		})
 		c.Count, c.Members = len(all), firstUncertain(all)
-		clear(all) // its strings may be of members that are gone by the next search
+		clear(all) // so that no strings of members that are gone are kept until the next search
 		u.list = all[:0]
 	}
 	c.Of += unseen
@@ -204,7 +204,7 @@ func (u *unseenMembers) find() {
 				u.look(p.to, x.pointerRegister(k), x.last)
 			}
 		}
-		if x.tail > 0 { // its head's list differs: the head is gone, or has not learned of the change yet
+		if x.tail > 0 { // the list of x's head differs: the head is gone, or has not learned of the change yet
 			for _, p := range x.succ.val {
 				u.look(r.records[p.ID], p, x.last)
 			}

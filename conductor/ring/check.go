@@ -8,8 +8,8 @@ import (
 
 // Special values for the member that a member's first live successor is, as far as the view shows.
 const (
-	nowhere = -1 // all its entries are dead
-	unknown = -2 // the member, or a peer that it names, is uncertain
+	nowhere = -1 // all entries of the member's list are dead
+	unknown = -2 // the member, or a peer that its list names, is uncertain
 )
 
 // check checks the conditions on all members together. It concludes nothing about an uncertain member. The conditions
@@ -58,7 +58,7 @@ func (r *Ring) skipSilent() (changed bool) {
 	if r.tally[Silent] == 0 {
 		return false
 	}
-	var vocal *record // the last one before
+	var vocal *record // the last member before that is not silent
 	vocalSoFar := func(x *record) {
 		if x.counted && x.status != Silent {
 			vocal = x

@@ -132,7 +132,7 @@ func (r *Ring) derive() {
 		x.doubtful = x.isDoubtful(x.status, x.uncertain)
 		changedBy, cause := x.changedBy, x.cause
 		r.tallyBy(x, +1)
-		r.checkList(x) // before recountTail uses what it finds
+		r.checkList(x) // before recountTail, which uses the result
 		r.updatePointer(x, predecessor)
 		r.updatePointer(x, head)
 		r.updateStance(x, x.stanceNow())

@@ -120,7 +120,7 @@ func (r *Ring) readRecord(in *encoding.Reader) {
 	x.status = MemberStatus(in.Between(int64(Joining), int64(Silent)))
 	x.uncertain, x.skippedSilent = in.Bool(), in.Bool()
 	if in.Form() < 4 {
-		x.since = x.last // when it became doubtful is not written
+		x.since = x.last // a checkpoint does not contain when the member became doubtful
 	} else if in.Bool() {
 		x.since = in.Time()
 	}
@@ -177,7 +177,7 @@ func (r *Ring) readReferenced(in *encoding.Reader) {
 	for range in.Count() {
 		id, since := in.ID(), in.Time()
 		if in.Form() < 4 {
-			in.Bool() // whether a member named it for longer than a grace
+			in.Bool() // whether a member named the identifier for longer than a grace
 		}
 		all := readReports(in)
 		if x := r.records[id]; x != nil && x.seen || in.Err() != nil {

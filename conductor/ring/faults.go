@@ -41,7 +41,7 @@ type Fault struct {
 	Incarnation int64
 	Host        chordevent.Host
 	Since       time.Time
-	Other       int64         // TwoIncarnations: the lower one
+	Other       int64         // for TwoIncarnations: the lower incarnation
 	Instances   [2]string     // TwoProcesses: service.instance.id of both
 	Bound       time.Duration // ClockAhead: at least; ClockBehind: at most, unless telemetry is delayed
 }
@@ -65,7 +65,7 @@ type rival struct {
 // A source is a process (service.instance.id) that events of an incarnation come from.
 type source struct {
 	instance string
-	arrived  time.Time // arrival of its last event
+	arrived  time.Time // arrival of the last event from that process
 }
 
 // rivalPeriods is for how many keyframe periods new events of a lower incarnation must arrive before that counts as a
@@ -80,7 +80,7 @@ func (r *Ring) noteRival(x *record, inc, seq int64, arrived time.Time) (changed 
 		return false
 	case inc > v.inc:
 		*v = rival{inc, seq, arrived, arrived}
-	case arrived.Sub(v.last) >= periods(x, silentPeriods): // the earlier run of its events had ended
+	case arrived.Sub(v.last) >= periods(x, silentPeriods): // the earlier run of the lower incarnation's events had ended
 		v.newest, v.first, v.last = seq, arrived, arrived
 	default:
 		v.newest = seq
@@ -201,7 +201,7 @@ func (r *Ring) listFaults() (list []Fault, counts FaultCounts) {
 	if r.faulty == 0 {
 		return nil, counts
 	}
-	clocks := make(map[string]int) // by host: its index in list
+	clocks := make(map[string]int) // by host: the index of its fault in list
 	r.tree.all(func(x *record) {
 		if x.faults == 0 || x.refused {
 			return

@@ -17,7 +17,7 @@ type fingerRun struct {
 // is in no run. As the circle has at most chord.MaxBits slots, there are at most so many runs.
 type fingerTable struct {
 	runs  []fingerRun
-	floor int64 // event number of the newest keyframe applied: it set every slot, so older events are outdated
+	floor int64 // event number of the newest keyframe applied: the keyframe set every slot, so older events are outdated
 }
 
 // set applies one run of an event. It returns scratch, which may have grown, for the next call.

@@ -196,7 +196,7 @@ func (r *Ring) bestSuccessor(x *record) int {
 // cycle, and one node of each cycle.
 func followNext(next []int) (on []bool, cycles []int) {
 	on = make([]bool, len(next))
-	visit := make([]int, len(next)) // the pass, numbered from 1, that visited it first
+	visit := make([]int, len(next)) // by node: the first pass, numbered from 1, that visited it
 	for start := range next {
 		at := start
 		for at >= 0 && visit[at] == 0 {
@@ -259,7 +259,7 @@ func (r *Ring) astray(next []int, on []bool) []*record {
 	for start := range next {
 		at := start
 		for at >= 0 && fate[at] == open && !on[at] {
-			fate[at] = lost // until its end is known; it is on no cycle, so the pass cannot return here
+			fate[at] = lost // until the end of the pass is known; the node is on no cycle, so the pass cannot return here
 			at = next[at]
 		}
 		end := uint8(fine)

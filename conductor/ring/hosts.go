@@ -63,7 +63,7 @@ func (r *Ring) applyHost(ev *chordevent.Event, body chordevent.HostState, arrive
 		x.arrived = arrived
 	}
 	r.stated.due.by(r.hostDue(x))
-	next.Seq, next.ClockAhead = was.Seq, was.ClockAhead // these two differ each time
+	next.Seq, next.ClockAhead = was.Seq, was.ClockAhead // these two fields differ in each state
 	if next == was.HostState && was.present(r.now) == x.present(r.now) {
 		return false, true
 	}
@@ -103,7 +103,7 @@ func (r *Ring) sweepHosts() (changed bool) {
 func (r *Ring) showHosts() []HostState {
 	if r.stated.stale {
 		r.stated.stale = false
-		r.stated.shown = nil // readers keep the old one
+		r.stated.shown = nil // a new slice, since readers keep the old one
 		for _, x := range r.stated.by {
 			if x.present(r.now) {
 				r.stated.shown = append(r.stated.shown, x.HostState)

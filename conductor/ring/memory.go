@@ -19,7 +19,7 @@ var ErrMemory = errors.New("ring: the checkpoint needs more memory than Options.
 // as at Options.MaxMembers.
 const (
 	reportsSize    = maxReports * int64(unsafe.Sizeof(report{}))
-	memberSize     = int64(unsafe.Sizeof(record{})+unsafe.Sizeof(Member{})) + reportsSize + 1200 // its rows and entries elsewhere, and its breaches
+	memberSize     = int64(unsafe.Sizeof(record{})+unsafe.Sizeof(Member{})) + reportsSize + 1200 // with the member's rows and entries elsewhere, and its breaches
 	referencedSize = int64(unsafe.Sizeof(record{})) + reportsSize + 200
 	hostSize       = 2*int64(unsafe.Sizeof(HostState{})) + 200
 	moveSize       = int64(unsafe.Sizeof(move{})+unsafe.Sizeof(Move{})) + 200
@@ -144,7 +144,7 @@ func (l *incarnationState) sizeWith(ev *chordevent.Event) (size int64, named [2]
 	case chordevent.PredecessorChanged:
 		setPred(body.Predecessor)
 	case chordevent.FingersChanged:
-		runs += runsSize(body.Runs) // at most: it may replace others
+		runs += runsSize(body.Runs) // an upper bound: the event may replace other runs
 	case chordevent.State:
 		setStarted(body.Started)
 		setList(body.Successors)
@@ -154,7 +154,7 @@ func (l *incarnationState) sizeWith(ev *chordevent.Event) (size int64, named [2]
 		}
 	}
 	sources := textSize(l.sources[0].instance) + textSize(l.sources[1].instance)
-	if ev.Instance != l.sources[0].instance && ev.Instance != l.sources[1].instance { // at most: it may replace another
+	if ev.Instance != l.sources[0].instance && ev.Instance != l.sources[1].instance { // an upper bound: the source may replace another one
 		sources += textSize(ev.Instance)
 	}
 	return memberSize + sources + textSize(host.ID) + textSize(host.Address) + textSize(address) + textSize(pred) + list + runs, named

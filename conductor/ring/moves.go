@@ -24,7 +24,7 @@ type moveTable struct {
 
 type move struct {
 	id      string
-	arrived time.Time // of its last new event
+	arrived time.Time // arrival of the move's last new event
 	started time.Time // earliest timestamp
 	side    [2]moveSide
 	shown   *Move

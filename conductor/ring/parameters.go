@@ -26,10 +26,10 @@ type vote struct {
 // running ring.
 const (
 	ofRing   = iota // active, or leaving
-	ofSilent        // was that by its last event
+	ofSilent        // active or leaving by its last event, and now silent
 	ofJoiner
 	ofGone
-	ofUnjoined // fell silent before it had joined
+	ofUnjoined // became silent before it had joined
 	voteWeights
 )
 
@@ -71,7 +71,7 @@ func (r *Ring) cast(x *record, now vote) (changed bool) {
 	x.vote = now
 	r.poll(x.vote, +1)
 	most, best := parameters{}, votes{}
-	for c, v := range r.votes { // one entry, unless members are configured differently
+	for c, v := range r.votes { // votes usually has one entry, unless members are configured differently
 		if n := v.compare(best); n > 0 || n == 0 && less(most, c) {
 			most, best = c, v
 		}

@@ -15,8 +15,8 @@ const (
 
 // A pointer is a predecessor or the head of a list, with its part of the ring error.
 type pointer struct {
-	to    *record // the record of the member that it names; nil: none, or a placeholder
-	inc   int64   // the incarnation that it names
+	to    *record // the record of the member that the pointer names; nil: it names none, or a placeholder
+	inc   int64   // the incarnation that the pointer names
 	index int     // in to.named
 	cost  cost
 }
@@ -25,18 +25,18 @@ type pointer struct {
 type cost uint8
 
 const (
-	notCounted   cost = iota // its owner is not a certain member of the ring
+	notCounted   cost = iota // the pointer's owner is not a certain member of the ring
 	namesNone                // n members
-	namesDead                // n + 1: what it names is certainly no member
-	namesMember              // the certain members strictly between its two ends
-	namesUnknown             // neither right nor wrong: what it names is uncertain
+	namesDead                // n + 1: what the pointer names is certainly no member
+	namesMember              // the number of certain members strictly between the pointer's two ends
+	namesUnknown             // neither right nor wrong: what the pointer names is uncertain
 )
 
 // errorSums holds the parts of the ring error of the certain members. chord.Global.RingError defines the ring error.
 type errorSums struct {
 	none    int // pointers
 	dead    int // pointers
-	unknown int // pointers, which are in no other sum
+	unknown int // pointers that name something uncertain; they are in no other sum
 	blind   int // entries after an unknown head: only the head's list determines what they should be
 	between int // over all pointers that name a member, the members strictly between their ends
 	wraps   int // of those pointers' arcs, the ones that run past identifier 0
@@ -197,9 +197,9 @@ func (t *tree) between(from, to *record) int {
 // A stance holds everything that decides the cost of the pointers that a record has, and of those that name it. The
 // zero value is the stance of an identifier that only others name.
 type stance struct {
-	counted   bool              // it is one of the ring's members
-	sure      bool              // it is, and nothing about it is uncertain: the ring error is computed over these
-	unknown   bool              // it may be one, and is uncertain
+	counted   bool              // the record is one of the ring's members
+	sure      bool              // counted, and nothing about the member is uncertain: the ring error is computed over these
+	unknown   bool              // the record may be a member of the ring, and is uncertain
 	countedAs int64             // the incarnation that this is about
 	rivalInc  int64             // a lower incarnation that emits events too; 0: none
 	reported  [maxReports]int64 // incarnations reported dead

@@ -32,7 +32,7 @@ type record struct {
 
 	reports reports
 	rival   rival
-	since   time.Time // only referenced: from when on it was named; a doubtful member: from when on it was doubtful
+	since   time.Time // if only referenced: when it was first named; if doubtful: when it became doubtful
 
 	// The fields below are derived. Each is changed only by the function named beside it, together with what depends on
 	// the field.
@@ -40,36 +40,36 @@ type record struct {
 	status        MemberStatus // updateStatus
 	uncertain     bool         // updateStatus
 	doubtful      bool         // updateStatus: uncertain, and perhaps one of the ring's members
-	reporting     bool         // updateStatus: it has reports of later incarnations
+	reporting     bool         // updateStatus: reports of deaths of its later incarnations exist
 	faults        faultSet     // updateStatus
-	faulty        time.Time    // updateStatus: from when on it has had any
+	faulty        time.Time    // updateStatus: the time from which on it has had faults
 	missing       int64        // updateStatus
-	memory        int64        // weigh: the bytes that are counted for it
+	memory        int64        // weigh: the bytes that are counted for the member
 	vote          vote         // updateParameters: for the ring parameters
-	refused       bool         // updateRefused: it is of another ring
+	refused       bool         // updateRefused: its ring parameters are not the ring's
 	stance                     // updateStance
-	owns          bool         // updateOwnership: it is counted and has a range
-	seam          seam         // updateSeam: between its range and the one before
-	hosting       string       // updateHosting: the host that is counted because of it, or ""
-	short         bool         // updateShort: its keys are on too few hosts
-	unruly        bool         // checkList: its list breaks a condition
+	owns          bool         // updateOwnership: the member is counted and has a range
+	seam          seam         // updateSeam: between the member's range and the range before it
+	hosting       string       // updateHosting: the host that counts because of this member, or ""
+	short         bool         // updateShort: the member's keys are on too few hosts
+	unruly        bool         // checkList: the member's list breaks a condition
 	skippedSilent bool         // skipSilent: silent, and skipped by the member before it; no longer counted
 	kept          bool         // keep: only referenced, and kept for a report of its death
 
-	to    [2]pointer   // updatePointer: what it names as predecessor and head
-	named [2][]*record // updatePointer: the members that name it so
+	to    [2]pointer   // updatePointer: the peers that it names as predecessor and head
+	named [2][]*record // updatePointer: the members that name it as predecessor and as head
 	tail  int          // recountTail: entries of its list after the first that differ from the head's list
 	blind int          // recountTail: those whose right value is unknown
 
-	changedBy uint64        // noteCause: the change that last concerned its pointers or status
-	cause     trace.TraceID // noteCause: the event that made it
+	changedBy uint64        // noteCause: the change that last concerned the member's pointers or status
+	cause     trace.TraceID // noteCause: the trace of the event that made that change
 
 	node     // of the tree
-	rank int // among the counted; valid where it was just set
+	rank int // rank among the counted members; valid only where it was just set
 
-	shown     *Member                // its newest Member
+	shown     *Member                // the newest Member made of it
 	position  int                    // in the view's Members
-	error     int                    // showErrors: its share of the ring error, as shown
+	error     int                    // showErrors: the member's share of the ring error, as shown
 	dirty     bool                   // shown is outdated
 	fingersOK bool                   // fingersOf is of the present table
 	fingersOf []chordevent.FingerRun // what Members show
@@ -87,7 +87,7 @@ type incarnationState struct {
 	ahead   time.Duration // the host's clock offset that lag was measured with; not in checkpoints, like hosts
 	host    chordevent.Host
 	clock   clock
-	sources [2]source // of its events: of all sources the first and the last by name; see noteSource
+	sources [2]source // sources of its events: the first and the last of all by name; see noteSource
 
 	started        register[chordevent.Started]
 	reportedStatus register[chordevent.Status]

@@ -65,7 +65,7 @@ func (r *Ring) updateShort(x *record) {
 // A shortfall is what was last wrong with an owner's replicas. A violation keeps it when it heals: by then the owner's
 // report shows nothing wrong.
 type shortfall struct {
-	owned, full, known, under int64 // as it reports: its keys, the hosts that hold all of them, those that it knows, the keys on too few
+	owned, full, known, under int64 // as the owner reports: its keys, the hosts that hold all of them, the hosts that it knows, the keys on too few hosts
 	needed, hosts, replicas   int
 }
 

@@ -16,7 +16,7 @@ type report struct {
 	inc     int64
 	seq     int64     // the greatest event number that a reporter had received
 	at      time.Time // the latest report's timestamp, in ring time
-	arrived time.Time // when the last report that changed these arrived
+	arrived time.Time // when the last report arrived that changed one of these fields
 	trace   trace.TraceID
 }
 

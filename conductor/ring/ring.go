@@ -35,7 +35,7 @@ const (
 	defaultBase       = 500 * time.Millisecond
 	defaultForget     = 5 * time.Minute
 	defaultMaxMembers = 20_000
-	defaultPeriod     = 10 * time.Second // between a member's keyframes, until it reports its own
+	defaultPeriod     = 10 * time.Second // time between a member's keyframes, until the member reports its own period
 )
 
 func (o Options) withDefaults() Options {
@@ -83,7 +83,7 @@ type Ring struct {
 	parameters parameters           // those with the most votes
 	space      chord.Space
 
-	hosts  map[string]int // by address: the members because of which a host counts for replicas; see updateHosting
+	hosts  map[string]int // by address: the number of members because of which a host counts for replicas; see updateHosting
 	needed int            // hosts that each key can be on
 
 	sums      errorSums
@@ -92,7 +92,7 @@ type Ring struct {
 	tally     [Silent + 1]int // members by status
 	doubtful  int             // members that are
 	faulty    int             // members that have faults
-	reporting int             // members of which later incarnations are reported dead
+	reporting int             // members with reports of deaths of their later incarnations
 	refused   int             // members that are; tally leaves them out
 	missing   int64           // events
 	lost      losses
@@ -112,12 +112,12 @@ type Ring struct {
 	witness witnesses
 	formed  formed
 
-	idealSince time.Time // as of the last Advance; zero: it is not
-	wasIdeal   bool      // it has been ideal for a grace
+	idealSince time.Time // since when the ring has been ideal, as of the last Advance; zero: it is not ideal
+	wasIdeal   bool      // the ring has been ideal for a grace
 
 	pointerTolerances pointerTolerance
 	tolerated         bool        // pointerTolerances are of the present ring
-	work              int         // steps of what checks the whole ring; tests bound it
+	work              int         // steps of the checks of the whole ring; tests bound it
 	runs              []fingerRun // scratch
 	live              []*record   // scratch: the counted, by identifier; see rankAll
 	heads             []uint64    // scratch: the first bytes of their identifiers; see seek
@@ -125,8 +125,8 @@ type Ring struct {
 	skips             []int       // scratch
 	unseen            unseenMembers
 	neighbors         []*record // scratch: see toleranceOf
-	on                []string  // the same
-	view              *View     // the last one
+	on                []string  // scratch: see toleranceOf
+	view              *View     // the last view made
 	order             []*record // of view.Members
 	regroup           bool      // members came or went since
 	errors            bool      // some member of view has an error

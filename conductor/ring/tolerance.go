@@ -41,9 +41,9 @@ func (r *Ring) leastTolerance() pointerTolerance {
 			continue
 		}
 		members, hosts := r.toleranceOf(x)
-		if members == r.counted-1 { // it names all others, so it can be the last
+		if members == r.counted-1 { // the list names all other members, so the member itself can be the last one
 			hosts = len(r.hosts) - 1
-		} else { // one of those named must stay
+		} else { // one of the members that the list names must stay
 			members, hosts = members-1, hosts-1
 		}
 		if least.members < 0 {

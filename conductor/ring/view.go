@@ -14,8 +14,8 @@ type Status uint8
 
 const (
 	Unknown   Status = iota // no successor list of a certain member is known
-	Forming                 // it has not been ideal yet, and its oldest member is young
-	Ideal                   // every certain pointer is right; in a ring of r members or fewer, too
+	Forming                 // the ring has not been ideal yet, and its oldest member is young
+	Ideal                   // every certain pointer is right; also in a ring of r members or fewer
 	Repairing               // some certain pointer is wrong
 	Violated                // the invariant certainly does not hold
 )
@@ -27,9 +27,9 @@ const (
 	Joining MemberStatus = iota + 1
 	Active
 	Leaving
-	Left   // by its own event
-	Failed // by a peer's report that names its incarnation
-	Silent // no telemetry for three keyframe periods, and no peer reports it dead
+	Left   // the member's own event reports that it has left
+	Failed // a peer's report names the member's incarnation as dead
+	Silent // no telemetry of the member for three keyframe periods, and no report of its death
 )
 
 // A View is the ring at one instant: an immutable value that any number of readers share.
@@ -39,7 +39,7 @@ type View struct {
 	Name         string    // chord.ring.name
 	Status       Status
 	Error        uint64 // ring error of the certain members
-	ErrorUnknown uint64 // pointers that are in no ring error, since their owner or the peer they name is uncertain
+	ErrorUnknown uint64 // pointers that the ring error leaves out, since their owner or the peer that they name is uncertain
 	Certainty    Certainty
 	Tolerance    Tolerance
 	Faults       []Fault     // of emitters, by kind and identifier: 100 at most
@@ -52,7 +52,7 @@ type View struct {
 	Hosts        []HostState // by address: those that have reported their state, with or without members; not in checkpoints
 	Moves        []*Move     // those with the most recent events, newest first; bounded
 	Gaps         int         // between neighbours' owned ranges: ranges without owner, beyond grace
-	Overlaps     int         // the same, with two
+	Overlaps     int         // ranges with two owners, beyond grace
 	Short        int         // owners with keys on too few hosts, beyond grace: see UnderReplicated
 	Counts       Counts
 }
@@ -81,7 +81,7 @@ type Member struct {
 	Uncertain   bool   // events are missing or overdue, so fields may be old; if Failed: that may yet be refuted
 	Missing     int64  // events not arrived
 	Error       int    // share of the ring error
-	Changed     uint64 // View.Seq of the first view that shows it like this
+	Changed     uint64 // View.Seq of the first view that shows the member in this state
 	FirstEvent  time.Time
 	LastEvent   time.Time // timestamp of the newest event
 	Started     chordevent.Started
@@ -90,7 +90,7 @@ type Member struct {
 	Ownership   chordevent.Ownership
 	Fingers     []chordevent.FingerRun
 	Load        chordevent.Load
-	Keyframe    time.Duration // between its keyframes
+	Keyframe    time.Duration // time between the member's keyframes
 }
 
 // Holds returns the load of a member by the member's own last event. It is zero once the member has left, since it has
@@ -133,7 +133,7 @@ type Violation struct {
 	Detail    string // one sentence for people
 	Members   []chord.ID
 	Since     time.Time
-	Healed    time.Time // zero: it still holds
+	Healed    time.Time // zero: the violation still holds
 	Trace     trace.TraceID
 }
 
@@ -152,8 +152,8 @@ func (v *Violation) Key() string {
 // A Change describes what one call of Apply or Advance has changed.
 type Change struct {
 	Applied bool       // the event changed something, or time did
-	Noted   bool       // not Applied, but a fault of the emitter is judged by it: a record without it gives other views later
+	Noted   bool       // not Applied, but it matters for a fault of the emitter: without this event, later views would differ
 	Seq     uint64     // of this change, if Applied: views from View.Seq on show it
 	Members []chord.ID // the members whose own state changed; valid until the next call
-	Death   bool       // the event is a report by which a member failed: not a further report of a death, nor one that is refuted
+	Death   bool       // the event is a report by which a member has failed: neither a further report of a death, nor a refuted one
 }

@@ -24,7 +24,7 @@ type asset struct {
 	etag   string
 	cache  string
 	plain  []byte
-	packed []byte // gzip; nil: not worth it
+	packed []byte // compressed with gzip; nil: compression does not make the file smaller
 }
 
 func newAssets(files fs.FS) (http.Handler, error) {

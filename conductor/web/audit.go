@@ -29,7 +29,7 @@ func (s *Server) audited(w http.ResponseWriter, r *http.Request, g grant) (http.
 	return noted, func() {
 		e.Detail, e.Status, e.Error = string(body.head), noted.status, noted.failure()
 		if e.Status == 0 {
-			e.Status, e.Error = http.StatusInternalServerError, "internal error" // a panic, which is answered further out
+			e.Status, e.Error = http.StatusInternalServerError, "internal error" // the handler panicked; an outer handler answers
 		}
 		s.cfg.Audit.Add(e)
 	}

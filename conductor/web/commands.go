@@ -64,7 +64,7 @@ func (s *Server) partly(w http.ResponseWriter, err error, ids []chord.ID) {
 	code, err := errorOf(err)
 	failWith(w, code, struct {
 		Error string   `json:"error"`
-		IDs   []string `json:"ids"` // members for which it was carried out before the error
+		IDs   []string `json:"ids"` // members for which the command was carried out before the error
 	}{err.Error(), formatOf(s.cfg.Source.View()).ids(ids)})
 }
 

@@ -48,7 +48,7 @@ func command(w http.ResponseWriter, r *http.Request, v any) (ok bool) {
 // field that is given twice, of which encoding/json takes the last. It returns the position where the name of that
 // field ends.
 func fieldsOf(data []byte, of reflect.Type) (at int64, err error) {
-	known := map[string]bool{} // true: it is in the object
+	known := map[string]bool{} // true: the field has occurred in the object
 	for i := range of.NumField() {
 		name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
 		known[name] = false

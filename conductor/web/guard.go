@@ -42,11 +42,11 @@ func (s *Server) guard(next http.Handler) http.Handler {
 // limitBody bounds the time for reading a request's body, and only that: a deadline that stayed would end the request
 // while its answer is being prepared, since net/http continues to read in order to notice a client that disconnects.
 func limitBody(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength == 0 { // no body; -1 is one of unknown length
+	if r.ContentLength == 0 { // there is no body; -1 means a body of unknown length
 		return
 	}
 	control := http.NewResponseController(w)
-	if control.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil { // not every test writer has one
+	if control.SetReadDeadline(time.Now().Add(bodyTimeout)) == nil { // some writers of tests cannot set deadlines
 		r.Body = timedBody{r.Body, control}
 	}
 }

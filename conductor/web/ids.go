@@ -19,7 +19,7 @@ const (
 type idError struct {
 	code       int
 	text       string
-	candidates []string // of an ambiguous one, at most maxCandidates
+	candidates []string // the members that an ambiguous text may mean, at most maxCandidates
 }
 
 func (e *idError) Error() string { return e.text }

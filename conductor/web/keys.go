@@ -176,7 +176,7 @@ type writtenJSON struct {
 	LatencyMS  float64 `json:"latency_ms"`
 	DurationMS float64 `json:"duration_ms"` // the same, as earlier versions named it
 	Copies     int     `json:"copies"`
-	Version    string  `json:"version"` // too large a number for JavaScript
+	Version    string  `json:"version"` // a string, since the number is too large for JavaScript
 }
 
 func (s *Server) written(done wire.Written) writtenJSON {

@@ -71,7 +71,7 @@ type commandedFaultJSON struct {
 	From      []string `json:"from"`         // addresses of hosts
 	To        []string `json:"to,omitempty"` // absent: all others
 	LatencyMS float64  `json:"latency_ms,omitempty"`
-	IDs       []string `json:"ids"` // members of these hosts, when it began
+	IDs       []string `json:"ids"` // members of these hosts, when the fault began
 	Ending    bool     `json:"ending,omitempty"`
 }
 

@@ -21,7 +21,7 @@ const (
 	slotBytes = 8 << 20          // the parts of an answer being built take at most this
 	mostBuild = 4                // slots of either kind, for the present
 	waitSlot  = 5 * time.Second  // for a slot, or for memory
-	chunk     = 64 << 10         // of an answer, for which its reader has readTime
+	chunk     = 64 << 10         // bytes of an answer that its reader has readTime to receive
 	readTime  = 10 * time.Second // so that a reader that receives nothing is disconnected
 )
 

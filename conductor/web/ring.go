@@ -19,7 +19,7 @@ type ringJSON struct {
 	Name       string          `json:"name"`
 	Status     string          `json:"status"`
 	Error      uint64          `json:"error"`
-	Unknown    uint64          `json:"error_unknown"` // pointers that are not in it
+	Unknown    uint64          `json:"error_unknown"` // pointers that the ring error leaves out
 	Certainty  certaintyJSON   `json:"certainty"`
 	Tolerance  toleranceJSON   `json:"tolerance"`
 	Bits       int             `json:"bits"`
@@ -51,7 +51,7 @@ type faultJSON struct {
 	Kind        string    `json:"kind"`
 	ID          string    `json:"id"`
 	Incarnation int64     `json:"incarnation"`
-	Host        string    `json:"host"` // its address
+	Host        string    `json:"host"` // the address of the host
 	Since       time.Time `json:"since"`
 	Text        string    `json:"text"`
 	Other       int64     `json:"other_incarnation,omitempty"`

@@ -41,7 +41,7 @@ type content struct {
 type reply struct {
 	code   int
 	about  string
-	bodies []content // one for each media type; nil: none
+	bodies []content // one entry for each media type; nil: none
 }
 
 type object = map[string]any
@@ -172,7 +172,7 @@ func (s *Server) routes(pages http.Handler) http.Handler {
 	mux.HandleFunc("/api", notFound) // else the mux would redirect, in HTML and past a proxy's prefix
 	mux.Handle("/", methods{http.MethodGet: pages.ServeHTTP})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isKey(r) { // before the mux cleans its path
+		if isKey(r) { // before the mux cleans the path
 			keys.ServeHTTP(w, r)
 			return
 		}

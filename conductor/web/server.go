@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	maxConnections = 1024 // idle ones are closed for new ones; with a budget one for each half a MiB at most
+	maxConnections = 1024 // at most; idle ones are closed for new ones; with a memory budget, one for each half MiB
 	leastConns     = 128
 	maxHeaderBytes = 32 << 10 // of a request
 	headerTimeout  = 5 * time.Second
@@ -60,7 +60,7 @@ type Config struct {
 	Replay  Replay                // nil: no recording is played
 	Past    Past                  // nil: not kept
 	Ingest  func() ingest.Stats   // nil: not known
-	Memory  func() *memory.Budget // the present one; nil: not divided
+	Memory  func() *memory.Budget // the present budget; nil: the memory is not divided
 	Answers *memory.Share         // of answers that are being read; nil: not bounded in bytes
 	Conns   int                   // connections at most; 0: 1,024
 	Clients func() int            // WebSocket clients; nil: not known
@@ -115,7 +115,7 @@ func (s *Server) Run(ctx context.Context) error {
 		ErrorLog:          log.New(logWriter{s.cfg.Logf}, "", 0),
 	}
 	l := conns.Listen(s.cfg.Page)
-	if s.cfg.TLS != nil { // above the limit: net/http looks for TLS in what it accepts, and evicting a connection must not wait for its peer
+	if s.cfg.TLS != nil { // TLS wraps the limited connections: net/http looks for TLS in what the listener accepts, and closing an evicted connection must not wait for its peer
 		l = tls.NewListener(l, s.cfg.TLS)
 	}
 	failed := make(chan error, 1)

@@ -20,7 +20,7 @@ const maxEvents = 10_000
 type eventJSON struct {
 	Seq     uint64     `json:"seq"`
 	Time    time.Time  `json:"time"`
-	Arrived *time.Time `json:"arrived,omitempty"` // by the conductor's clock: /api/ring?at= shows it from then on
+	Arrived *time.Time `json:"arrived,omitempty"` // by the conductor's clock: from then on /api/ring?at= shows the event
 	Kind    string     `json:"kind"`
 	ID      string     `json:"id"`
 	Peer    string     `json:"peer,omitempty"`

@@ -137,7 +137,7 @@ func (s *jsonScan) push(k kind, list bool) error {
 			return ErrDeep
 		}
 	}
-	s.top++ // within the stack: the two depths bound it
+	s.top++ // the index is within the stack: the bounds on depth and alien ensure that
 	s.stack[s.top] = open{kind: k, list: list}
 	s.pos++
 	return nil

@@ -105,7 +105,7 @@ func scanProto(signal Signal, body []byte) (memory int64, pos int, err error) {
 				return memory, pos, ErrDeep
 			}
 		}
-		top++ // within the stack: the depth bounds it
+		top++ // the index is within the stack: the bound on depth ensures that
 		stack[top] = frame{pos + int(size), c.kind}
 	}
 }
@@ -131,7 +131,7 @@ const (
 	wire64
 	wireLen
 	_ // the beginning of a group
-	_ // its end
+	_ // the end of a group
 	wire32
 )
 

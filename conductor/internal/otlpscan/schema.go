@@ -28,7 +28,7 @@ const (
 	flag    // a boolean
 	texts   // repeated strings
 	fixeds  // repeated numbers of eight bytes each
-	doubles // likewise
+	doubles // repeated numbers of eight bytes each (floating point)
 	varints // repeated numbers of one byte and more, which take eight in memory
 
 	anyValue // the first message
@@ -77,7 +77,7 @@ type child struct {
 }
 
 const (
-	maxNumber      = 16   // the greatest field number of the schema, but for one
+	maxNumber      = 16   // the greatest field number of the schema, apart from deprecatedList
 	deprecatedList = 1000 // scopes under the name they had before OTLP 0.19; kept at index 0, which no field has
 	maxName        = 32   // bytes of the longest field name, at least
 )

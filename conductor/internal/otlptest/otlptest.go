@@ -86,7 +86,7 @@ func NewMember(i, n int, incarnation int64) *Member {
 func (m *Member) Event(at time.Time, body chordevent.Body) chordevent.Event {
 	m.seq++
 	return chordevent.Event{
-		Time: at, Ring: m.Ring, Instance: "process", // one that carries many hosts
+		Time: at, Ring: m.Ring, Instance: "process", // one process that has many hosts
 		Host: m.Host,
 		Node: chordevent.Node{ID: m.Peer.ID, Digits: 40, Incarnation: m.Peer.Incarnation, Seq: m.seq},
 		Body: body,

@@ -40,7 +40,7 @@ func do[T any](ctx context.Context, l *Controller, command func(context.Context,
 	}
 	done := make(chan outcome, 1) // the task may end when no caller waits any more
 	if err := here.Do(patient, func(task context.Context) {
-		if task.Done() != nil { // in a simulated world nothing is cancelled: its members bound all that they do
+		if task.Done() != nil { // in a simulated world nothing is cancelled: its members bound the time of all that they do
 			task = ctx
 		}
 		value, err := command(task, here)
@@ -80,10 +80,10 @@ func (l *Controller) PauseNode(ctx context.Context, id chord.ID, d time.Duration
 		}
 		err := here.Runtime.Go(context.WithoutCancel(ctx), func(ctx context.Context) {
 			if here.Runtime.Sleep(d) == nil {
-				_ = here.Faults.Remove(ctx, paused) // a host that is gone by then needs nothing; one that fails is asked again
+				_ = here.Faults.Remove(ctx, paused) // a host that is gone by then needs no order; to a host where this fails the order is sent again
 			}
 		})
-		if err != nil { // no task would end it
+		if err != nil { // otherwise no task would end the pause
 			_ = here.Faults.Remove(context.WithoutCancel(ctx), paused)
 		}
 		return struct{}{}, err

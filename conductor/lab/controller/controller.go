@@ -28,14 +28,14 @@ type Controller struct {
 	cfg    Config
 	remote *faults.Deployment // nil: there is none
 
-	lifetime context.Context // ends when Close begins, and with it any exchange under way
+	lifetime context.Context // ends when Close begins; a change of rings that is under way then ends too
 	end      context.CancelFunc
 
 	change sync.Mutex // held while rings and simulations are exchanged; never by readers
 
 	mu      sync.Mutex
 	own     *faults.Deployment // guarded by mu; nil: this process runs no ring
-	current *run.Simulation    // guarded by mu; the running one, or the last; nil: none yet
+	current *run.Simulation    // guarded by mu; the simulation that runs, or ran last; nil: none yet
 	closed  bool               // guarded by mu
 }
 
@@ -68,7 +68,7 @@ func (l *Controller) StartSimulation(s *scenario.Scenario) error {
 	ctx, cancel := context.WithTimeout(l.lifetime, changeLimit)
 	defer cancel()
 	var deployment *deploy.Deployment
-	if s.OwnRing { // before anything ends: a ring that cannot be started replaces no other one
+	if s.OwnRing { // before anything ends: if the ring cannot be started, the present one stays
 		var err error
 		if deployment, err = l.cfg.Deploy(ctx, s); err != nil {
 			return fmt.Errorf("cannot start a ring: %w", err)
@@ -119,7 +119,7 @@ func (l *Controller) begin(ctx context.Context, s *scenario.Scenario) error {
 		err = started
 	}
 	if err != nil {
-		sim.End() // should the runtime still take its turn later
+		sim.End() // in case the runtime still runs the task later
 		l.mu.Lock()
 		l.current = before
 		l.mu.Unlock()
@@ -170,7 +170,7 @@ func (l *Controller) Close(ctx context.Context) {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	l.end() // the holder of the lock releases it
+	l.end() // a change under way then ends, and releases the lock
 	l.change.Lock()
 	defer l.change.Unlock()
 	l.stopCurrent(ctx)

@@ -17,7 +17,7 @@ type eventRun struct {
 	incarnation int64
 	first, last int64     // event numbers
 	blind       bool      // no event in it reports ownership
-	known       time.Time // from then on the ownership is: the first such event, or the first of the incarnation, which begins with none
+	known       time.Time // the ownership is known from this time on: from the first event that reports it, or from the first event of the incarnation, which begins without a range
 	until       time.Time // the newest event
 }
 

@@ -28,7 +28,7 @@ func (w *Watch) Spans(td ptrace.Traces) {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
 				if !strings.HasPrefix(s.Name(), "chord.") || strings.Contains(s.Name(), "/") {
-					continue // a call between hosts: its time is in the operation that made it
+					continue // a call between hosts: its time is part of the operation that made the call
 				}
 				took := max(0, s.EndTimestamp().AsTime().Sub(s.StartTimestamp().AsTime()))
 				failed := s.Status().Code() == ptrace.StatusCodeError

@@ -36,7 +36,7 @@ type Watch struct {
 	members map[chord.ID]*watched
 	moves   result.Moves
 	pending []answered // a queue: oldest first
-	doubted []answered // another: they look wrong by the events received, but some are missing
+	doubted []answered // another queue: answers that look wrong by the events received, while some events are missing
 	verdict result.LookupVerdict
 	spent   map[work]*result.OperationTime // at most maxWork
 	ends    ends
@@ -75,7 +75,7 @@ func NewWatch() *Watch {
 // Append records an event.
 func (w *Watch) Append(ev *chordevent.Event, _ time.Time) {
 	if ev.Body.Kind() == chordevent.KindHostState {
-		return // it is of a host, not of a member
+		return // the event is of a host, not of a member
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

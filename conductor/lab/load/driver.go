@@ -37,8 +37,8 @@ type Config struct {
 }
 
 const (
-	maxInFlight = 2048 // operations at a time; at the bound the next one waits, which counts in its latency (see unsent)
-	tries       = 3    // hosts that one operation is sent to
+	maxInFlight = 2048 // operations at a time; beyond it the next operation waits, which counts in its latency (see unsent)
+	tries       = 3    // the most hosts that one operation is sent to
 	retryPause  = 50 * time.Millisecond
 
 	maxFirstWrite = 1 << 39 // bounds the length of a value's mark (see markMax)
@@ -59,7 +59,7 @@ type Driver struct {
 	mu       sync.Mutex
 	inFlight int
 
-	writes atomic.Uint64 // numbers the writes, from the time of Run on: so writes of other runs are not taken for this one's
+	writes atomic.Uint64 // number of the last write; it begins at the time of Run, so that writes of other runs have other numbers
 }
 
 // scheduled is a workload and the time from which it applies.
@@ -100,7 +100,7 @@ func (d *Driver) Stop() {
 
 // Run issues operations until Stop is called or the runtime ends, and waits for the last of them.
 func (d *Driver) Run() {
-	d.writes.Store(uint64(d.runtime.Now().UnixMicro()) % maxFirstWrite) // not in New, which is called outside the runtime
+	d.writes.Store(uint64(d.runtime.Now().UnixMicro()) % maxFirstWrite) // not in New, which is called outside of the runtime
 	r := rand.New(rand.NewPCG(d.cfg.Seed, 0x10ad))
 	var (
 		now  *scheduled // the load that next was computed for

@@ -80,7 +80,7 @@ func (z *zipf) integral(x float64) float64 {
 }
 
 func (z *zipf) inverse(u float64) float64 {
-	t := max(u*(1-z.s), -1) // rounding could bring it below
+	t := max(u*(1-z.s), -1) // since rounding could give less
 	return math.Exp(log1pOverX(t) * u)
 }
 

@@ -11,7 +11,7 @@ import (
 
 // A lastWrite is the acknowledged write with the greatest version of a key.
 type lastWrite struct {
-	at       int64  // when it was acknowledged, Unix nanoseconds
+	at       int64  // when the write was acknowledged, Unix nanoseconds
 	replicas uint32 // index in replicaSets
 	trace    [16]byte
 }
@@ -67,10 +67,10 @@ func (h *replicaSets) writeOf(answer *nodepb.PutResponse, at time.Time) lastWrit
 type LostKey struct {
 	Key     string
 	Version uint64       // of the last acknowledged write
-	Written time.Time    // when it was acknowledged
+	Written time.Time    // when the write was acknowledged
 	Trace   string       // of that write; empty: not sampled
 	Copies  int          // replicas counted by the acknowledgement
-	Holders []chord.Peer // replicas named by it, the owner first; nil: not known
+	Holders []chord.Peer // replicas that the acknowledgement named, the owner first; nil: not known
 	Found   Found
 }
 

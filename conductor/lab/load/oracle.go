@@ -18,18 +18,18 @@ type Oracle struct {
 	replicas    int32 // replicas of a fully replicated write
 	keys        []promise
 	written     int // keys with an acknowledged write
-	missing     int // keys whose latest read did not show it
-	silent      int // of these: the read had no answer
+	missing     int // keys whose latest read did not return the promised version
+	silent      int // the missing keys whose latest read had no answer
 	refusals    refusals
 	replicaSets replicaSets
 }
 
 type promise struct {
 	version  uint64 // greatest acknowledged; 0: none
-	replicas int32  // replicas that its acknowledgement counted
+	replicas int32  // replicas that the acknowledgement of that version counted
 	missing  bool
 	silent   bool // and the latest read had no answer at all
-	older    bool // and it showed an older write
+	older    bool // and the latest read returned an older write
 	last     lastWrite
 }
 
@@ -121,10 +121,10 @@ func (o *Oracle) set(p *promise, missing, silent bool) {
 // Verdict counts the keys by the oracle's judgement.
 type Verdict struct {
 	Written    int `json:"written"`    // keys with an acknowledged write
-	Lost       int `json:"lost"`       // of these: the latest read did not show it
+	Lost       int `json:"lost"`       // written keys whose latest read did not return the promised version
 	Unanswered int `json:"unanswered"` // of the lost: that read had no answer, so the write may be there
 	Weak       int `json:"weak"`       // of the lost: acknowledged with fewer replicas than the ring's, by the answer
-	Refused    int `json:"refused"`    // writes that were refused, and that a read has shown all the same
+	Refused    int `json:"refused"`    // refused writes whose value a read has returned nevertheless
 }
 
 // Verdict counts the keys: while the load runs, by the latest read of each; after a sweep, every key has been read.

@@ -22,9 +22,9 @@ const maxRefusals = 1 << 16
 // refusals finds refused writes that reads return, before or after the refusal. Every attempt of a put is a write of
 // its own.
 type refusals struct {
-	running map[uint64]bool // writes under way, at most maxInFlight; true: a read has shown it
-	refused map[uint64]bool // at most maxRefusals; true: a read has shown it
-	order   []uint64        // the refused ones, as a ring: the oldest at next once it is full
+	running map[uint64]bool // writes under way, at most maxInFlight; true: a read has returned the write
+	refused map[uint64]bool // refused writes, at most maxRefusals; true: a read has returned the write
+	order   []uint64        // the refused writes, as a ring buffer: once it is full, the oldest is at next
 	next    int
 	found   int // refused writes that a read has shown
 }

@@ -28,7 +28,7 @@ type Counts struct {
 	Failed   uint64    // operations that ended without an answer; of a put, the outcome is unknown
 	Refused  uint64    // puts that were refused: they have not happened
 	Stale    uint64    // reads that missed a write acknowledged before they started
-	Corrupt  uint64    // reads whose value was not the one written under that key
+	Corrupt  uint64    // reads whose value was not written under that key
 	Retried  uint64    // operations that needed another host
 	Unsent   uint64    // operations that were due and never sent: too many were under way
 }

@@ -50,7 +50,7 @@ type Check struct {
 	Metric   scenario.Metric `json:"metric"`
 	Bound    float64         `json:"at_most"`
 	Value    float64         `json:"value"`
-	Measured bool            `json:"measured"`          // false: this run had no measurement for it, so it does not count as held
+	Measured bool            `json:"measured"`          // false: the run had no measurement for it, so the expectation is not met
 	Allowed  bool            `json:"allowed,omitempty"` // "not measured" is allowed
 	Never    bool            `json:"never,omitempty"`   // no ideal ring occurred before the end; a value in seconds is the time until then
 	OK       bool            `json:"ok"`
@@ -65,14 +65,14 @@ type Summary struct {
 	Failed        uint64  `json:"failed"`  // of a put, the outcome is unknown
 	Refused       uint64  `json:"refused"` // puts that were not carried out
 	Retried       uint64  `json:"retried"`
-	Unsent        uint64  `json:"operations_unsent"` // that were due: too many were under way
+	Unsent        uint64  `json:"operations_unsent"` // operations that were due and never sent, because too many were under way
 	StaleReads    uint64  `json:"stale_reads"`
 	CorruptReads  uint64  `json:"corrupt_reads"`
 	RefusedShown  int     `json:"refused_writes_shown"` // refused writes whose value a read returned
 	KeysWritten   int     `json:"keys_written"`
 	LostKeys      int     `json:"lost_keys"`
-	LostSilent    int     `json:"lost_keys_unanswered"`      // of these, not read because no host answered: they may exist
-	LostWeak      int     `json:"lost_keys_of_fewer_copies"` // of these, acknowledged with fewer replicas than the ring's R
+	LostSilent    int     `json:"lost_keys_unanswered"`      // lost keys that were not read because no host answered: they may exist
+	LostWeak      int     `json:"lost_keys_of_fewer_copies"` // lost keys that were acknowledged with fewer replicas than the ring's R
 	WrongLookups  uint64  `json:"wrong_lookups"`
 	JudgedLookups uint64  `json:"judged_lookups"`
 	MeanHops      float64 `json:"mean_hops"`
@@ -106,8 +106,8 @@ type Phase struct {
 	Unrepaired bool     `json:"not_repaired,omitempty"`
 	Planned    int      `json:"planned"` // members started or stopped, hosts hit by a fault, that the phase requests; 0: none
 	Done       int      `json:"done"`
-	Unsent     uint64   `json:"operations_unsent"` // that were due: too many were under way
-	Short      bool     `json:"short,omitempty"`   // it did less, or sent less, and the scenario does not allow that
+	Unsent     uint64   `json:"operations_unsent"` // operations that were due and never sent, because too many were under way
+	Short      bool     `json:"short,omitempty"`   // the phase did less, or fewer operations were sent, and the scenario does not allow that
 }
 
 // Point is one second of the run.

@@ -22,9 +22,9 @@ type Fate string
 
 const (
 	FateOnRing  Fate = "on the ring"
-	FateCrashed Fate = "crashed" // peers have reported it dead
+	FateCrashed Fate = "crashed" // peers have reported the member dead
 	FateLeft    Fate = "left"
-	FateAgain   Fate = "restarted" // a later incarnation is known, and how this one ended is not
+	FateAgain   Fate = "restarted" // a later incarnation is known, and how this one ended is not known
 	FateUnknown Fate = "not known"
 )
 
@@ -36,9 +36,9 @@ type HolderFate struct {
 	Peer  chord.Peer
 	Fate  Fate
 	At    time.Time     // of the end; zero: not known
-	By    chord.ID      // of a crash: the member that reported it first
+	By    chord.ID      // after a crash: the member that reported it first
 	Trace trace.TraceID // of the operation that detected the crash, or of the leave; zero: not sampled
-	Phase string        // the scenario's phase that stopped it; empty: none did
+	Phase string        // the scenario's phase that stopped the member; empty: none did
 }
 
 // A KeyMove is a finished move of a range.

@@ -58,12 +58,12 @@ type PhaseResult struct {
 	Name     string
 	From, To time.Duration
 	Counts   *load.Counts
-	Over     time.Duration // when the phase had done all, and the timing of its repair began
+	Over     time.Duration // when the phase had done everything, and the time of its repair began
 	Repaired time.Duration // from the phase's end to the next ideal ring; negative: not before the run's end
-	Measured bool          // false: the phase leaves the ring as it is
+	Measured bool          // false: there is nothing to repair after the phase
 
-	Planned int  // what it asked for: members started or stopped, hosts hit by a fault; of churn, the drawn schedule
-	Done    int  // of it; leaves count once the member is gone
+	Planned int  // what the phase requested: members started or stopped, hosts hit by a fault; for churn, the drawn schedule
+	Done    int  // how much of it was done; a leave counts once the member is gone
 	Partial bool // the scenario allows less to be done
 }
 

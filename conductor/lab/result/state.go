@@ -4,7 +4,7 @@ package result
 type State struct {
 	Running   bool          `json:"running"`
 	Scenario  string        `json:"scenario"` // of the running simulation, or of the last
-	Phase     string        `json:"phase"`    // the present one
+	Phase     string        `json:"phase"`    // the present phase
 	ElapsedS  float64       `json:"elapsed_s"`
 	DurationS float64       `json:"duration_s"` // 0: until stopped
 	Phases    []PlannedStep `json:"phases"`
@@ -14,7 +14,7 @@ type State struct {
 	Lost      int           `json:"lost_keys"`
 	Report    bool          `json:"report_ready"`
 	Cut       int           `json:"cut"`             // members partitioned off, which a heal would bring back
-	Error     string        `json:"error,omitempty"` // why it ended early
+	Error     string        `json:"error,omitempty"` // why the simulation ended early
 	Control   bool          `json:"can_control"`     // there are hosts to command
 }
 

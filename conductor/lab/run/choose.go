@@ -75,7 +75,7 @@ func (s *Simulation) victims(n int, adjacent bool) []chord.ID {
 		c := able[at]
 		able = slices.Delete(able, at, at+1)
 		if adjacent && hit[c.host] {
-			continue // on a host that is hit already: not a failure of its own
+			continue // the member is on a host that is hit already: no separate failure
 		}
 		hit[c.host] = true
 		s.stopping[c.id] = true

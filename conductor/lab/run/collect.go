@@ -52,7 +52,7 @@ func (s *Simulation) measure() *result.Result {
 	r.Repairs = slices.Clone(s.repairs)
 	r.Notes = slices.Clone(s.notes)
 	r.Telemetry.Unmarked, r.Telemetry.UnmarkedMeasured = s.accuracy.Unmarked, s.accuracy.Measured
-	for _, key := range slices.Sorted(maps.Keys(s.violations)) { // several can begin at one instant
+	for _, key := range slices.Sorted(maps.Keys(s.violations)) { // several violations can begin at one instant
 		r.Violations = append(r.Violations, s.violations[key])
 	}
 	slices.SortStableFunc(r.Violations, func(a, b ring.Violation) int { return a.Since.Compare(b.Since) })

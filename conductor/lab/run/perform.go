@@ -137,7 +137,7 @@ func (s *Simulation) stop(ctx context.Context, result int, ids []chord.ID, crash
 				first = err
 			}
 			s.mu.Lock()
-			delete(s.stopping, id) // it remains, and may be hit by another phase
+			delete(s.stopping, id) // the member stays, and another phase may choose it
 			s.mu.Unlock()
 			continue
 		}
@@ -177,7 +177,7 @@ func (s *Simulation) churn(ctx context.Context, c scenario.Churn, p scenario.Pha
 	process(c.Leave, func() error { return s.stop(ctx, result, s.victims(1, false), false) })
 	process(c.Crash, func() error { return s.stop(ctx, result, s.victims(1, false), true) })
 	if end > 0 {
-		_ = s.sleepUntil(end) // if the runtime ends, all else does too
+		_ = s.sleepUntil(end) // fails only if the runtime ends, which ends the churn too
 	}
 }
 
@@ -191,7 +191,7 @@ func (s *Simulation) inflict(ctx context.Context, p scenario.Phase, result int, 
 	hit := s.faults.Hit(d)
 	s.mu.Lock()
 	r := &s.results[result]
-	r.Planned = max(r.Planned, len(d.From), 1) // the hosts that its share comes to, at least one
+	r.Planned = max(r.Planned, len(d.From), 1) // the number of hosts that the share amounts to, at least one
 	r.Done = hit
 	s.mu.Unlock()
 	if p.For == 0 {

@@ -70,7 +70,7 @@ type Simulation struct {
 	watch      *judge.Watch
 	faults     *faults.InForce
 	driver     *load.Driver
-	truth      func(ctx context.Context) map[chord.ID]groundtruth.State // nil: there is none, or it should not be asked
+	truth      func(ctx context.Context) map[chord.ID]groundtruth.State // nil: there is no ground truth, or it should not be asked for
 	began      time.Time
 
 	mu         sync.Mutex // guards all below
@@ -85,13 +85,13 @@ type Simulation struct {
 	notes      []string
 	phase      string
 	stopping   map[chord.ID]bool // members stopped by command, so that none is hit twice
-	stoppedBy  map[chord.ID]int  // of these, the members that stopped, with the phase's index in results
-	leavers    map[chord.ID]int  // of these, the members that accepted a command to leave, with the phase's index in results
+	stoppedBy  map[chord.ID]int  // members stopped by command that have stopped, with the phase's index in results
+	leavers    map[chord.ID]int  // members stopped by command that have accepted a command to leave, with the phase's index in results
 	joiners    map[chord.ID]int  // members that were started, with the phase's index in results
 	ended      bool
 	finished   bool
 	failure    string
-	final      *result.Result // of a simulation that reached its end; not changed any more
+	final      *result.Result // of a simulation that reached its end; not changed afterwards
 	took       time.Duration  // as of the last look; final when ended
 }
 
@@ -242,7 +242,7 @@ func (s *Simulation) conclude() {
 	for _, phase := range unfinished {
 		s.results[phase].Done--
 	}
-	for i, p := range s.Scenario.Phases { // on a machine that lags, one may not have begun
+	for i, p := range s.Scenario.Phases { // on a machine that is too slow, a phase may not have begun
 		if !s.begun[i] {
 			now := s.elapsed()
 			s.results = append(s.results, result.PhaseResult{Name: p.Name, From: now, To: now, Planned: 1, Partial: p.AllowPartial})

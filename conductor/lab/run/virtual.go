@@ -120,7 +120,7 @@ func (w *World) Deploy(ctx context.Context, s *scenario.Scenario) (*deploy.Deplo
 // logs passes a member's events to the view, in the way that OTLP would: encoded, converted to the Collector's data,
 // decoded, and with a delay. Events that cannot be decoded are lost, as they would be over OTLP.
 func (w *World) logs(data plog.Logs) {
-	w.At(exportDelay, func() { _ = w.View.Offer(chordevent.DecodeLogs(data), w.Now()) }) // never full: it folds immediately
+	w.At(exportDelay, func() { _ = w.View.Offer(chordevent.DecodeLogs(data), w.Now()) }) // the queue is never full: a view in a world folds immediately
 }
 
 // spans passes spans to their recorders, and the spans of lookups to the view.

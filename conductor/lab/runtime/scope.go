@@ -15,7 +15,7 @@ type Scope struct {
 
 	mu      sync.Mutex
 	ended   bool                    // guarded by mu
-	waiting map[env.Signal]struct{} // guarded by mu; what tasks wait on now, so at most one for each
+	waiting map[env.Signal]struct{} // guarded by mu; signals that tasks wait for now, so at most one for each task
 }
 
 // NewScope returns a scope of a runtime.

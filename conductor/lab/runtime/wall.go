@@ -92,7 +92,7 @@ type wallSignal struct {
 func (s *wallSignal) Set() {
 	select {
 	case s.set <- struct{}{}:
-	default: // it is set already
+	default: // the signal is set already
 	}
 }
 

@@ -55,7 +55,7 @@ type decoder struct {
 	file     string
 	problems Problems
 	phasesAt []placedPhase // by time
-	more     int           // beyond maxProblems; the last one gives their number
+	more     int           // number of problems beyond maxProblems; the last listed problem states it
 	fields   int           // of mappings so far, those of aliases each time; at most maxFields
 }
 

@@ -16,13 +16,13 @@ const (
 	FinalRingError      Metric = "final_ring_error"       // ring error at the end, when every member is certain
 	WrongLookups        Metric = "wrong_lookups"          // lookups whose answer was at no instant responsible for the key
 	StaleReads          Metric = "stale_reads"            // reads that missed a write acknowledged before they started
-	RefusedWritesShown  Metric = "refused_writes_shown"   // refused writes that a read has shown all the same
+	RefusedWritesShown  Metric = "refused_writes_shown"   // refused writes whose value a read has returned nevertheless
 	FailedPer10k        Metric = "failed_lookups_per_10k" // operations that ended without an answer or were refused, per 10,000
 	P99Lookup           Metric = "p99_lookup"             // 99th percentile of an operation's latency from its intended start
 	MeanHops            Metric = "mean_hops"              // mean number of hops, the owner not counted
 	RepairedWithin      Metric = "repaired_within"        // longest time from a phase's end to the next ideal ring whose members are all certain
 	UnmarkedWrongFields Metric = "unmarked_wrong_fields"  // fields of the view that were wrong for long and not marked uncertain
-	MaxViolations       Metric = "max_violations"         // most violations of the invariant at one time
+	MaxViolations       Metric = "max_violations"         // the greatest number of simultaneous violations of the invariant
 )
 
 // metrics lists all metrics.

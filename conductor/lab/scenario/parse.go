@@ -29,7 +29,7 @@ const (
 	MaxValue    = 1 << 20   // bytes; also the store's limit
 	MaxDuration = 24 * time.Hour
 
-	minValue = 32 // room for the mark by which the oracle distinguishes writes (load.markMax)
+	minValue = 32 // bytes: room for the mark by which the oracle distinguishes writes (load.markMax)
 )
 
 // Parse reads a scenario. The file's name is for error messages only. The error, if any, is of type Problems.
@@ -107,7 +107,7 @@ func syntaxProblem(file string, source []byte, err error) Problem {
 	}
 	line, _ := strconv.Atoi(m[1])
 	if line > 0 && parserError.MatchString(text) {
-		line = min(line+1, 1+bytes.Count(bytes.TrimSpace(source), []byte("\n"))) // its parser counts from 0, its scanner from 1
+		line = min(line+1, 1+bytes.Count(bytes.TrimSpace(source), []byte("\n"))) // the library's parser counts lines from 0, its scanner from 1
 	}
 	if line == 0 {
 		at := bytes.IndexFunc(source, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\r\n", r) || r == utf8.RuneError })
@@ -136,7 +136,7 @@ func (d *decoder) scenario(root *yaml.Node, s *Scenario) {
 		},
 	})
 	s.OwnRing = slices.Contains(seen, "ring")
-	if phases != nil { // after the workload, from which a phase's workload starts
+	if phases != nil { // after the workload, since a phase's workload starts from it
 		d.phases(phases, s)
 	}
 	if s.Duration == 0 && len(s.Expect) > 0 {

@@ -25,7 +25,7 @@ func (p Phase) End() time.Duration { return p.At + p.For }
 
 // Action is one of the types below.
 type Action interface {
-	Verb() string // the field that names it in YAML
+	Verb() string // the field that names the action in YAML
 	String() string
 }
 

@@ -80,7 +80,7 @@ func (d *decoder) phase(n *yaml.Node, path string, s *Scenario) {
 		},
 	})
 	if len(verbs) == 0 && len(d.problems) > before {
-		return // the verb is misspelt, which is reported
+		return // the action's name is misspelt, which has been reported
 	}
 	d.checkPhase(n, path, seen, verbs, s, p)
 	if c, ok := action.(Crash); ok {

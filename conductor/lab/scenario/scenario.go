@@ -10,7 +10,7 @@ type Scenario struct {
 	Name     string        `json:"name"`
 	Seed     uint64        `json:"seed"`
 	Ring     Ring          `json:"ring"`
-	OwnRing  bool          `json:"own_ring"` // the file has a ring section: a ring of its own is started for it
+	OwnRing  bool          `json:"own_ring"` // the file has a ring section: a new ring is started for the scenario
 	Timing   Timing        `json:"timing"`
 	Network  Network       `json:"network"`
 	Workload Workload      `json:"workload"`
@@ -20,7 +20,7 @@ type Scenario struct {
 	// AllowUnmeasured lists the metrics of Expect that also pass if there was nothing to measure.
 	AllowUnmeasured []Metric `json:"allow_unmeasured,omitempty"`
 
-	Source string `json:"-"` // the text it was parsed from
+	Source string `json:"-"` // the text that the scenario was parsed from
 }
 
 // Transport is how the members of a ring in this process reach each other.
@@ -46,7 +46,7 @@ type Ring struct {
 type Timing struct {
 	Stabilize time.Duration `json:"stabilize_ns"`  // base interval
 	CallLimit time.Duration `json:"call_limit_ns"` // a call without an answer by then is unanswered; 0: the network's default
-	Keyframe  time.Duration `json:"keyframe_ns"`   // every member sends its whole state this often
+	Keyframe  time.Duration `json:"keyframe_ns"`   // interval at which every member sends its whole state
 }
 
 // Network has the network conditions of messages between members. They are added to those of the real network.
@@ -72,7 +72,7 @@ const (
 	KeysUniform    Distribution = "uniform"    // all alike
 	KeysZipf       Distribution = "zipf"       // the k-th key in proportion to k^-0.99
 	KeysHotspot    Distribution = "hotspot"    // 90 % of the operations on 1 % of the keys
-	KeysSequential Distribution = "sequential" // one after the other, repeatedly
+	KeysSequential Distribution = "sequential" // one key after the other, repeatedly
 )
 
 // Workload is an open-loop load: operations start when they are due, whether or not earlier ones have ended.

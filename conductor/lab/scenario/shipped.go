@@ -18,7 +18,7 @@ const Demo = "demo"
 // A ShippedScenario comes with the program.
 type ShippedScenario struct {
 	Name   string
-	About  string // its first comment: what it teaches and what to look at
+	About  string // the scenario's first comment: what it teaches and what to look at
 	Source string
 }
 
@@ -32,7 +32,7 @@ var Shipped = sync.OnceValue(func() []ShippedScenario {
 	for _, entry := range entries {
 		source, err := shippedFiles.ReadFile(path.Join("shipped", entry.Name()))
 		if err != nil {
-			panic(err) // impossible: it was listed
+			panic(err) // impossible: the file was listed above
 		}
 		list = append(list, ShippedScenario{
 			Name: strings.TrimSuffix(entry.Name(), ".yaml"), About: leadingComment(string(source)), Source: string(source),

@@ -20,7 +20,7 @@ type Paper struct {
 	Sent    map[string]*nodepb.SetFaultsRequest // the last order, by address
 	Fail    string                              // address of a host to which no order can be sent
 	Failing map[int]bool                        // calls that fail, by their number, from 0 on
-	Late    bool                                // they fail after the host has done what it is asked, not before
+	Late    bool                                // the failing calls fail after the host has carried out the call, not before
 
 	Calls, Failed    int // calls to hosts: one for each order, and for each member started or stopped
 	Started, Stopped int // members

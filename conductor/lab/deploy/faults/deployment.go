@@ -19,7 +19,7 @@ func On(g *deploy.Deployment) *Deployment {
 
 // Close ends the fleet, then the runtime.
 func (s *Deployment) Close(ctx context.Context) {
-	_ = s.Do(ctx, func(ctx context.Context) { s.Fleet.Close(ctx) }) // a runtime that is too slow is ended all the same
+	_ = s.Do(ctx, func(ctx context.Context) { s.Fleet.Close(ctx) }) // if this takes too long, the runtime is ended nevertheless
 	s.End()
 }
 

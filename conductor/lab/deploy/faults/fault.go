@@ -15,7 +15,7 @@ type Fault struct {
 	Paused      bool       // hosts of from drop all traffic
 	Held        bool       // the telemetry of hosts of from is not delivered
 	Partitioned int        // members partitioned off, for the page
-	members     []chord.ID // of the hosts named, when it began
+	members     []chord.ID // members of the hosts named, when the fault began
 }
 
 // concerns reports whether the fault applies to calls from one host to another.
@@ -46,6 +46,6 @@ type Listed struct {
 	From    []string      // addresses of the hosts concerned
 	To      []string      // addresses of the hosts that they cannot call, or call slowly; empty: all others
 	Latency time.Duration // added
-	Members []chord.ID    // of the hosts named, when it began
-	Ending  bool          // it was ended, and may still be in force: not all hosts concerned have confirmed the end
+	Members []chord.ID    // members of the hosts named, when the fault began
+	Ending  bool          // the fault was ended, and may still be in force: not all hosts concerned have confirmed the end
 }

@@ -88,7 +88,7 @@ func (f *InForce) Impose(ctx context.Context, ds ...*Fault) error {
 	for i, d := range ds {
 		_, err := f.Add(ctx, d)
 		if err == nil {
-			err = ctx.Err() // the caller has been answered that it failed
+			err = ctx.Err() // the caller has already been answered with an error
 		}
 		if err != nil {
 			_ = f.Remove(context.WithoutCancel(ctx), ds[:i+1]...) // retried at the hosts where this fails

@@ -18,8 +18,8 @@ import (
 type order struct {
 	want         *nodepb.SetFaultsRequest
 	acknowledged *nodepb.SetFaultsRequest // nil: not known, since sending failed
-	at           time.Time                // when it was sent, or tried
-	busy         chan struct{}            // closed when the caller that is sending it has ended; nil: none is
+	at           time.Time                // when the order was sent, or the sending failed
+	busy         chan struct{}            // closed when the caller that is sending the order has ended; nil: no caller is sending
 }
 
 // taken reports whether the host is known to have exactly the faults wanted. A host without an order has no faults, and
@@ -76,7 +76,7 @@ func (f *InForce) sendOrder(ctx context.Context, address string, new bool) error
 		case o == nil:
 			f.mu.Unlock()
 			return nil
-		case o.busy != nil && new: // the caller that is sending it sends this, too; if that fails, it is tried once more
+		case o.busy != nil && new: // the caller that is sending includes this change; if its call fails, the order is sent once more
 			busy := o.busy
 			f.mu.Unlock()
 			select {
@@ -106,7 +106,7 @@ func (f *InForce) sendOrder(ctx context.Context, address string, new bool) error
 		}
 		f.mu.Unlock()
 		if gone {
-			return nil // it has ended, and its faults with it
+			return nil // the host has ended, and its faults with it
 		}
 		if err != nil {
 			return err

@@ -47,10 +47,10 @@ type Fleet struct {
 	slot      func() (hostSlot, error)
 	log       *slog.Logger
 	flush     func(context.Context) // exports the last events, at the end
-	callLimit time.Duration         // unless the scenario sets it; 0: the members' own default
+	callLimit time.Duration         // limit if the scenario sets none; 0: the members' own default
 	broken    assertion.Counts      // of the members
 
-	starting sync.Mutex // one start at a time, so that one host founds the ring
+	starting sync.Mutex // serializes starts, so that exactly one host founds the ring
 
 	mu      sync.Mutex
 	hosts   map[string]*host        // guarded by mu; by address, at most scenario.MaxMembers
@@ -267,7 +267,7 @@ func (l *Fleet) Stop(ctx context.Context, id chord.ID, way deploy.Departure) err
 		err := leave(context.WithoutCancel(ctx))
 		if err != nil && slices.Contains(h.Members(), m) {
 			l.mu.Lock()
-			delete(l.stopped, m) // it remains
+			delete(l.stopped, m) // the member stays
 			l.listed = time.Time{}
 			l.mu.Unlock()
 			l.log.Warn("a member could not leave and stays on the ring", "host", h.slot.address, "error", err)
@@ -338,7 +338,7 @@ func (l *Fleet) Close(ctx context.Context) {
 	l.mu.Unlock()
 	for _, h := range hosts {
 		for _, m := range h.Members() {
-			m.Emit(ctx, chordevent.Left{}) // so that no peer has to detect it
+			m.Emit(ctx, chordevent.Left{}) // so that no peer has to detect the end
 		}
 		h.Crash()
 	}

@@ -33,7 +33,7 @@ func remoteCall[Q, A any](ctx context.Context, c hostClient, writes bool, call f
 	var answer A
 	cc, err := c.fleet.proven(ctx, c.address)
 	if err != nil && !errors.Is(err, context.Canceled) {
-		return answer, deploy.NotSent(err) // it names the host
+		return answer, deploy.NotSent(err) // the error names the host
 	}
 	if err == nil {
 		answer, err = call(nodepb.NewKVClient(cc), ctx, q)

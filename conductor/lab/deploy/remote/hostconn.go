@@ -23,7 +23,7 @@ import (
 
 const (
 	proofLimit = 3 * time.Second // on a host's answer to a challenge
-	proofRetry = 2 * time.Second // a host that failed its challenge is asked again no sooner
+	proofRetry = 2 * time.Second // the shortest time between two challenges of a host that has failed one
 	// sessionLife is well below the time for which the host grants a session, since that time began before the host's
 	// answer to the challenge arrived.
 	sessionLife = hostauth.NonceTTL / 2
@@ -43,13 +43,13 @@ type hostConn struct {
 	address string
 	cc      *grpc.ClientConn
 	dialled atomic.Bool // there is, or was, a network connection
-	lost    atomic.Bool // it has ended
+	lost    atomic.Bool // the network connection has ended
 
 	challenging chan struct{} // capacity 1: held while the host is challenged, so that one challenge serves all waiting callers
 
 	mu       sync.Mutex
 	proven   bool      // guarded by mu
-	failure  error     // guarded by mu: of the last challenge, nil if it succeeded
+	failure  error     // guarded by mu: the error of the last challenge; nil if it succeeded
 	failedAt time.Time // guarded by mu
 	idle     []session // guarded by mu
 }
@@ -88,7 +88,7 @@ func (r *Fleet) newConn(address string) (*hostConn, error) {
 	return c, nil
 }
 
-func (c *hostConn) close() { _ = c.cc.Close() } // fails only if it is closed
+func (c *hostConn) close() { _ = c.cc.Close() } // fails only if the connection is already closed
 
 // A watchedConn records the end of its connection.
 type watchedConn struct {

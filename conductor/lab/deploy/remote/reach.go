@@ -16,7 +16,7 @@ import (
 
 const (
 	reachLimit = 3 * time.Second        // on the search for hosts that can take a command
-	reachOne   = 500 * time.Millisecond // on one of them
+	reachOne   = 500 * time.Millisecond // limit for one of these hosts
 	reachCalls = 32                     // at once
 )
 
@@ -61,7 +61,7 @@ func (r *Fleet) reachAll(ctx context.Context, order []deploy.Host) (found []depl
 		turns = make(chan struct{}, reachCalls)
 	)
 	for _, h := range order {
-		turns <- struct{}{} // each has its limit
+		turns <- struct{}{} // waits no longer than the limit of one host
 		if ctx.Err() != nil {
 			break
 		}

@@ -35,7 +35,7 @@ type Fleet struct {
 	seen   *ring.View           // guarded by mu: the view that hosts was made of
 	hosts  []deploy.Host        // guarded by mu
 	conns  map[string]*hostConn // guarded by mu; one per host that is in the view, or has faults
-	faulty map[string]bool      // guarded by mu: addresses of hosts with faults in force, which are sent their end
+	faulty map[string]bool      // guarded by mu: addresses of hosts with faults in force, to which the end of the faults must be sent
 	gone   map[chord.ID]int64   // guarded by mu: incarnations stopped by command, which the view may still show for a while
 	proofs map[string]proof     // guarded by mu; by address, of hosts that are in the view
 	closed bool                 // guarded by mu
@@ -86,11 +86,11 @@ func (r *Fleet) refresh() []deploy.Host {
 		}
 	}
 	for _, h := range v.Hosts {
-		if h.Status == chordevent.HostEmpty && h.Address != "" && byAddress[h.Address] == nil { // it can be given members
+		if h.Status == chordevent.HostEmpty && h.Address != "" && byAddress[h.Address] == nil { // members can be started on it
 			byAddress[h.Address] = &deploy.Host{ID: h.ID, Address: h.Address}
 		}
 	}
-	r.hosts = make([]deploy.Host, 0, len(byAddress)) // a new slice: readers keep the old one
+	r.hosts = make([]deploy.Host, 0, len(byAddress)) // a new slice, since readers keep the old one
 	for _, h := range byAddress {
 		h.Unproven = !r.trusted(h.Address) && !r.proofs[h.Address].ok
 		r.hosts = append(r.hosts, *h)
@@ -108,14 +108,14 @@ func (r *Fleet) refresh() []deploy.Host {
 	}
 	for address, c := range r.conns {
 		if byAddress[address] == nil && !r.faulty[address] {
-			c.close() // it is of no further use
+			c.close() // the connection is no longer needed
 			delete(r.conns, address)
 		}
 	}
 	return r.hosts
 }
 
-const maxAnswer = 8 << 20 // a value and its path, with room
+const maxAnswer = 8 << 20 // bytes: a value and its path, with spare room
 
 // explain adds to an error the address of the host that it concerns.
 func explain(address string, err error) error {
@@ -193,7 +193,7 @@ func (r *Fleet) Stop(ctx context.Context, id chord.ID, way deploy.Departure) err
 		}
 		return err
 	}
-	if _, err := r.proven(ctx, h.Address); err != nil { // which may take longer than a moment, and would be lost
+	if _, err := r.proven(ctx, h.Address); err != nil { // proving may take longer than a moment, and its error would be lost in the background
 		return err
 	}
 	return inBackground(ctx, stop)
@@ -242,7 +242,7 @@ func (r *Fleet) SetFaults(ctx context.Context, address string, q *nodepb.SetFaul
 	defer cancel()
 	err := r.command(ctx, address, nodepb.Host_SetFaults_FullMethodName, q, &nodepb.SetFaultsResponse{})
 	if !faulty {
-		r.setFaulty(address, false) // if it could not be reached, the lease will end
+		r.setFaulty(address, false) // if the host could not be reached, its lease will end
 	}
 	return err
 }
@@ -259,7 +259,7 @@ func (r *Fleet) setFaulty(address string, faulty bool) {
 		r.faulty[address] = true
 	} else {
 		delete(r.faulty, address)
-		r.seen = nil // its connection may be one to a host that is gone
+		r.seen = nil // the host's connection may be one to a host that is gone
 	}
 }
 
