@@ -1,7 +1,7 @@
 import { createRoot } from "react-dom/client";
 import { App } from "./app/App";
 import { startSession } from "./app/session";
-// The styles in the order in which they override each other.
+// The order matters: later style sheets override earlier ones.
 import "./shared/tokens.css";
 import "./shared/base.css";
 import "./shared/controls.css";

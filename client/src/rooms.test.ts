@@ -3,16 +3,16 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 
-/** The rooms below the features, from the bottom up: each imports only from those before it. */
+/** The folders below the features, from the bottom up: each imports only from the folders before it. */
 const BELOW = ["wire", "transport", "model", "shared"];
 const FEATURES = ["ring", "lookups", "members", "timeline", "events", "charts", "control"];
-/** The page as a whole imports from all of them. */
+/** The folder of the whole page imports from all others. */
 const ABOVE = ["app"];
 
 /** The only imports from one feature to another, each with its reason. */
 const BETWEEN = [
-  "events -> timeline", // an event's time leads to that instant
-  "lookups -> ring", // a lookup moves on the ring once more
+  "events -> timeline", // a click on an event's time shows that instant
+  "lookups -> ring", // the hops of a found lookup move on the ring
 ];
 
 const SRC = fileURLToPath(new URL(".", import.meta.url));
@@ -24,7 +24,7 @@ const rank = (room: string) => {
   return at < 0 ? Number.NaN : at;
 };
 
-/** importsOf lists the files of src, without their endings, that a file names after `from` or in `import(…)`. */
+/** importsOf returns the files of src, without extensions, that a file names after `from` or in `import(…)`. */
 function importsOf(file: string): string[] {
   const text = readFileSync(join(SRC, file), "utf8");
   return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]*)"/g)]

@@ -5,7 +5,7 @@ import { setToken } from "../transport/token";
 import { KEYS } from "./keyboard";
 import { reconnect } from "./session";
 
-/** Dialogs are the browser's own: they trap focus, close on Escape and give focus back. */
+/** Dialogs uses the browser's dialog element, which traps focus, closes on Escape and restores the focus. */
 export function Dialogs() {
   return (
     <>
@@ -16,8 +16,8 @@ export function Dialogs() {
 }
 
 /**
- * Dialog calls onClose while the browser closes it: the close event, for browsers without the other one, is a later task,
- * and by then the reader may have opened the dialog again.
+ * Dialog calls onClose while the browser closes the dialog, at the beforetoggle event. The close event, for browsers
+ * without beforetoggle, comes in a later task; by then the reader may have opened the dialog again.
  */
 function Dialog(props: { open: boolean; title: string; onClose: () => void; children: React.ReactNode }) {
   const ref = useRef<HTMLDialogElement>(null);
@@ -48,7 +48,7 @@ const close = () => useUi.setState({ dialog: "" });
 function KeysDialog() {
   const open = useUi((s) => s.dialog === "keys");
   return (
-    <Dialog open={open} title="Keyboard" onClose={() => open && close()}>
+    <Dialog open={open} title="Keyboard shortcuts" onClose={() => open && close()}>
       <dl className="keymap">
         {KEYS.map(([key, does]) => (
           <div key={key}>
@@ -71,7 +71,7 @@ function KeysDialog() {
   );
 }
 
-/** TokenDialog asks for a token when the API needs one; all requests that wait get the same answer. */
+/** TokenDialog asks for a token when the API requires one. All requests that wait for the token share the answer. */
 function TokenDialog() {
   const open = useUi((s) => s.dialog === "token");
   const [text, setText] = useState("");
@@ -104,8 +104,9 @@ function TokenDialog() {
     >
       <form onSubmit={submit}>
         <p className="quiet">
-          The conductor prints its token at start, at the end of the page's address, or takes it from{" "}
-          <code>CHORD_TOKEN</code>. This tab keeps it until it is closed.
+          The token is the value of <code>CHORD_TOKEN</code> on the conductor's host. Without this variable, the
+          conductor makes a token and prints it at start, at the end of the page's address. This browser tab keeps the
+          token until you close the tab.
         </p>
         <label>
           Token

@@ -56,7 +56,7 @@ export function Header() {
           name="Ring error"
           title={`How far the pointers of the certain members are from ideal: 0 is ideal.${
             ring.errorUnknown > 0n
-              ? ` ${plural(ring.errorUnknown, "pointer")} not counted: one end is not certain.`
+              ? ` ${plural(ring.errorUnknown, "pointer")} not counted: the member at one end is not certain.`
               : ""
           }`}
           value={ring.status === RingState_Status.UNSPECIFIED ? "–" : count(ring.error)}
@@ -101,7 +101,7 @@ function LastRepair() {
   const world = useShown();
   const { samples, events, ring } = world;
   const earlier = useRing((s) => s.earlier);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: samples and events grow in place; their last ones mark a change
+  // biome-ignore lint/correctness/useExhaustiveDependencies: samples and events grow in place; the last entry of each marks a change
   const repair = useMemo(
     () => lastRepair(samples, [...earlier, ...events], Number(ring.timeMs)),
     [world, samples.at(-1)?.timeMs, events.at(-1)?.seq, earlier],
@@ -133,7 +133,7 @@ function News() {
   );
 }
 
-/** Trust shows the picture's staleness, what it lacks, and the share of lookups that are traced. */
+/** Trust shows the picture's staleness, the telemetry that is missing from it, and the share of lookups traced. */
 function Trust() {
   const { ring } = useShown();
   if (!received(ring)) return null;
@@ -180,7 +180,7 @@ function Trust() {
       {ring.membersRefused > 0 && (
         <li
           data-alarm
-          title="Their bits, successors or replicas differ from the ring's, so its hosts refuse them. The picture and its numbers leave them out."
+          title="Their ring parameters (bits, successors or replicas) differ from the ring's, so the ring's hosts refuse them. The picture and its numbers leave them out."
         >
           {plural(ring.membersRefused, "member")} refused
         </li>
@@ -220,8 +220,8 @@ function Actions() {
       <button
         type="button"
         className="icon-button"
-        aria-label="Keyboard map"
-        title="Keyboard map (?)"
+        aria-label="Keyboard shortcuts"
+        title="Keyboard shortcuts (?)"
         onClick={() => useUi.setState({ dialog: "keys" })}
       >
         <Icon name="keys" />

@@ -5,10 +5,10 @@ import { goLive, useRing, useShown } from "../shared/ring";
 import { returnToLive } from "../timeline/past";
 import { reconnect } from "./session";
 
-/** How long a message about a restored connection stays. */
+/** How long a message about a restored connection stays, in milliseconds. */
 const LINGER = 4000;
 
-/** LinkBanner shows the state of the connection to the conductor, and the mode, when it is not live. */
+/** LinkBanner shows the state of the connection to the conductor, and the view's mode unless it is live. */
 export function LinkBanner() {
   const link = useRing((s) => s.link);
   const view = useRing((s) => s.view);
@@ -70,7 +70,7 @@ export function LinkBanner() {
     return (
       <Banner kind="empty">
         <b>No ring yet.</b> Waiting for telemetry. Start a node with <code>go run ./node</code> and set{" "}
-        <code>OTEL_EXPORTER_OTLP_ENDPOINT</code> to this conductor.
+        <code>OTEL_EXPORTER_OTLP_ENDPOINT</code> to this conductor's OTLP address.
       </Banner>
     );
   }

@@ -6,7 +6,7 @@ import { useUi } from "../shared/ui";
 import type { Tab } from "../shared/url";
 import { type TabItem, Tabs } from "./Tabs";
 
-// The libraries of charts and of YAML are loaded at first use.
+// The libraries for charts and for YAML are large, so they are loaded at first use.
 const ChartsTab = lazy(() => import("../charts/ChartsTab"));
 const ControlTab = lazy(() => import("../control/ControlTab"));
 
@@ -20,7 +20,7 @@ const ITEMS: TabItem<Tab>[] = [
   { key: "control", name: "Control", view: () => loaded(<ControlTab />) },
 ];
 
-/** Side is the column beside the picture; one tab at a time is in the document. */
+/** Side is the column beside the picture. Only the chosen tab is in the document. */
 export function Side() {
   const tab = useUi((s) => s.tab);
   return (

@@ -13,7 +13,10 @@ interface Props<K extends string> {
   onChoose: (key: K) => void;
 }
 
-/** Tabs follow the ARIA pattern: one stop in the tab order, arrows move, Home and End jump. Only the chosen panel exists. */
+/**
+ * Tabs follows the ARIA pattern for tabs: the list is one stop in the tab order, arrow keys choose the next or previous
+ * tab, Home and End the first or last one. Only the chosen panel exists.
+ */
 export function Tabs<K extends string>({ label, items, chosen, onChoose }: Props<K>) {
   const list = useRef<HTMLDivElement>(null);
   const at = Math.max(

@@ -7,11 +7,11 @@ const STEPS: { target: string; title: string; text: string }[] = [
   {
     target: ".state",
     title: "Is the ring ideal?",
-    text: "This line shows the ring's status, its cause and the latest event. All data comes from telemetry alone; its staleness is shown beside it.",
+    text: "This line shows the ring's status, its cause and the latest event. All data comes from telemetry alone; the figures beside this line show how stale the data is.",
   },
   {
     target: ".stage",
-    title: "Which members are in it?",
+    title: "Which members are in the ring?",
     text: "Each dot is a member at its position on the identifier circle. Bars show its keys, moving lines show real lookups. Select a member to see its pointers, or to make it leave or crash.",
   },
   {
@@ -25,13 +25,13 @@ function seen(): boolean {
   try {
     return localStorage.getItem(SEEN) !== null;
   } catch {
-    return true; // without storage it would come back on every visit
+    return true; // without storage the tour would come back on every visit
   }
 }
 
 const show = (tour: number) => useUi.setState({ tour });
 
-/** endTour closes the tour, which then does not come back by itself. */
+/** endTour closes the tour, and stores that later visits do not show it by themselves. */
 export function endTour() {
   try {
     localStorage.setItem(SEEN, "1");
@@ -41,7 +41,7 @@ export function endTour() {
   show(-1);
 }
 
-/** Tour is three steps on the first visit. It never blocks the page, and can be skipped. */
+/** Tour explains the page in three steps on the first visit. It never blocks the page, and can be skipped. */
 export function Tour() {
   const at = useUi((s) => s.tour);
   useEffect(() => {

@@ -7,22 +7,22 @@ import { returnToLive, step } from "../timeline/past";
 import { holdReplay } from "../timeline/replay";
 import { endTour } from "./Tour";
 
-/** The keyboard map that `?` shows. */
+/** The keyboard shortcuts that `?` lists. */
 export const KEYS: [string, string][] = [
   ["← →", "Move the cursor to the previous or next member"],
   ["Shift + ← →", "Move the cursor along the selected member's fingers"],
   ["Enter", "Select the member under the cursor"],
   ["Space", "Pause or resume the view or the replay"],
-  ["+ −", "Zoom in on the selected member, or out"],
+  ["+ −", "Zoom in on the selected member, or zoom out"],
   ["0", "Show the whole ring"],
   [", .", "Previous event, next event"],
   ["L", "Back to live"],
   ["1 to 5", "Choose a tab"],
   ["Esc", "Close the tour; deselect the arc, the lookup or the member"],
-  ["?", "Show this map"],
+  ["?", "Show the keyboard shortcuts"],
 ];
 
-/** listenKeys handles keys that no control has handled; it returns a function that stops it. */
+/** listenKeys handles keys that no control has handled; it returns a function that stops the handling. */
 export function listenKeys(): () => void {
   const down = (e: KeyboardEvent) => {
     if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey) return;

@@ -10,10 +10,10 @@ import { call } from "../transport/api";
 import { Connection } from "../transport/connection";
 import { subprotocols, takeToken } from "../transport/token";
 
-/** The session is the page's one connection to the conductor: it feeds the store, and keeps the address in step. */
+/** The session owns the page's only connection to the conductor, feeds the store and updates the page's address. */
 
 let connection: Connection | undefined;
-/** The instant in the address, shown as soon as a snapshot has been received. */
+/** The instant that the page's address asks for, shown as soon as a snapshot has been received. */
 let startAt = 0;
 
 export function startSession(): () => void {
@@ -57,13 +57,13 @@ export function startSession(): () => void {
       detail(detail) {
         const { live, shown, view } = useRing.getState();
         live.detail = detail;
-        // A paused picture takes its details from the history; without one, from the present.
+        // A paused picture takes a member's details from the history; without a history, from the present.
         if (view.mode === "paused" && !shown.detail && Number(live.ring.historyFromMs) === 0) {
           shown.detail = detail;
           useRing.setState((s) => ({ rev: s.rev + 1 }));
         }
         changed();
-        publish(); // the reader has just chosen that member
+        publish(); // without a delay: the reader has just selected this member
       },
     },
   });
@@ -82,7 +82,7 @@ function limitMotion(ui: { motion: number }): void {
   motion.limit = ui.motion;
 }
 
-/** reconnect opens a new connection immediately, with the present token. */
+/** reconnect opens a new connection immediately, with the token stored now. */
 export function reconnect(): void {
   connection?.restart();
 }
@@ -100,7 +100,7 @@ function setLink(link: Partial<Link>): void {
   useRing.setState((s) => ({ link: { ...s.link, ...link } }));
 }
 
-/** paintTheme sets the document's theme before anything is drawn, so that nothing is drawn in the wrong colours. */
+/** paintTheme sets the document's theme before the first drawing, so that nothing appears in the wrong colours. */
 function paintTheme(): () => void {
   const paint = ({ theme }: { theme: string }) => {
     document.documentElement.dataset.theme = theme;
@@ -143,7 +143,7 @@ function readAddress(): void {
   startAt = address.at;
 }
 
-/** writeAddress keeps the address in step with the choices, with a delay: browsers limit how often it may change. */
+/** writeAddress updates the page's address with the choices, after a delay: browsers limit how often it may change. */
 function writeAddress(): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const write = () => {

@@ -17,12 +17,15 @@ interface Props {
   unit: string;
   x: ArrayLike<number>;
   series: Series[];
-  plainX?: boolean; // x counts something; otherwise it is seconds since 1970
+  plainX?: boolean; // x is a plain number; otherwise x is a time, in seconds since 1970
 }
 
 const HEIGHT = 104;
 
-/** Chart is one uPlot, created once for its series and colours, then updated. All time charts share one cursor. */
+/**
+ * Chart shows one uPlot, which is created anew only if the series' names or the theme change. All time charts share one
+ * cursor.
+ */
 export function Chart({ title, unit, x, series, plainX }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(null);
@@ -32,7 +35,7 @@ export function Chart({ title, unit, x, series, plainX }: Props) {
   const latest = useRef(data);
   latest.current = data;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: data comes in through setData below
+  // biome-ignore lint/correctness/useExhaustiveDependencies: setData below passes later data
   useEffect(() => {
     const element = host.current;
     if (!element) return;
@@ -89,7 +92,7 @@ function options(element: HTMLElement, series: Series[], unit: string, plainX: b
   return {
     width: element.clientWidth || 300,
     height: HEIGHT,
-    padding: [6, 24, 0, 0], // half of a clock time stands right of the last tick
+    padding: [6, 24, 0, 0], // half of the last tick's label is to the right of the tick
     legend: { show: false },
     cursor: {
       y: false,

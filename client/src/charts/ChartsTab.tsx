@@ -8,11 +8,14 @@ import type { World } from "../model/world";
 import { useRing, useShown } from "../shared/ring";
 import { Chart, type Series } from "./Chart";
 
-/** ChartsTab shows the last hour, one sample per second, and load and path length beside their expected values. */
+/**
+ * ChartsTab shows the last hour, one sample per second, and keys per member and path lengths beside their expected
+ * values.
+ */
 export default function ChartsTab() {
   const world = useShown();
   const last = world.samples.at(-1)?.timeMs ?? 0n;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: samples grow in place, once a second
+  // biome-ignore lint/correctness/useExhaustiveDependencies: samples grow in place; the last one marks a change
   const time = useMemo(() => timelines(world), [world, last]);
   const { grafanaUrl } = useRing((s) => s.settings);
   if (world.samples.length < 2) return <p className="blank">Charts need two seconds of samples.</p>;
@@ -25,7 +28,7 @@ export default function ChartsTab() {
         title="Lookup time in ms"
         unit="ms"
         x={time.x}
-        series={[line("median", time.p50, "accent"), line("99 %", time.p99, "busy")]}
+        series={[line("median", time.p50, "accent"), line("99th percentile", time.p99, "busy")]}
       />
       <Chart
         title="Puts and gets per second"
@@ -76,7 +79,7 @@ function timelines({ samples }: World) {
   };
 }
 
-/** Hops shows the distribution of path lengths beside the one expected for random identifiers. */
+/** Hops shows the distribution of path lengths beside the distribution expected for random identifiers. */
 function Hops({ world }: { world: World }) {
   const members = liveMembers(world.ring);
   const latest = world.lookups.at(-1);
@@ -108,7 +111,7 @@ function Hops({ world }: { world: World }) {
 
 /** Balance shows keys per member, least first, beside the shares expected for random identifiers. */
 function Balance({ world, last }: { world: World; last: bigint }) {
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once a second is often enough
+  // biome-ignore lint/correctness/useExhaustiveDependencies: one computation per sample, each second, is enough
   const { x, keys, theory, most } = useMemo(() => {
     const { table } = world;
     const all: number[] = [];
@@ -116,7 +119,7 @@ function Balance({ world, last }: { world: World; last: bigint }) {
     all.sort((a, b) => a - b);
     const mean = all.reduce((sum, n) => sum + n, 0) / Math.max(1, all.length);
     const shares = expectedShares(all.length);
-    // A chart this wide shows some hundred points: of more members, only every n-th is drawn.
+    // A chart of this width shows a few hundred points; of more members, only every n-th is drawn.
     const step = Math.max(1, Math.ceil(all.length / 300));
     const picked = all.map((_, i) => i).filter((i) => i % step === 0 || i === all.length - 1);
     return {

@@ -15,7 +15,7 @@ interface Command {
 
 const SHOWN = 20;
 
-/** Audit lists the newest commands that the conductor received: when, which token, from which address, the result. */
+/** Audit lists the newest commands that the conductor received, each with its time, token, sender and result. */
 export function Audit() {
   const [commands, setCommands] = useState<Command[]>([]);
   const [failure, setFailure] = useState("");

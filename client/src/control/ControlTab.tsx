@@ -8,7 +8,7 @@ import { Load } from "./Load";
 import { Partition } from "./Partition";
 import { Simulation } from "./Simulation";
 
-/** ControlTab holds the commands for the whole ring; each section describes its command. */
+/** ControlTab contains the commands for the whole ring, a section for each kind. */
 export default function ControlTab() {
   const { canControl, needsToken, viewOnly } = useRing((s) => s.settings);
   const mode = useRing((s) => s.view.mode);
@@ -52,7 +52,7 @@ export default function ControlTab() {
 function OtherToken() {
   return (
     <button type="button" onClick={() => useUi.setState({ dialog: "token" })}>
-      Enter another
+      Enter another token
     </button>
   );
 }

@@ -5,7 +5,7 @@ import { call, messageOf } from "../transport/api";
 
 type Result = { kind: "value" | "done" | "error"; text: string } | null;
 
-/** Keys puts, gets and deletes one key through the ring. */
+/** Keys puts, gets and deletes a key through the ring. */
 export function Keys() {
   const [key, setKey] = useState("");
   const [value, setValue] = useState("");

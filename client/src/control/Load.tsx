@@ -11,10 +11,10 @@ interface Workload {
 }
 
 const DISTRIBUTIONS = ["uniform", "zipf", "hotspot", "sequential"];
-/** The slider's steps: from none to a laptop's capacity. */
+/** The slider's steps, in operations per second: from 0 to what a laptop can serve. */
 const RATES = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
-/** Load changes the workload while it runs. The sliders show the conductor's answer. */
+/** Load changes the workload while it runs. After a change the sliders show the workload in the conductor's answer. */
 export function Load() {
   const [load, setLoad] = useState<Workload | null>(null);
   const [error, setError] = useState("");
@@ -33,7 +33,7 @@ export function Load() {
 
   const change = (part: Partial<Workload>) => {
     setLoad((now) => now && { ...now, ...part });
-    // One request when the slider rests, not one per step.
+    // One request once the slider has not moved for a while, not one per step.
     clearTimeout(timer.current);
     timer.current = setTimeout(async () => {
       try {
@@ -66,7 +66,7 @@ export function Load() {
           </label>
           <label>
             <span>
-              Reads <b className="num">{Math.round(load.reads * 100)} %</b>
+              Share of reads <b className="num">{Math.round(load.reads * 100)} %</b>
             </span>
             <input
               type="range"

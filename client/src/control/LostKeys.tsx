@@ -22,7 +22,7 @@ interface Lost {
 
 const MOST = 20;
 
-/** replicaText describes the fate of one replica. */
+/** replicaText describes what happened to one replica. */
 export function replicaText(h: Replica): string {
   const at = h.ended_at_s === undefined ? "" : ` at ${h.ended_at_s.toFixed(1)} s`;
   const by = h.phase ? ` by phase ${h.phase}` : "";
@@ -30,7 +30,7 @@ export function replicaText(h: Replica): string {
   return `${h.member} at ${h.host}: ${h.fate}${by}${reported}${at}`;
 }
 
-/** LostKeys lists the report's lost keys when it is opened. */
+/** LostKeys lists the lost keys of the report, which is fetched when the reader opens the list. */
 export function LostKeys({ count }: { count: number }) {
   const [lost, setLost] = useState<Lost[] | null>(null);
   const [error, setError] = useState("");
@@ -43,7 +43,7 @@ export function LostKeys({ count }: { count: number }) {
       .catch((err) => setError(messageOf(err)));
   return (
     <details onToggle={(e) => e.currentTarget.open && load()}>
-      <summary>{plural(count, "key")} lost: which, and the fate of their replicas</summary>
+      <summary>{plural(count, "key")} lost: names, and what happened to the replicas</summary>
       {error && <p className="form-error">{error}</p>}
       <ul>
         {lost?.slice(0, MOST).map((k) => (
@@ -59,12 +59,12 @@ export function LostKeys({ count }: { count: number }) {
               {k.holders.map((h) => (
                 <li key={h.member}>{replicaText(h)}</li>
               ))}
-              {k.holders.length === 0 && <li>Its replicas are not known.</li>}
+              {k.holders.length === 0 && <li>The key's replicas are not known.</li>}
             </ul>
           </li>
         ))}
       </ul>
-      {count > MOST && <p className="quiet">The report lists more of them.</p>}
+      {count > MOST && <p className="quiet">The report lists more lost keys.</p>}
     </details>
   );
 }

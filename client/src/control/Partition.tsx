@@ -7,7 +7,10 @@ import { useShown } from "../shared/ring";
 import { useUi } from "../shared/ui";
 import { useBusy } from "../shared/useBusy";
 
-/** Partition separates an arc of members from the rest: drawn on the picture, or given as a share of the circle. */
+/**
+ * Partition separates the members of an arc from the rest. The reader draws the arc on the picture, or gives it as a
+ * share of the circle.
+ */
 export function Partition({ members }: { members: number }) {
   const { table, simulation } = useShown();
   const { arc, drawing, selected } = useUi();
@@ -41,7 +44,7 @@ export function Partition({ members }: { members: number }) {
           onChange={(e) => setShare(e.target.valueAsNumber || 1)}
         />
         <button type="button" onClick={fromSelected}>
-          % from {selected ? "the selected member" : "the top"}
+          % of the circle, from {selected ? "the selected member" : "the top"}
         </button>
       </div>
       {arc && inside && (

@@ -26,7 +26,7 @@ interface Props {
   onChange: (source: string) => void;
 }
 
-/** ScenarioForm edits a scenario's values in place in its text, so form and text always agree. */
+/** ScenarioForm edits a scenario's values directly in the scenario's text, so that form and text always agree. */
 export function ScenarioForm({ source, problems, onChange }: Props) {
   return (
     <div className="scenario-form">
@@ -91,8 +91,8 @@ function Value(props: { field: Field; value: string; wrong?: string; onChange: (
 }
 
 /**
- * Text is an input that reports emptiness only when it loses focus: clearing it to type something else does not remove
- * the field from the text.
+ * Text is an input that reports an empty value only when it loses focus, so that clearing the input to type another
+ * value does not remove the field from the scenario's text.
  */
 function Text({
   value,
@@ -126,7 +126,7 @@ function Phases({ source, problems, onChange }: Props) {
       {!phases && <p className="quiet">The phases are written in brackets: edit them in the text below.</p>}
       {phases?.map((phase, i) => (
         <PhaseRow
-          // biome-ignore lint/suspicious/noArrayIndexKey: a phase has no other name than its place
+          // biome-ignore lint/suspicious/noArrayIndexKey: a phase has no name; its index identifies it
           key={i}
           number={i + 1}
           phase={phase}
@@ -187,7 +187,7 @@ function PhaseRow(props: { number: number; phase: Phase; wrong?: string; onChang
   );
 }
 
-/** problemOf is the problem of a field, or of a field within it. */
+/** problemOf returns the problem of a field, or else of a field within it. */
 function problemOf(problems: Problem[], field: string): string | undefined {
   return problems.find((p) => p.field === field || p.field?.startsWith(`${field}.`))?.problem;
 }

@@ -20,10 +20,10 @@ workload: {rate: 50/s}
 duration: 60s
 `;
 
-/** Simulation chooses or edits a scenario, runs it, and opens its report. */
+/** Simulation lets the reader choose or edit a scenario, run it, and open its report. */
 export function Simulation() {
   const { simulation } = useShown();
-  // Commands act on the live ring, whatever instant is shown.
+  // Of the live ring, even while another instant is shown: commands act on the live ring.
   const running = useRing((s) => s.rev >= 0 && (s.live.simulation?.running ?? false));
   const [scenarios, setScenarios] = useState<Scenario[]>([]);
   const [source, setSource] = useState("");
@@ -39,7 +39,7 @@ export function Simulation() {
     return () => stop.abort();
   }, []);
 
-  // The conductor validates the text while it is typed: there is one parser.
+  // The conductor validates the text during typing, so that there is only one parser of scenarios.
   useEffect(() => {
     setProblems(null);
     if (!source.trim()) return;
@@ -82,7 +82,7 @@ export function Simulation() {
             onChange={(e) => setSource(scenarios.find((s) => s.name === e.target.value)?.source ?? BLANK)}
           >
             <option value="" disabled>
-              {source && !chosen ? "Edited" : "Choose one"}
+              {source && !chosen ? "Edited" : "Choose a scenario"}
             </option>
             <option value="new">New scenario</option>
             {scenarios.map((s) => (
@@ -158,7 +158,7 @@ function Progress() {
       {s.durationS > 0 && <progress value={share} aria-label="Progress" />}
       <p className="quiet num">
         {progress(s.elapsedS, s.durationS)}
-        {s.workloadRate >= 0 && ` · ${rate(s.workloadRate)} · ${plural(s.lostKeys, "key")} lost`}
+        {s.workloadRate >= 0 && ` · workload ${rate(s.workloadRate)} · ${plural(s.lostKeys, "key")} lost`}
       </p>
       {s.reportReady && s.lostKeys > 0 && <LostKeys count={Number(s.lostKeys)} />}
       {s.reportReady && (

@@ -30,7 +30,7 @@ phases:
 - {at: 2s, heal: true}
 `;
 
-/** randomFrom is a generator of numbers from 0 to 1, the same ones for a seed. */
+/** randomFrom returns a generator of numbers from 0 to 1; the same seed gives the same numbers. */
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -39,7 +39,7 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** typed is a line of characters that mean something to YAML, and some that do not. */
+/** typed returns a random line of characters, some of which have a meaning in YAML. */
 function typed(random: () => number): string {
   const of = "abc 019.-+:,#'\"{}[]&*!|>%@`?~\\/=é𝄞\t";
   const letters = [...of];

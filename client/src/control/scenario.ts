@@ -15,17 +15,17 @@ import {
 
 /** A Field of the form: a value of the scenario's text. */
 export interface Field {
-  section: string; // "": of the scenario itself
+  section: string; // the key of the field's section; "": the field is at the top level
   key: string;
   name: string;
-  hint: string; // shown where the text has no value
+  hint: string; // shown while the text has no value for the field
   choices?: string[];
 }
 
 export interface Section {
   name: string;
   fields: Field[];
-  open?: boolean; // seldom changed sections begin closed
+  open?: boolean; // whether the section is open at first; sections that are seldom changed are not
 }
 
 const field = (section: string, key: string, name: string, hint: string, choices?: string[]): Field => ({
@@ -36,7 +36,7 @@ const field = (section: string, key: string, name: string, hint: string, choices
   choices,
 });
 
-/** The form, section by section, in the order of a scenario's text. The phases have a form of their own. */
+/** The form's sections, in the order of a scenario's text. Phases are not among them: PhaseRow shows them. */
 export const SECTIONS: Section[] = [
   {
     name: "Experiment",
@@ -57,7 +57,7 @@ export const SECTIONS: Section[] = [
       field("ring", "bits", "Bits", "160"),
       field("ring", "virtual_nodes", "Members per host", "1"),
       field("ring", "transport", "Transport", "grpc", ["grpc", "memory"]),
-      field("ring", "lookup", "Lookups", "recursive", ["recursive", "iterative"]),
+      field("ring", "lookup", "Lookup mode", "recursive", ["recursive", "iterative"]),
     ],
   },
   {
@@ -65,8 +65,8 @@ export const SECTIONS: Section[] = [
     open: true,
     fields: [
       field("workload", "rate", "Operations", "0/s"),
-      field("workload", "reads", "Reads", "0.8"),
-      field("workload", "lookups", "Lookups", "0.1"),
+      field("workload", "reads", "Share of reads", "0.8"),
+      field("workload", "lookups", "Share of lookups", "0.1"),
       field("workload", "keys", "Keys", "1000"),
       field("workload", "distribution", "Key distribution", "uniform", ["uniform", "zipf", "hotspot", "sequential"]),
       field("workload", "value_bytes", "Bytes per value", "128"),
@@ -82,7 +82,7 @@ export const SECTIONS: Section[] = [
       field("timing", "call_limit", "Call limit", "automatic"),
       field("network", "latency", "Latency", "0s"),
       field("network", "jitter", "Jitter", "0s"),
-      field("network", "spread", "Spread", "uniform", ["uniform", "exponential"]),
+      field("network", "spread", "Latency distribution", "uniform", ["uniform", "exponential"]),
       field("network", "loss", "Loss", "0"),
     ],
   },
@@ -93,21 +93,21 @@ export const SECTIONS: Section[] = [
       field("expect", "final_ring_error", "Ring error at the end", "any"),
       field("expect", "wrong_lookups", "Wrong lookups", "any"),
       field("expect", "stale_reads", "Stale reads", "any"),
-      field("expect", "refused_writes_shown", "Refused writes shown", "any"),
-      field("expect", "failed_lookups_per_10k", "Failed of 10,000 lookups", "any"),
+      field("expect", "refused_writes_shown", "Refused writes that reads return", "any"),
+      field("expect", "failed_lookups_per_10k", "Failed lookups per 10,000", "any"),
       field("expect", "p99_lookup", "99 % of lookups within", "any"),
       field("expect", "mean_hops", "Mean hops", "any"),
       field("expect", "repaired_within", "Repaired within", "any"),
-      field("expect", "unmarked_wrong_fields", "Unmarked wrong fields", "any"),
-      field("expect", "max_violations", "Violations at a time", "any"),
+      field("expect", "unmarked_wrong_fields", "Wrong fields not marked uncertain", "any"),
+      field("expect", "max_violations", "Violations at the same time", "any"),
     ],
   },
 ];
 
-/** path is the field's name in the conductor's problems. */
+/** path returns the name by which the conductor's list of problems refers to the field. */
 export const path = (f: Field): string => (f.section ? `${f.section}.${f.key}` : f.key);
 
-/** A Phase as the form shows it. A phase of several lines is edited in the text. */
+/** A Phase as the form shows it. A phase that is not written in braces can only be edited in the text. */
 export interface Phase {
   at: string;
   what: string;
@@ -115,7 +115,7 @@ export interface Phase {
   editable: boolean;
 }
 
-/** The actions of a phase, with their first values in the form. */
+/** The actions that a phase may have, with the values that the form gives a new phase. */
 export const ACTIONS: { name: string; what: string; for?: string }[] = [
   { name: "churn", what: "churn: {join: 0.5/s, leave: 0.25/s, crash: 0.25/s}", for: "20s" },
   { name: "join", what: "join: 4" },
@@ -131,7 +131,7 @@ export const ACTIONS: { name: string; what: string; for?: string }[] = [
   { name: "heal", what: "heal: true" },
 ];
 
-/** phasesOf parses the phases; undefined if they are written in a form that it does not support. */
+/** phasesOf parses the phases of a scenario; it returns undefined if they are written as a list in brackets. */
 export function phasesOf(text: string): Phase[] | undefined {
   const list = listAt(text, "phases");
   if (list === "flow") return undefined;
@@ -157,11 +157,11 @@ export function withPhase(text: string, index: number, phase: Phase | null): str
   const item = list !== "flow" && list?.items[index];
   if (!item) return text;
   if (phase) return replaced(text, startOf(item), endOf(item), written(phase));
-  if (list.items.length === 1) return withValue(text, "", "phases", ""); // without phases the section goes too
+  if (list.items.length === 1) return withValue(text, "", "phases", ""); // the last phase: remove the section as well
   return replaced(text, lineStart(text, startOf(item)), lineEnd(text, endOf(item)), "");
 }
 
-/** addPhase appends a phase, ten seconds after the last one's end. */
+/** addPhase appends a phase that starts ten seconds after the end of the last one. */
 export function addPhase(text: string, action: { what: string; for?: string }): string {
   const list = listAt(text, "phases");
   if (list === "flow") return text;
@@ -175,7 +175,7 @@ export function addPhase(text: string, action: { what: string; for?: string }): 
 
 const UNITS: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 };
 
-/** later is ten seconds after a phase's end; times of several units count as 0. */
+/** later returns the time ten seconds after a phase's end. It takes a time of several units (1m30s) for 0. */
 function later(phase: Phase): string {
   const seconds = (text: string) => {
     const m = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);

@@ -1,24 +1,24 @@
 import { isMap, isScalar, isSeq, type Pair, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
 
 /**
- * Values of a scenario's text, changed in place, so that comments, order and layout stay. The text may be half typed:
- * what the parser makes of it counts. Only the conductor validates scenarios.
+ * These functions change values in a scenario's text in place, so that its comments, order and layout stay. An
+ * incomplete text is no error: they work with what the parser returns for it. Only the conductor validates scenarios.
  */
 
-/** A Node is a part of the text, a value or a collection, with its place. */
+/** A Node is a part of the text, a value or a collection; range has the indices where it starts and ends. */
 export type Node = { range?: [number, number, number] | null };
 
 const PARSE = { logLevel: "silent" } as const;
 
 let parsed = { text: "", root: parseDocument("", PARSE).contents as unknown };
 
-/** rootOf parses a text, which the form's fields ask for one after another, once. */
+/** rootOf returns the parsed text. It keeps the last result, since all fields of the form ask for the same text. */
 function rootOf(text: string): unknown {
   if (parsed.text !== text) parsed = { text, root: parseDocument(text, PARSE).contents };
   return parsed.root;
 }
 
-/** pairOf finds an entry of a mapping. */
+/** pairOf returns the entry of a mapping with the given key. */
 export function pairOf(map: unknown, key: string): Pair<Node, Node | null> | undefined {
   if (!isMap<Node, Node | null>(map)) return undefined;
   return map.items.find((pair) => isScalar(pair.key) && pair.key.value === key);
@@ -27,7 +27,7 @@ export function pairOf(map: unknown, key: string): Pair<Node, Node | null> | und
 const mapAt = (text: string, section: string): unknown =>
   section ? pairOf(rootOf(text), section)?.value : rootOf(text);
 
-/** listAt is the list that a section of the text is, "flow" for one in brackets; undefined if there is none. */
+/** listAt returns the list in a section of the text: "flow" for a list in brackets, undefined if there is no list. */
 export function listAt(text: string, section: string): YAMLSeq<Node> | "flow" | undefined {
   const list = pairOf(rootOf(text), section)?.value;
   if (!isSeq<Node>(list)) return undefined;
@@ -38,33 +38,33 @@ export const startOf = (node: Node): number => node.range?.[0] ?? 0;
 export const endOf = (node: Node): number => node.range?.[1] ?? 0;
 export const pairEnd = (pair: Pair<Node, Node | null>): number => endOf(pair.value ?? pair.key);
 
-/** lineStart is the index of the first character of the line with an index. */
+/** lineStart returns the index at which the line that contains the given index starts. */
 export const lineStart = (text: string, at: number): number => text.lastIndexOf("\n", at - 1) + 1;
 
-/** lineEnd is the index after the line in which a part ends that ends before an index. */
+/** lineEnd returns the index after the line that contains the character before end. */
 export function lineEnd(text: string, end: number): number {
   const newline = text.indexOf("\n", Math.max(end - 1, 0));
   return newline < 0 ? text.length : newline + 1;
 }
 
-/** replaced is the text with another part between two indices. */
+/** replaced returns the text with the part between two indices replaced. */
 export const replaced = (text: string, from: number, to: number, part: string): string =>
   text.slice(0, from) + part + text.slice(to);
 
-/** withLine inserts a line at an index that begins one, or at the end. */
+/** withLine inserts a line at an index at which a line starts, by default at the text's end. */
 export function withLine(text: string, line: string, at = text.length): string {
   const newline = at === 0 || text[at - 1] === "\n" ? "" : "\n";
   return replaced(text, at, at, `${newline}${line}\n`);
 }
 
-/** textOf is a field's value without its quotes; undefined if the text does not have it. */
+/** textOf returns a field's value without quotes; undefined if the text has no such field. */
 export function textOf(text: string, section: string, field: string): string | undefined {
   const value = pairOf(mapAt(text, section), field)?.value;
   if (!value) return undefined;
   return isScalar(value) && typeof value.value === "string" ? value.value : text.slice(startOf(value), endOf(value));
 }
 
-/** quoted quotes a text where YAML would not read it literally; a collection in braces or brackets stays one. */
+/** quoted adds quotes if YAML would not read the text literally. It leaves collections in braces or brackets as is. */
 function quoted(text: string): string {
   const doc = parseDocument(`{x: ${text}}`, PARSE);
   const value = doc.errors.length ? undefined : (doc.get("x", true) as Node);
@@ -94,7 +94,7 @@ export function withValue(text: string, section: string, field: string, value: s
   return withLine(text, " ".repeat(column) + added, last && lineEnd(text, pairEnd(last)));
 }
 
-/** without removes an entry: with its comma in braces, with its lines elsewhere. */
+/** without removes an entry of a mapping: in braces with its comma, elsewhere with its lines. */
 function without(text: string, map: YAMLMap<Node, Node | null>, pair: Pair<Node, Node | null>): string {
   const from = startOf(pair.key);
   if (!map.flow) return replaced(text, lineStart(text, from), lineEnd(text, pairEnd(pair)), "");

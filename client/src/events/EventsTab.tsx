@@ -12,7 +12,7 @@ import { Violations } from "./Violations";
 
 const ROW = 46;
 
-/** EventsTab is the feed, newest last. It follows the newest event until the reader scrolls away. */
+/** EventsTab shows the feed, newest event last. It follows the newest event until the reader scrolls away. */
 export function EventsTab() {
   const world = useShown();
   const selected = useUi((s) => s.selected);
@@ -22,7 +22,7 @@ export function EventsTab() {
     errors: feed.includes("errors"),
     member: feed.includes("selected") ? selected : "",
   };
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the list grows in place; its last sequence marks a change
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the list grows in place; the last sequence number marks a change
   const events = useMemo(
     () => chosen(world.events, filter),
     [world, world.events.at(-1)?.seq, world.events.length, feed, filter.member],
@@ -67,7 +67,7 @@ function Feed({ events: latest, bits }: { events: FeedEvent[]; bits: number }) {
   const [follow, setFollow] = useState(true);
   const newest = events.at(-1)?.seq;
   const before = useRef(newest);
-  // The list stays at its end by itself. For a reader who has scrolled away it must not slide along.
+  // The browser keeps the list scrolled to its end. Once the reader has scrolled away, new rows must not move the others.
   useLayoutEffect(() => {
     if (!follow && rows.ref.current) rows.ref.current.scrollTop -= ROW * addedSince(events, before.current);
     before.current = newest;
@@ -103,20 +103,20 @@ function Feed({ events: latest, bits }: { events: FeedEvent[]; bits: number }) {
   );
 }
 
-/** addedSince counts the events behind the one with a sequence; 0 if that is gone: another list is shown then. */
+/** addedSince counts the events after that with the given sequence number; 0 if the list no longer contains it. */
 function addedSince(events: readonly FeedEvent[], seq: bigint | undefined): number {
   const at = events.findLastIndex((event) => event.seq === seq);
   return at < 0 ? 0 : events.length - 1 - at;
 }
 
-/** Instant is an event's time. With a history, a click shows that instant with the event's member selected. */
+/** Instant shows an event's time. With a history, a click selects the event's member and shows that instant. */
 function Instant({ event, onGo }: { event: FeedEvent; onGo: () => void }) {
   const ms = Number(event.timeMs);
   const history = useRing((s) => Number(s.live.ring.historyFromMs));
   if (history === 0 || ms < history) return <time className="num">{clock(ms)}</time>;
   const go = () => {
     onGo();
-    // The view contains an event from the instant at which the conductor received it.
+    // The instant of receipt: views of earlier instants do not contain the event.
     void seek(Number(event.arrivedMs) || ms);
   };
   return (

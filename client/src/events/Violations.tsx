@@ -4,10 +4,10 @@ import { Icon } from "../shared/Icon";
 import { MemberLink } from "../shared/MemberLink";
 import { useRing, useShown } from "../shared/ring";
 
-/** Healed violations stay in the list for this long. */
+/** How long a healed violation stays in the list, in milliseconds. */
 const REMEMBER = 10 * 60_000;
 
-/** Violations lists violated conditions: which, of which members, since when, and why. */
+/** Violations lists the violated conditions, each with its members, start and cause. */
 export function Violations() {
   const { ring } = useShown();
   const { jaegerUrl } = useRing((s) => s.settings);
@@ -43,7 +43,7 @@ export function Violations() {
             {v.members.length > 8 && <span className="quiet">and {v.members.length - 8} more</span>}
             {jaegerUrl && v.traceId && (
               <a href={`${jaegerUrl}/trace/${v.traceId}`} target="_blank" rel="noreferrer">
-                its cause in Jaeger
+                cause in Jaeger
               </a>
             )}
           </p>

@@ -17,7 +17,7 @@ import { chooseLookup, useUi } from "../shared/ui";
 import { type Hop, type Lookup, Lookup_Outcome } from "../wire/hub_pb";
 import { OutcomeMark } from "./OutcomeMark";
 
-/** LookupCard shows one lookup in full: its path, and its time per hop as a waterfall. */
+/** LookupCard shows all of one lookup: its path, and the time of each hop as a waterfall. */
 export function LookupCard({ lookup }: { lookup: Lookup }) {
   const { ring } = useShown();
   const { jaegerUrl } = useRing((s) => s.settings);
@@ -55,15 +55,15 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
         )}
         .{" "}
         {lookup.hops.length > 1
-          ? "Each member forwarded the lookup to the closest member before that identifier in its pointers, by the pointer named:"
-          : "The first member owns it, so there was no hop:"}
+          ? "Each member forwarded the lookup to the member of its pointers that most closely precedes the key; the list names that pointer:"
+          : "The member that started the lookup owns the key, so there was no hop:"}
       </p>
       <ol className="waterfall">
         {lookup.hops.map((hop, i) => {
           const from = Number(hop.atUs);
           const to = i + 1 < lookup.hops.length ? Number(lookup.hops[i + 1].atUs) : total;
           return (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a path is a fixed list, and a member may stand in it twice
+            // biome-ignore lint/suspicious/noArrayIndexKey: a path never changes, and may contain a member twice
             <li key={i}>
               <MemberLink hex={hexOf(hop.id)} />
               <span className="bar" title={`${duration(from / 1000)} to ${duration(to / 1000)}`}>
@@ -82,7 +82,7 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
                   {clockWord(hop.clockUs)}
                 </span>
               )}
-              {hop.timeouts > 0 && <span className="hop-note">{plural(hop.timeouts, "timeout")} before it</span>}
+              {hop.timeouts > 0 && <span className="hop-note">{plural(hop.timeouts, "timeout")} before this hop</span>}
             </li>
           );
         })}
@@ -108,7 +108,7 @@ export function LookupCard({ lookup }: { lookup: Lookup }) {
   );
 }
 
-/** Why shows the pointer by which a member was reached, its meaning, and the distance left to the key. */
+/** Why shows the pointer that led to a member, the pointer's meaning, and the distance left to the key. */
 function Why({ hop, left, owner, bits }: { hop: Hop; left: number; owner: boolean; bits: number }) {
   const meaning = pointerMeaning(hop.pointer, hop.slot, bits);
   return (
@@ -119,7 +119,7 @@ function Why({ hop, left, owner, bits }: { hop: Hop; left: number; owner: boolea
         ? ": the owner"
         : hop.pointer === "self"
           ? `: the key is ${percent(left)} of the circle ahead`
-          : `: ${percent(left)} left`}
+          : `: ${percent(left)} of the circle left`}
     </span>
   );
 }

@@ -15,7 +15,7 @@ import { StripPlot } from "./StripPlot";
 
 const ROW = 30;
 
-/** LookupsTab looks a key up, shows its path, and lists recent lookups. */
+/** LookupsTab starts lookups, shows the chosen lookup's path, and lists recent lookups. */
 export function LookupsTab() {
   const world = useShown();
   const chosen = useUi((s) => s.lookup);

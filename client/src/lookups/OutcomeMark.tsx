@@ -1,6 +1,6 @@
 import { Lookup_Outcome } from "../wire/hub_pb";
 
-/** OutcomeMark: a disc for success, a triangle for success after timeouts, a cross for failure. */
+/** OutcomeMark shows a disc for success, a triangle for success after timeouts, a cross for failure. */
 export function OutcomeMark({ outcome }: { outcome: Lookup_Outcome }) {
   return (
     <svg aria-hidden="true" className="outcome" data-outcome={outcome} width="12" height="12" viewBox="-6 -6 12 12">

@@ -10,7 +10,7 @@ const PAD = { left: 8, right: 8, top: 18, bottom: 18 };
 /** How many of the newest lookups are drawn. */
 const SHOWN = 160;
 
-/** A lookup as drawn: where it ended, for the pointer. */
+/** The point where a lookup's line ends, so that a click near it chooses the lookup. */
 interface End {
   x: number;
   y: number;
@@ -18,8 +18,8 @@ interface End {
 }
 
 /**
- * StripPlot draws each lookup as a line: time to the right, the distance that was left to its key downwards, both on
- * logarithmic scales. A healthy ring halves the distance with every hop, so its lines fall like stairs.
+ * StripPlot draws each lookup as a line: to the right the time since its start, downwards the distance still left to the
+ * key, both on logarithmic scales. In a healthy ring every hop about halves the distance, so the lines descend steadily.
  */
 export function StripPlot({ lookups, bits, members }: { lookups: Lookup[]; bits: number; members: number }) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -48,7 +48,7 @@ export function StripPlot({ lookups, bits, members }: { lookups: Lookup[]; bits:
         style={{ height: HEIGHT }}
         onClick={pick}
         role="img"
-        aria-label="Recent lookups: time against the distance left to the key. The list below has the same lookups."
+        aria-label="Recent lookups: the distance left to the key over time. The list below contains the same lookups."
       />
     </figure>
   );
@@ -71,7 +71,7 @@ function draw(
   const color = (name: string) => style.getPropertyValue(`--${name}`).trim();
 
   const slowest = Math.max(1000, ...lookups.map((l) => Number(l.durationUs)));
-  const floor = Math.log2(Math.max(4, members)) + 3; // the distance, in halvings, that counts as 0
+  const floor = Math.log2(Math.max(4, members)) + 3; // after this many halvings, a distance is drawn as 0
   const inner = { w: width - PAD.left - PAD.right, h: HEIGHT - PAD.top - PAD.bottom };
   const x = (us: number) => PAD.left + (inner.w * Math.log1p(us / 100)) / Math.log1p(slowest / 100);
   const y = (left: number) => PAD.top + inner.h * Math.min(1, left > 0 ? -Math.log2(left) / floor : 1);
@@ -123,7 +123,7 @@ function axes(
     ctx.fillText(duration(us / 1000).replace(".0", ""), Math.min(x(us), width - 20), HEIGHT - 5);
   }
   ctx.textAlign = "right";
-  ctx.fillText("time since its start", width - PAD.right, 11);
+  ctx.fillText("time since the lookup's start", width - PAD.right, 11);
   ctx.textAlign = "left";
   ctx.fillText("far from the key", PAD.left, 11);
   ctx.fillText("found", PAD.left, HEIGHT - 5);

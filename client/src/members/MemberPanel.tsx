@@ -46,7 +46,9 @@ function Known({ slot, hex }: { slot: number; hex: string }) {
         </span>
       </p>
       {table.uncertain[slot] === 1 && (
-        <p className="member-note">Some of its events have not been received, so these values may be stale.</p>
+        <p className="member-note">
+          Some of this member's events have not been received, so these values may be stale.
+        </p>
       )}
       {table.error[slot] > 0 && (
         <p className="member-note" data-kind="busy">
@@ -81,11 +83,11 @@ function Known({ slot, hex }: { slot: number; hex: string }) {
   );
 }
 
-/** Details come with the watch message: successor list, fingers, recent events. */
+/** Details shows the member's pointers and counts of operations, which the conductor sends for a watched member only. */
 function Details({ hex }: { hex: string }) {
   const { ring, detail } = useShown();
-  if (!detail || hexOf(detail.id) !== hex) return <p className="quiet">Loading its pointers…</p>;
-  if (detail.gone) return <p className="quiet">Its pointers have not been received.</p>;
+  if (!detail || hexOf(detail.id) !== hex) return <p className="quiet">Loading the member's pointers…</p>;
+  if (detail.gone) return <p className="quiet">The member's pointers have not been received.</p>;
   const targets = new Map<string, { first: number; last: number }>();
   for (const run of detail.fingers) {
     if (!run.id.length) continue;
@@ -168,7 +170,7 @@ function Commands({ hex }: { hex: string }) {
         type="button"
         disabled={busy || !live}
         onClick={() => run(() => partition([hex]))}
-        title="Drops all messages between it and the other members until the ring is healed."
+        title="Drops all messages between this member and the others until the ring is healed."
       >
         Partition
       </button>

@@ -20,7 +20,7 @@ const HEADS: { key: Column; name: string; title: string }[] = [
   { key: "address", name: "Address", title: "address" },
 ];
 
-/** MembersTab shows the canvas as a table: every member, sortable, readable by a screen reader. */
+/** MembersTab shows the members as a sortable table, which a screen reader can read, unlike the canvas. */
 export function MembersTab() {
   const { table, ring } = useShown();
   const sort = useUi((s) => s.sort);
@@ -28,7 +28,7 @@ export function MembersTab() {
   const rows = useRows(table.count, ROW);
   const order = sortedSlots(table, sort.by, sort.down);
   const at = selected ? order.indexOf(table.find(selected)) : -1;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: follow the choice, not every change of order
+  // biome-ignore lint/correctness/useExhaustiveDependencies: scroll after a selection, not after every change of order
   useEffect(() => {
     if (at >= 0) rows.scrollTo(at);
   }, [selected, sort]);
@@ -130,7 +130,7 @@ function Row(props: { table: MemberTable; slot: number; row: number; bits: numbe
   );
 }
 
-/** Sort rank of each status, the worst first. */
+/** Sort rank of each status, the worst status first. */
 const CONCERN: Record<number, number> = {
   [Status.FAILED]: 0,
   [Status.SILENT]: 1,

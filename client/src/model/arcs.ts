@@ -1,6 +1,6 @@
 import type { MemberTable } from "./members";
 
-/** lowerBound is the first index of the order whose member stands at or after the turn. */
+/** lowerBound returns the first index in order whose member is at or after the turn; order.length if there is none. */
 export function lowerBound(table: MemberTable, order: Uint32Array, turn: number): number {
   let low = 0;
   let high = order.length;
@@ -12,7 +12,7 @@ export function lowerBound(table: MemberTable, order: Uint32Array, turn: number)
   return low;
 }
 
-/** slotsInArc lists the members of an arc that runs clockwise between two turns. */
+/** slotsInArc returns the slots of the members on the arc that runs clockwise from one turn to another. */
 export function slotsInArc(table: MemberTable, from: number, to: number): Uint32Array {
   const order = table.order();
   const first = lowerBound(table, order, from);

@@ -1,4 +1,4 @@
-/** A Camera looks at a point of the plane in which the ring is the unit circle; scale 1 shows all of it. */
+/** A Camera looks at the point (x, y) of a plane in which the ring is the unit circle. Scale 1 shows the whole ring. */
 export interface Camera {
   scale: number;
   x: number;

@@ -1,7 +1,7 @@
 import type { FeedEvent } from "../wire/hub_pb";
 import { hexOf } from "./id";
 
-/** Kinds of events, by the groups that the feed's filter offers. */
+/** The kinds of events in each group that the feed's filter offers. */
 export const GROUPS = {
   membership: ["chord.node.started", "chord.node.joined", "chord.node.leaving", "chord.node.left", "chord.peer.failed"],
   pointers: ["chord.successors.changed", "chord.predecessor.changed"],
@@ -43,7 +43,7 @@ export function chosen(events: readonly FeedEvent[], filter: Filter): FeedEvent[
   });
 }
 
-/** kindWord shortens an event's kind for the feed's narrow column. */
+/** kindWord shortens an event's kind to fit the feed's narrow column. */
 export function kindWord(kind: string): string {
   return kind
     .replace(/^chord\./, "")

@@ -6,7 +6,7 @@ import { ClientMessageSchema, ServerMessageSchema } from "../wire/hub_pb";
 import { Status } from "./members";
 import { World } from "./world";
 
-/** The messages that the hub's own tests write and read: both sides mean the same bytes. */
+/** golden reads a message that the hub's own tests also write and read, so that page and hub agree on the bytes. */
 const golden = (name: string) =>
   readFileSync(fileURLToPath(new URL(`../../../conductor/hub/testdata/${name}`, import.meta.url)));
 

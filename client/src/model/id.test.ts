@@ -17,7 +17,7 @@ describe("identifiers", () => {
   it("stands at its true angle, whatever the circle's size", () => {
     expect(turnOf(id(`8${"0".repeat(39)}`), 160)).toBe(0.5);
     expect(turnOf(id(`4${"0".repeat(39)}`), 160)).toBe(0.25);
-    // The paper's ring of six bits (ToN Fig. 3): member 48 stands at three quarters.
+    // The paper's ring of six bits (ToN Fig. 3): member 48 is at three quarters of the circle.
     expect(turnOf(id("30"), 6)).toBe(0.75);
     expect(turnOf(id("1"), 6)).toBe(1 / 64);
     expect(turnOf(id("0"), 6)).toBe(0);

@@ -72,6 +72,6 @@ describe("theory", () => {
 
 it("a hop whose clock is off shows the least error and its direction", () => {
   expect(clockWord(0n)).toBe("");
-  expect(clockWord(3_600_000_000n)).toBe("its clock is at least 1 h 0 min ahead");
-  expect(clockWord(-58_000_000n)).toBe("its clock is at least 58 s behind");
+  expect(clockWord(3_600_000_000n)).toBe("its host's clock is at least 1 h 0 min ahead of the initiator's");
+  expect(clockWord(-58_000_000n)).toBe("its host's clock is at least 58 s behind the initiator's");
 });

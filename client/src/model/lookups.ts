@@ -3,17 +3,20 @@ import { HopSchema, type Lookup, Lookup_Outcome, LookupSchema } from "../wire/hu
 import { bytesOf, clockwise, hexOf, turnOf } from "./id";
 import { duration } from "./words";
 
-/** hopCount is the path length as the paper counts it: members asked on the way, without the initiator and the owner. */
+/** hopCount returns the path length as the paper counts it: the members between the initiator and the owner. */
 export function hopCount(lookup: Lookup): number {
   return Math.max(0, lookup.hops.length - 2);
 }
 
-/** expectedHops is the paper's mean path length, half the binary logarithm of the ring's size. */
+/** expectedHops returns the paper's mean path length: half the binary logarithm of the ring's size. */
 export function expectedHops(members: number): number {
   return members > 1 ? Math.log2(members) / 2 : 0;
 }
 
-/** hopDistribution is the theory's histogram: each bit of the distance takes a hop with probability one half. */
+/**
+ * hopDistribution returns the expected share of lookups for each path length below length, if each bit of the distance
+ * costs a hop with probability one half.
+ */
 export function hopDistribution(members: number, length: number): number[] {
   const bits = Math.max(0, Math.log2(Math.max(1, members)));
   const whole = Math.floor(bits);
@@ -30,7 +33,10 @@ export function hopDistribution(members: number, length: number): number[] {
   return Array.from({ length }, (_, k) => (1 - rest) * (low[k] ?? 0) + rest * (high[k] ?? 0));
 }
 
-/** expectedShares is the load of the i-th smallest of n members, as a share of the mean, if identifiers are random. */
+/**
+ * expectedShares returns the expected load of n members with random identifiers, least first, each as a multiple of the
+ * mean.
+ */
 export function expectedShares(n: number): Float64Array {
   const shares = new Float64Array(n);
   let sum = 0;
@@ -41,7 +47,7 @@ export function expectedShares(n: number): Float64Array {
   return shares;
 }
 
-/** distancesLeft is the distance, in turns, from each hop's member to the key; 0 at the owner. */
+/** distancesLeft returns the distance from each hop's member to the key, in turns; 0 at the owner. */
 export function distancesLeft(lookup: Lookup, bits: number): number[] {
   const goal = turnOf(lookup.key, bits);
   return lookup.hops.map((hop, i) =>
@@ -52,7 +58,7 @@ export function distancesLeft(lookup: Lookup, bits: number): number[] {
 const serials = new WeakMap<Lookup, number>();
 let lastSerial = 0;
 
-/** serialOf numbers lookups: one trace may hold several, even of the same key. */
+/** serialOf returns a number that identifies a lookup: a trace identifier does not, as one trace may have several. */
 export function serialOf(lookup: Lookup): number {
   let serial = serials.get(lookup);
   if (serial === undefined) {
@@ -62,7 +68,10 @@ export function serialOf(lookup: Lookup): number {
   return serial;
 }
 
-/** sameLookup compares lookups by trace, operation and key: one may come both as the API's answer and by telemetry. */
+/**
+ * sameLookup compares lookups by trace, operation and key, since the page may receive a lookup twice: as the API's
+ * answer and by telemetry.
+ */
 export function sameLookup(a: Lookup, b: Lookup | null): boolean {
   if (a === b) return true;
   return (
@@ -107,11 +116,11 @@ export function pointerMeaning(pointer: string, slot: number, bits: number): str
   }
 }
 
-/** clockWord states the least error of the clock of a hop's host; empty if there is no evidence of one. */
+/** clockWord states by how much at least the clock of a hop's host is off; empty if there is no evidence of that. */
 export function clockWord(clockUs: bigint): string {
   if (clockUs === 0n) return "";
   const ms = Number(clockUs) / 1000;
-  return `its clock is at least ${duration(Math.abs(ms))} ${ms > 0 ? "ahead" : "behind"}`;
+  return `its host's clock is at least ${duration(Math.abs(ms))} ${ms > 0 ? "ahead of" : "behind"} the initiator's`;
 }
 
 /** fraction formats 2^-n. */

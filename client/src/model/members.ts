@@ -10,13 +10,14 @@ export function present(status: number): boolean {
 }
 
 /**
- * MemberTable holds the members in columns, one slot each: slots 0 to count-1 are in use, in no order. A handle is the
- * hub's name for a member; it stays while slots move. The hub bounds memory: it removes members that left long ago.
+ * MemberTable stores the members in columns, one slot each: slots 0 to count-1 are in use, in no order. A handle is the
+ * hub's name for a member; it stays the same when the member moves to another slot. The table needs no bound, since the
+ * hub removes members that left long ago.
  */
 export class MemberTable {
   count = 0;
   bits = 0;
-  /** Changes when members are added or removed, or the circle's size becomes known: positions must be laid out again. */
+  /** Changes when members are added or removed, or the circle's size becomes known, so that a new layout is needed. */
   shape = 0;
   handle = new Uint32Array(0);
   id = new Uint8Array(0);
@@ -36,16 +37,16 @@ export class MemberTable {
   host: string[] = [];
 
   private slots = new Map<number, number>();
-  /** Handles by identifier. Built at the first search: it would delay the first picture of a large ring. */
+  /** Handles by identifier. Built at the first search only, to show the first picture of a large ring sooner. */
   private names: Map<string, number> | undefined;
   private sorted: { shape: number; order: Uint32Array } = { shape: -1, order: new Uint32Array(0) };
 
-  /** slotOf is the slot of a handle, or -1. */
+  /** slotOf returns the slot of a handle, or -1. */
   slotOf(handle: number): number {
     return this.slots.get(handle) ?? -1;
   }
 
-  /** find is the slot of a 40-digit identifier's newest incarnation, or -1. A restarted member keeps its identifier. */
+  /** find returns the slot of a member by its identifier, or -1; of several incarnations, the slot of the newest. */
   find(hex: string): number {
     if (!this.names) {
       this.names = new Map();
@@ -59,7 +60,7 @@ export class MemberTable {
     return hexOf(this.id, slot * ID_BYTES);
   }
 
-  /** order lists the slots clockwise from the top. */
+  /** order returns the slots clockwise from the top. */
   order(): Uint32Array {
     if (this.sorted.shape !== this.shape) {
       const order = sortedByTurn(this.turn, this.count);
@@ -100,7 +101,7 @@ export class MemberTable {
         this.shape++;
       }
       this.address[slot] = rows.address[i] ?? "";
-      this.host[slot] = rows.host[i] || this.address[slot]; // left out where it is the address
+      this.host[slot] = rows.host[i] || this.address[slot]; // empty if it equals the address
       this.status[slot] = rows.status[i] ?? 0;
       this.uncertain[slot] = rows.uncertain[i] ? 1 : 0;
       this.predecessor[slot] = rows.predecessor[i] ?? 0;
@@ -149,7 +150,7 @@ export class MemberTable {
     return copy;
   }
 
-  /** name indexes a member by its identifier, unless a later incarnation is indexed already. */
+  /** name indexes a member by its identifier, unless a later incarnation is already indexed. */
   private name(slot: number, names: Map<string, number>): void {
     const hex = this.hex(slot);
     const known = names.get(hex);
@@ -185,8 +186,9 @@ const SLOTS = 2 ** 20;
 const COARSE = 2 ** 32;
 
 /**
- * sortedByTurn orders the slots by their turns. Plain numbers sort much faster than with a comparison function, so a
- * coarse turn and the slot share one number; an insertion sort then orders members of one coarse turn.
+ * sortedByTurn returns the slots in the order of their turns. It sorts numbers that combine a rounded turn with the
+ * slot, since plain numbers sort much faster than with a comparison function. An insertion sort then orders members
+ * with the same rounded turn.
  */
 function sortedByTurn(turn: Float64Array, count: number): Uint32Array {
   const keys = new Float64Array(count);

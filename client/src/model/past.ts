@@ -3,8 +3,8 @@ import { type Simulation, SimulationSchema, type Snapshot } from "../wire/hub_pb
 import { World } from "./world";
 
 /**
- * pastWorld builds the view of an instant from the conductor's answer, a snapshot. Only the experiment's progress is
- * computed here, from the running or just ended experiment.
+ * pastWorld builds the view of an instant from a snapshot of it. The snapshot lacks the experiment's progress, which is
+ * computed from the running or last experiment.
  */
 export function pastWorld(snapshot: Snapshot, live: World): World {
   const world = new World();
@@ -14,7 +14,7 @@ export function pastWorld(snapshot: Snapshot, live: World): World {
   return world;
 }
 
-/** simulationAt is the experiment's state at an instant by its plan, without figures, which are not recorded. */
+/** simulationAt returns the experiment's state at an instant, from its plan, without figures: they are not recorded. */
 export function simulationAt(live: World, at: number): Simulation | undefined {
   const { simulation: s, simulationStart: start } = live;
   if (!s || start === 0 || at < start) return undefined;

@@ -30,16 +30,18 @@ describe("the last repair", () => {
     const repair = lastRepair(samples([0, 2, 0, 0, 0, 3, 5, 0, 0]), events, second(8.5));
     expect(repair).toMatchObject({ from: second(5), to: second(7), others: 1 });
     expect(repairWords(repair!, 160)).toMatch(
-      /^Last repair: \d\d:\d\d:\d\d, in 2 s, after 03030303 failed and one more\.$/,
+      /^Last repair: ended at \d\d:\d\d:\d\d, took 2 s, after 03030303 failed \(and 1 more change of members\)\.$/,
     );
-    expect(repairWords({ ...repair!, cause: undefined, others: 0 }, 160)).toMatch(/in 2 s\.$/);
-    expect(repairWords({ ...repair!, cause: events[0], others: 4 }, 160)).toMatch(/01010101 joined and 4 more\.$/);
+    expect(repairWords({ ...repair!, cause: undefined, others: 0 }, 160)).toMatch(/took 2 s\.$/);
+    expect(repairWords({ ...repair!, cause: events[0], others: 4 }, 160)).toMatch(
+      /01010101 joined \(and 4 more changes of members\)\.$/,
+    );
   });
 
   it("does not name a member that was reported dead long before, unless it has emitted events since", () => {
     const events = [
       event(1, "chord.peer.failed", 4, 3),
-      event(4.8, "chord.peer.failed", 5, 3), // a lookup finds it dead again
+      event(4.8, "chord.peer.failed", 5, 3), // a second report of the same failure
       event(5, "chord.peer.failed", 5, 6),
     ];
     const errors = samples([0, 0, 0, 0, 0, 3, 0]);

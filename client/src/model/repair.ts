@@ -1,16 +1,16 @@
 import type { FeedEvent, Sample } from "../wire/hub_pb";
 import { hexOf, shortId } from "./id";
-import { clock, duration } from "./words";
+import { clock, duration, plural } from "./words";
 
 /** A Repair is a time in which the ring error was above 0, and its cause. */
 export interface Repair {
-  from: number; // Unix milliseconds, to the second: samples are no finer
+  from: number; // Unix milliseconds; only as exact as the samples, one per second
   to: number;
   cause: FeedEvent | undefined;
-  others: number; // further members that joined, left or failed meanwhile
+  others: number; // other members that joined, left or failed during the repair
 }
 
-/** The first sample with an error may be taken this long after the event that caused it. */
+/** The first sample with a ring error may be taken up to this long, in milliseconds, after the event that caused it. */
 const LAG = 2500;
 
 const CAUSES: Record<string, string> = {
@@ -20,10 +20,10 @@ const CAUSES: Record<string, string> = {
   "chord.node.joined": "joined",
 };
 
-/** subject is the member that an event is about: of a failure, the failed one. */
+/** subject returns the member that an event is about: for a report of a failure, the failed member. */
 const subject = (e: FeedEvent) => hexOf(e.kind === "chord.peer.failed" && e.peer.length ? e.peer : e.id);
 
-/** unrepeated drops repeated failure reports of a member that has emitted no event since the first one. */
+/** unrepeated removes repeated reports of a member's failure, unless the member has emitted an event in between. */
 export function unrepeated(events: readonly FeedEvent[]): FeedEvent[] {
   const dead = new Set<string>();
   return events.filter((e) => {
@@ -35,7 +35,10 @@ export function unrepeated(events: readonly FeedEvent[]): FeedEvent[] {
   });
 }
 
-/** lastRepair is an ideal ring's last repair, which may have ended since the newest sample; undefined: none is recorded. */
+/**
+ * lastRepair returns the last repair of a ring that is ideal now; undefined if none is recorded. The repair may have
+ * ended after the newest sample.
+ */
 export function lastRepair(samples: readonly Sample[], events: readonly FeedEvent[], now: number): Repair | undefined {
   let end = samples.length - 1;
   while (end >= 0 && samples[end].error === 0n) end--;
@@ -55,6 +58,6 @@ export function lastRepair(samples: readonly Sample[], events: readonly FeedEven
 /** repairWords formats a repair in one line. */
 export function repairWords({ from, to, cause, others }: Repair, bits: number): string {
   const after = cause ? `, after ${shortId(subject(cause), bits)} ${CAUSES[cause.kind]}` : "";
-  const more = others === 0 ? "" : others === 1 ? " and one more" : ` and ${others} more`;
-  return `Last repair: ${clock(to)}, in ${duration(Math.max(1000, to - from)).replace(".0", "")}${after}${more}.`;
+  const more = others === 0 ? "" : ` (and ${plural(others, "more change")} of members)`;
+  return `Last repair: ended at ${clock(to)}, took ${duration(Math.max(1000, to - from)).replace(".0", "")}${after}${more}.`;
 }

@@ -32,7 +32,7 @@ describe("verdict", () => {
     const of = (fields: object) => ring({ status: RingState_Status.REPAIRING, bits: 160, certainty: fields });
     expect(certainty(ring({}))).toBe("");
     expect(certainty(of({ state: Certainty_State.ALL, of: 171 }))).toBe("all 171 members certain");
-    expect(certainty(of({ state: Certainty_State.ALL, of: 1 }))).toBe("its member certain");
+    expect(certainty(of({ state: Certainty_State.ALL, of: 1 }))).toBe("its only member certain");
     const late = of({
       state: Certainty_State.PARTIAL,
       count: 12,
@@ -52,14 +52,14 @@ describe("verdict", () => {
     expect(verdict(ring({ status: RingState_Status.VIOLATED, violations }))).toBe(
       "A successor list is out of order: ab before aa.",
     );
-    // Only conditions of the invariant make it violated, however old others are; and a sentence ends with a full stop.
+    // Only conditions of the invariant are named, although another violation is older; the detail gets a full stop.
     const other = [
       create(ViolationSchema, { condition: "OwnershipGap", detail: "no member owns the keys right before its range" }),
       create(ViolationSchema, { condition: "OneOrderedRing", detail: "2 rings" }),
       create(ViolationSchema, { condition: "NoDuplicates", detail: "ab stands twice" }),
     ];
     expect(verdict(ring({ status: RingState_Status.VIOLATED, violations: other }))).toBe(
-      "The members do not form one ring: 2 rings. And 1 more.",
+      "The members do not form one ring: 2 rings. And 1 more violation.",
     );
   });
 
@@ -72,7 +72,7 @@ describe("verdict", () => {
     ].map(([kind, at]) => create(FeedEventSchema, { kind: String(kind), timeMs: BigInt(at) }));
     expect(lastNews(events)?.timeMs).toBe(30n);
     expect(lastNews([])).toBeUndefined();
-    // Events from before the page was opened come from the history; none is later than the instant shown.
+    // Events from before the page was opened come from the history. Those after the instant shown do not count.
     expect(lastNews([], events)?.timeMs).toBe(30n);
     expect(lastNews([], events, 29)?.timeMs).toBe(10n);
   });

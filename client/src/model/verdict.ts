@@ -3,19 +3,19 @@ import { hexOf, shortId } from "./id";
 import { unrepeated } from "./repair";
 import { clock, conditionWords, count, plural, whyWords } from "./words";
 
-/** liveMembers is the number of members that take part: those that left or failed do not. */
+/** liveMembers returns the number of members that take part in the ring: all except those that left or failed. */
 export function liveMembers(ring: RingState): number {
   return ring.joining + ring.active + ring.leaving + ring.silent;
 }
 
-/** received reports whether any member's event has been received: until then there is no picture. */
+/** received reports whether an event of any member has been received. Before that there is no picture. */
 export function received(ring: RingState): boolean {
   return liveMembers(ring) + ring.left + ring.failed + (ring.certainty?.of ?? 0) > 0;
 }
 
 /**
- * verdict states the ring's status in one sentence, computed over its certain members. Only conditions of the invariant
- * make it violated: gaps and overlaps between ranges do not, and are in the list of violations only.
+ * verdict explains the ring's status, which is computed over its certain members. Only the invariant's conditions make
+ * a ring violated; gaps and overlaps between ranges do not, so only the list of violations names them.
  */
 export function verdict(ring: RingState): string {
   const members = liveMembers(ring);
@@ -29,7 +29,7 @@ export function verdict(ring: RingState): string {
       return `Pointers under repair: ring error ${count(ring.error)}.`;
     case RingState_Status.VIOLATED:
       return open.length
-        ? `${conditionWords[open[0].condition] ?? open[0].condition}: ${full(open[0].detail)}${open.length > 1 ? ` And ${open.length - 1} more.` : ""}`
+        ? `${conditionWords[open[0].condition] ?? open[0].condition}: ${full(open[0].detail)}${open.length > 1 ? ` And ${plural(open.length - 1, "more violation")}.` : ""}`
         : "The invariant does not hold.";
     default:
       if (received(ring)) return "No member is certain, so the ring's pointers cannot be checked.";
@@ -39,21 +39,22 @@ export function verdict(ring: RingState): string {
   }
 }
 
-/** small states how many crashes a ring survives that has no more members than a successor list has entries. */
+/** small states how many crashes a small ring survives: one with at most as many members as a successor list entries. */
 function small(ring: RingState): string {
   const { pointers = 0, keys = 0 } = ring.tolerance ?? {};
   return `Small ring: survives ${plural(Math.min(pointers, keys), "simultaneous crash", "simultaneous crashes")}.`;
 }
 
-/** certainty states how many members the verdict covers; empty if there are none. */
+/** certainty states how many members the verdict covers; empty if there are no members. */
 export function certainty(ring: RingState): string {
   const { state, count: uncertain, of } = ring.certainty ?? { state: 0, count: 0, of: 0 };
   if (of === 0) return "";
-  if (state === Certainty_State.ALL) return of === 1 ? "its member certain" : `all ${plural(of, "member")} certain`;
+  if (state === Certainty_State.ALL)
+    return of === 1 ? "its only member certain" : `all ${plural(of, "member")} certain`;
   return `${count(of - uncertain)} of ${plural(of, "member")} certain`;
 }
 
-/** uncertainMembers lists the first uncertain members, each with its reason, one per line. */
+/** uncertainMembers lists the first uncertain members, one per line, each with the reason. */
 export function uncertainMembers(ring: RingState): string {
   const { members = [], count: all = 0 } = ring.certainty ?? {};
   const lines = members.map(
@@ -64,7 +65,7 @@ export function uncertainMembers(ring: RingState): string {
   return lines.join("\n");
 }
 
-/** faults lists the first identities used twice and clocks that are off, one per line. */
+/** faults lists the first faults of emitters, one per line: identities used twice and clocks that are off. */
 export function faults(ring: RingState): string {
   const lines = ring.faults.map((f) =>
     f.kind.startsWith("clock") ? f.text : `${shortId(hexOf(f.id), ring.bits)}: ${f.text}`,
@@ -73,7 +74,7 @@ export function faults(ring: RingState): string {
   return lines.join("\n");
 }
 
-/** full adds a missing full stop. */
+/** full adds a full stop if the text does not end with a punctuation mark. */
 const full = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 /** Events that change the ring's membership: the candidates for the header's latest event. */
@@ -86,8 +87,8 @@ export const NEWS = [
 ];
 
 /**
- * lastNews is the latest membership event up to an instant; undefined: none is recorded. Repeated reports of a failed
- * member do not count.
+ * lastNews returns the latest membership event up to an instant; undefined if none is recorded. Repeated reports of a
+ * member's failure do not count.
  */
 export function lastNews(
   events: readonly FeedEvent[],
@@ -98,7 +99,7 @@ export function lastNews(
   return unrepeated([...known, ...events]).findLast((e) => NEWS.includes(e.kind));
 }
 
-/** sentence is an event with its subject. */
+/** sentence returns an event's text with the member's identifier as its subject. */
 export function sentence(event: FeedEvent, bits: number): string {
   return `${shortId(hexOf(event.id), bits)} ${event.text}`;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { duration, percent, progress, size } from "./words";
 
-/** read parses a duration to milliseconds. */
+/** read parses a formatted duration and returns milliseconds. */
 function read(text: string): number {
   const units: Record<string, number> = { µs: 0.001, ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
   const words = text.split(" ");
@@ -31,7 +31,7 @@ describe("progress", () => {
 
 describe("words", () => {
   it("chooses units by magnitude", () => {
-    // Rounded first and split then: no second has 1000 milliseconds, no minute 60 seconds, no hour 60 minutes.
+    // Rounding comes before the split into units, so that no second has 1000 milliseconds and no minute 60 seconds.
     expect([999.7, 9970, 59_700, 119_700, 3_599_600, 7_199_000].map(duration)).toEqual([
       "1.0 s",
       "10 s",

@@ -14,7 +14,7 @@ export const statusWord: Record<number, string> = {
 };
 
 export const statusMeaning: Record<number, string> = {
-  [Status.JOINING]: "has started and is looking for its place",
+  [Status.JOINING]: "has started and is looking for its place in the ring",
   [Status.ACTIVE]: "a member of the ring",
   [Status.LEAVING]: "handing off its keys before it leaves",
   [Status.LEFT]: "left gracefully",
@@ -30,7 +30,7 @@ export const ringWord: Record<number, string> = {
   [RingState_Status.VIOLATED]: "Violated",
 };
 
-/** Why a member is uncertain, by the API's values. */
+/** Texts for the reasons that make a member uncertain, by the API's values. */
 export const whyWords: Record<string, string> = {
   late: "no event for longer than the staleness bound",
   events_missing: "some of its events have not been received",
@@ -82,7 +82,7 @@ export function duration(ms: number): string {
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 9950) return `${(ms / 1000).toFixed(1)} s`;
-  const seconds = Math.round(ms / 1000); // rounded before it is split, so that no minute has 60 seconds
+  const seconds = Math.round(ms / 1000); // rounded before the split into units, so that no minute has 60 seconds
   if (seconds < 60) return `${seconds} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   const minutes = Math.round(seconds / 60);
@@ -90,8 +90,8 @@ export function duration(ms: number): string {
 }
 
 /**
- * progress formats the seconds that have passed of a whole; 0: it has no end. It never exceeds the whole, though the
- * verdict takes a moment longer.
+ * progress formats the elapsed seconds of an experiment and its duration; duration 0: it has no end. The elapsed time
+ * shown never exceeds the duration, although the verdict takes a moment longer.
  */
 export function progress(elapsedS: number, wholeS: number): string {
   return wholeS > 0
@@ -104,7 +104,7 @@ export function rate(n: number): string {
   return n < 10 ? `${n.toFixed(1)}/s` : `${count(Math.round(n))}/s`;
 }
 
-/** percent of a share, without claiming certainty it lacks: 99.97 % is not 100 %. */
+/** percent formats a share. A share close to 0 or 1 is not rounded to it: 99.97 % becomes > 99.9 %, not 100 %. */
 export function percent(share: number): string {
   const value = share * 100;
   if (value === 100 || value === 0) return `${value} %`;
@@ -113,7 +113,7 @@ export function percent(share: number): string {
   return `${value >= 10 ? value.toFixed(0) : value.toFixed(1)} %`;
 }
 
-/** clock formats an instant's time of day. */
+/** clock formats the local time of day of an instant in Unix milliseconds. */
 export function clock(ms: number, withMillis = false): string {
   const at = new Date(ms);
   const two = (n: number) => String(n).padStart(2, "0");
@@ -121,5 +121,5 @@ export function clock(ms: number, withMillis = false): string {
   return withMillis ? `${time}.${String(at.getMilliseconds()).padStart(3, "0")}` : time;
 }
 
-/** degrees formats a position on the circle, finely enough to distinguish the given number of members. */
+/** degrees formats a position on the circle, with enough digits to distinguish the given number of members. */
 export const degrees = (turn: number, members = 1): string => `${(turn * 360).toFixed(members > 500 ? 2 : 1)}°`;

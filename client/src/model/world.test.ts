@@ -6,7 +6,7 @@ import { FeedEventSchema, PatchSchema, SampleSchema } from "../wire/hub_pb";
 import { Status } from "./members";
 import { KEEP, OutOfStep, World } from "./world";
 
-/** rowsOf is all rows of a world's members, in an order of its own. */
+/** rowsOf returns all rows of a world's members, in an order that does not depend on slots. */
 function rowsOf(world: World) {
   const { table } = world;
   return Array.from(table.order(), (slot) => ({

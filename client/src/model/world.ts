@@ -12,10 +12,10 @@ import {
 } from "../wire/hub_pb";
 import { MemberTable } from "./members";
 
-/** How many entries a World keeps of each growing list; the oldest are dropped. */
+/** How many entries a World keeps of each growing list. The oldest entries are dropped. */
 export const KEEP = { events: 2000, lookups: 500, samples: 3600 } as const;
 
-/** OutOfStep: a patch does not follow the page's sequence; the page needs a new snapshot. */
+/** OutOfStep is thrown if a patch does not follow the page's sequence number: the page then needs a new snapshot. */
 export class OutOfStep extends Error {
   constructor(have: bigint, base: bigint) {
     super(`cannot apply patch: expected base sequence ${have}, got ${base}`);
@@ -23,8 +23,8 @@ export class OutOfStep extends Error {
 }
 
 /**
- * A World is the whole picture at one instant. Only snapshots and patches change it, in place; a paused view and a past
- * instant are Worlds of their own.
+ * A World is the whole picture at one instant. Only snapshots and patches change a World, in place; a paused view and
+ * each past instant have Worlds of their own.
  */
 export class World {
   seq = 0n;
@@ -34,7 +34,7 @@ export class World {
   lookups: Lookup[] = [];
   samples: Sample[] = [];
   simulation: Simulation | undefined;
-  /** When the running or last experiment began, Unix milliseconds; 0: not known, it had ended before the page was opened. */
+  /** Start of the running or last experiment, Unix milliseconds; 0: not known, as it ended before the page was opened. */
   simulationStart = 0;
   /** The selected member's details beyond its row; null: not yet received. */
   detail: NodeDetail | null = null;
@@ -68,7 +68,7 @@ export class World {
     }
   }
 
-  /** dateSimulation computes an experiment's start from its elapsed time, which the hub sends up to a second late. */
+  /** dateSimulation computes the experiment's start from its elapsed time, which the hub sends up to a second late. */
   private dateSimulation(): void {
     const { simulation: s } = this;
     if (!s?.running) return;
@@ -91,7 +91,7 @@ export class World {
   }
 }
 
-/** append keeps at most a quarter over the limit between trims, so that trimming costs little per entry. */
+/** append trims the list to the limit only once it is a quarter longer, so that trimming costs little per entry. */
 function append<T>(list: T[], more: readonly T[], limit: number): void {
   for (const item of more) list.push(item);
   if (list.length > limit * 1.25) list.splice(0, list.length - limit);

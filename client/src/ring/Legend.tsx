@@ -6,7 +6,7 @@ import { StatusMark } from "../shared/StatusMark";
 import { useUi } from "../shared/ui";
 import { motion } from "./motion";
 
-/** Legend counts members by status, with the picture's shapes, and shows the share of lookups that are drawn. */
+/** Legend counts the members by status, explains the picture's marks, and shows the rate of lookups that are drawn. */
 export function Legend() {
   const { ring } = useShown();
   const rows: [Status, number][] = [
@@ -41,7 +41,7 @@ export function Legend() {
   );
 }
 
-/** Key explains the picture's marks, lines and bars; marks of repair and violation only while they are shown. */
+/** Key explains the picture's marks, lines and bars. It has marks of repair and violation only while they are shown. */
 function Key({ repairing, broken }: { repairing: boolean; broken: boolean }) {
   return (
     <ul className="key-list" aria-label="How to read the picture">
@@ -65,16 +65,16 @@ function Key({ repairing, broken }: { repairing: boolean; broken: boolean }) {
         <i data-shape="bar" /> keys that a member owns
       </li>
       <li>
-        <i /> hop of a lookup, by a finger
+        <i /> hop of a lookup by a finger
       </li>
       <li>
-        <i data-shape="dotted" /> by a successor
+        <i data-shape="dotted" /> hop by a successor
       </li>
       <li>
-        <i data-shape="dashed" /> by a learned route
+        <i data-shape="dashed" /> hop by a learned route
       </li>
       <li>
-        <i data-tone="busy" /> after a timeout
+        <i data-tone="busy" /> hop after a timeout
       </li>
     </ul>
   );

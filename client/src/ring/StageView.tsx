@@ -12,9 +12,9 @@ import { type Hover, Stage } from "./stage";
 import { Tooltip } from "./Tooltip";
 import { zoom } from "./walk";
 
-/** Room the member panel takes of the picture where it lies over it. */
+/** Width of the part of the picture that the member panel covers, in pixels. */
 const PANEL = 316;
-/** Room the legend takes below the picture on a narrow screen. */
+/** Height that the legend takes below the picture on a narrow screen, in pixels. */
 const LEGEND = 44;
 
 export function StageView({ children }: { children?: React.ReactNode }) {

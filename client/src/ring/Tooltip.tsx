@@ -6,7 +6,7 @@ import { binSlots } from "./hit";
 import type { Layout } from "./layout";
 import type { Hover } from "./stage";
 
-/** A bin lists this many members; the rest are a number. */
+/** How many members of a bin the tooltip lists. It only counts the others. */
 const LENS = 8;
 
 /** Tooltip describes what is under the pointer: a member, a finger, or a bin with its members. */
@@ -65,7 +65,7 @@ export function Tooltip({ hover, layout }: { hover: Hover; layout: Layout | unde
             </li>
           ))}
         </ul>
-        {slots.length > LENS && <p className="quiet">and {slots.length - LENS} more: zoom in to see each</p>}
+        {slots.length > LENS && <p className="quiet">and {slots.length - LENS} more: zoom in to see each member</p>}
       </div>
     );
   }

@@ -14,7 +14,7 @@ export interface Layers {
   resize(width: number, height: number, density: number): void;
 }
 
-/** Canvas2D draws with the browser's 2D canvas: it needs no GPU, and is fast enough as each layer is drawn seldom. */
+/** Canvas2D draws with the browser's 2D canvas, which needs no GPU, and is fast enough since most layers seldom change. */
 export class Canvas2D implements Renderer {
   private view: Viewport = { width: 0, height: 0, left: 0, right: 0, bottom: 0 };
   private density = 1;
@@ -82,7 +82,7 @@ function anything(s: Selection): boolean {
   );
 }
 
-/** layersOf takes three stacked canvas elements. */
+/** layersOf returns the layers of three canvas elements that lie one over the other. */
 export function layersOf(elements: HTMLCanvasElement[]): Layers {
   const [ring, selection, motion] = elements.map((element) => {
     const ctx = element.getContext("2d");

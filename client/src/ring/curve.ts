@@ -2,7 +2,7 @@ import type { Layout } from "./layout";
 
 const TAU = 2 * Math.PI;
 
-/** A quadratic curve: start, control point, end. One is reused, so that drawing makes no garbage. */
+/** A quadratic curve: start, control point, end. Callers reuse a Curve, so that drawing allocates no memory. */
 export interface Curve {
   ax: number;
   ay: number;
@@ -16,7 +16,10 @@ export const newCurve = (): Curve => ({ ax: 0, ay: 0, bx: 0, by: 0, x: 0, y: 0 }
 
 type Circle = Pick<Layout, "cx" | "cy" | "r">;
 
-/** chord bends from one turn to another through the inside; neighbours stay near the rim, opposites cross the centre. */
+/**
+ * chord sets out to a curve inside the circle from one turn to another: near the rim between neighbours, through the
+ * centre between opposite turns.
+ */
 export function chord(c: Circle, from: number, to: number, out: Curve, inset = 0): Curve {
   const r = c.r - inset;
   const half = halfAngle(from, to);
@@ -24,7 +27,10 @@ export function chord(c: Circle, from: number, to: number, out: Curve, inset = 0
   return place(c, from, to, r, r * depth, out);
 }
 
-/** arch bends from one turn to another around the outside: for keys that move between neighbours. */
+/**
+ * arch sets out to a curve outside the circle from one turn to another, for keys that move between neighbours. If the
+ * two are more than a quarter turn apart, the curve is the chord.
+ */
 export function arch(c: Circle, from: number, to: number, height: number, out: Curve, outset = 0): Curve {
   const half = halfAngle(from, to);
   if (half > TAU / 8) return chord(c, from, to, out);
@@ -32,7 +38,7 @@ export function arch(c: Circle, from: number, to: number, height: number, out: C
   return place(c, from, to, r, r / Math.cos(half) + height, out);
 }
 
-/** along is the point of the curve at a share of its way, from 0 to 1. */
+/** along returns the point of the curve at a share of the way from its start (0) to its end (1). */
 export function along(curve: Curve, share: number): [number, number] {
   const rest = 1 - share;
   const a = rest * rest;
@@ -41,7 +47,7 @@ export function along(curve: Curve, share: number): [number, number] {
   return [a * curve.ax + b * curve.bx + c * curve.x, a * curve.ay + b * curve.by + c * curve.y];
 }
 
-/** part is the piece of a curve between two shares of its way, as a curve of its own (de Casteljau). */
+/** part sets out to the piece of a curve between two shares of the way (de Casteljau's algorithm). */
 export function part(curve: Curve, from: number, to: number, out: Curve): Curve {
   const [ax, ay] = along(curve, from);
   const [x, y] = along(curve, to);
@@ -55,7 +61,7 @@ export function part(curve: Curve, from: number, to: number, out: Curve): Curve 
   return out;
 }
 
-/** distanceTo is how far a point is from the curve, measured at sixteen places: near enough for a pointer. */
+/** distanceTo returns a point's distance from the curve, measured at sixteen points: exact enough for a mouse pointer. */
 export function distanceTo(curve: Curve, px: number, py: number): number {
   let best = Number.POSITIVE_INFINITY;
   let [x0, y0] = [curve.ax, curve.ay];

@@ -8,20 +8,20 @@ const curve = newCurve();
 const tail = newCurve();
 
 /**
- * With more movers than this, lines are one pixel thin: many of them are easier to see through, and without a GPU a
- * thin line costs a third of a wide one, a dotted one a fifth.
+ * With more movers than this, lines are only one pixel wide: many thin lines hide less, and without a GPU a thin line
+ * takes a third of a wide line's time, a dotted one a fifth.
  */
 const CROWD = 48;
 
-/** TONES × POINTERS styles of a line; movers of one style are drawn together. */
+/** A line has one of TONES × POINTERS styles. Movers of one style are drawn together. */
 const TONES = Object.keys(Tone).length;
 const POINTERS = Object.keys(Pointer).length;
 const DASHES: Record<number, number[]> = { [Pointer.successor]: [1.6, 3] };
 
-/** The movers under way at this instant, by their index. Reused, so that drawing makes no garbage. */
+/** The indices of the movers that move at this instant. Reused, so that drawing allocates no memory. */
 const active = new Uint16Array(CAPACITY);
 
-/** drawMotion draws all movers of this instant: hops, moving keys, and pulses at the place of an event. */
+/** drawMotion draws all movers of this instant: hops, moving keys, and pulses at the members of events. */
 export function drawMotion(
   ctx: Context,
   p: Palette,
@@ -59,8 +59,8 @@ export function drawMotion(
 const styleOf = (m: Movers, i: number): number => m.tone[i] * POINTERS + m.pointer[i];
 
 /**
- * hops draws those of one style. A hop is a drop that runs along the chord, with a fading tail behind it;
- * without motion it is its whole chord.
+ * hops draws the hops of one style. A hop is a dot that moves along the chord with a tail behind it; with reduced motion
+ * the hop is the whole chord.
  */
 function hops(ctx: Context, layout: Layout, m: Movers, n: number, style: number, now: number, still: boolean): void {
   ctx.globalAlpha = 0.75;
@@ -70,7 +70,7 @@ function hops(ctx: Context, layout: Layout, m: Movers, n: number, style: number,
   for (let k = 0; k < n; k++) {
     const i = active[k];
     if (m.kind[i] !== Kind.hop || styleOf(m, i) !== style) continue;
-    // The drop takes the first two thirds; the rest is the afterglow.
+    // The dot moves during the first two thirds of the time; the last third shows the end of the tail.
     const share = still ? 1 : ((now - m.start[i]) / m.length[i]) * 1.5;
     const head = ease(Math.min(1, share));
     const back = still ? 0 : ease(Math.max(0, share - 0.5));
@@ -85,7 +85,7 @@ function hops(ctx: Context, layout: Layout, m: Movers, n: number, style: number,
   if (!still) drops(ctx, layout, m, n, style, now);
 }
 
-/** drops draws the heads of one style's hops: discs, and crosses where the lookup fails. */
+/** drops draws the dots of one style's hops: discs, or crosses if the lookup failed. */
 function drops(ctx: Context, layout: Layout, m: Movers, n: number, style: number, now: number): void {
   const tone = Math.floor(style / POINTERS);
   const radius = tone === Tone.busy ? 3.6 : 3;
@@ -113,7 +113,7 @@ function drops(ctx: Context, layout: Layout, m: Movers, n: number, style: number
   ctx.stroke();
 }
 
-/** Keys travel outside the rim, as a square with their number beside it. */
+/** keys draws a transfer of keys as a square that moves outside the rim, with the number of keys beside it. */
 function keys(ctx: Context, p: Palette, tone: string, l: Layout, m: Movers, i: number, share: number): void {
   arch(l, m.from[i], m.to[i], 46, curve, 8);
   ctx.globalAlpha = Math.min(1, 4 * share, 4 * (1 - share));
@@ -139,7 +139,7 @@ function keys(ctx: Context, p: Palette, tone: string, l: Layout, m: Movers, i: n
   ctx.fillText(label, x + (right ? 9 : -9), y);
 }
 
-/** A pulse marks the place of an event. */
+/** pulse marks the position of an event's member. */
 function pulse(ctx: Context, tone: string, layout: Layout, turn: number, share: number, line: number): void {
   const start = layout.bins ? 3 : 8;
   ripple(ctx, tone, layout, turn, start + 22 * ease(share), 1 - share, line);

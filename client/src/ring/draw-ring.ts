@@ -8,7 +8,7 @@ const TAU = 2 * Math.PI;
 /** The canvas measures angles from three o'clock; the ring starts at twelve. */
 const TOP = TAU / 4;
 
-/** Where things stand, as distances outward from the circle. */
+/** Distances of the parts of the drawing from the circle, outwards, in pixels. */
 export const BAND = 4;
 export const BAR_FROM = 13;
 export const BAR_LENGTH = 36;
@@ -20,7 +20,7 @@ export function glyphSize(layout: Layout): number {
   return Math.max(2.5, Math.min(8.5, layout.spacing * 0.17));
 }
 
-/** drawMembers draws each member by itself: its range, its keys, its status. */
+/** drawMembers draws every member: its range, its keys, its status. */
 export function drawMembers(ctx: Context, p: Palette, table: MemberTable, layout: Layout, view: Viewport): void {
   arcs(ctx, p, table, layout);
   loads(ctx, p, table, layout);
@@ -39,7 +39,7 @@ export function drawMembers(ctx: Context, p: Palette, table: MemberTable, layout
   }
 }
 
-/** arcs tints each member's range, alternately, so that neighbours' ranges can be distinguished. */
+/** arcs draws the members' ranges in two alternating colours, so that neighbouring ranges can be distinguished. */
 function arcs(ctx: Context, p: Palette, table: MemberTable, layout: Layout): void {
   ctx.lineWidth = 2 * BAND;
   for (let tint = 0; tint < 2; tint++) {
@@ -99,7 +99,7 @@ function nextPresent(table: MemberTable, layout: Layout, i: number): number {
   return -1;
 }
 
-/** drawBins draws the overview: for each bin its worst state, and its keys as a bar. */
+/** drawBins draws the overview: for each bin its worst state, and a bar for its keys. */
 export function drawBins(ctx: Context, p: Palette, layout: Layout, view: Viewport): void {
   const total = layout.binTotal;
   const [from, length] = visibleArc(view, layout);
@@ -172,7 +172,7 @@ function binMark(ctx: Context, p: Palette, layout: Layout, bin: number): void {
   }
 }
 
-/** drawTrack draws the bare circle, its zero at the top and the direction in which identifiers grow. */
+/** drawTrack draws the circle without members: the line, the position of zero, and the direction of growing identifiers. */
 export function drawTrack(ctx: Context, p: Palette, layout: Layout, scale: number): void {
   ctx.strokeStyle = p.line;
   ctx.lineWidth = 1;

@@ -53,7 +53,7 @@ function fingers(ctx: Context, p: Palette, table: MemberTable, layout: Layout, s
   ctx.globalAlpha = 1;
 }
 
-/** neighbours marks the successor list as a dotted line outside the rim, the predecessor as one inside. */
+/** neighbours draws a dotted line outside the rim along the successor list, and one inside it to the predecessor. */
 function neighbours(ctx: Context, p: Palette, table: MemberTable, layout: Layout, s: Selection): void {
   const from = table.turn[s.selected];
   ctx.lineWidth = 1.5;
@@ -88,7 +88,7 @@ function marker(ctx: Context, p: Palette, table: MemberTable, layout: Layout, sl
   ctx.stroke();
 }
 
-/** path draws the chosen lookup: its hops in order, numbered by the labels, and its key as a notch outside the rim. */
+/** path draws the chosen lookup: its hops, which the labels number, and a notch outside the rim for its key. */
 function path(ctx: Context, p: Palette, layout: Layout, s: Selection): void {
   ctx.lineWidth = 2;
   for (let i = 1; i < s.path.length; i++) {
@@ -117,7 +117,7 @@ function path(ctx: Context, p: Palette, layout: Layout, s: Selection): void {
   ctx.fill();
 }
 
-/** markedArc outlines the members about to be partitioned: a hatched belt and its two ends. */
+/** markedArc marks the arc of the members to be partitioned: a hatched band with a line at both ends. */
 function markedArc(ctx: Context, p: Palette, layout: Layout, from: number, to: number): void {
   const end = to > from ? to : to + 1;
   ctx.strokeStyle = p.bad;
@@ -136,7 +136,7 @@ function markedArc(ctx: Context, p: Palette, layout: Layout, from: number, to: n
   ctx.stroke();
 }
 
-/** violation marks a member of a violated condition with a wedge inside the rim. */
+/** violation draws a wedge inside the rim at a member that a violated condition names. */
 function violation(ctx: Context, p: Palette, table: MemberTable, layout: Layout, slot: number): void {
   const turn = table.turn[slot];
   const wide = 5.5 / (TAU * layout.r);
@@ -149,7 +149,7 @@ function violation(ctx: Context, p: Palette, table: MemberTable, layout: Layout,
   ctx.fill();
 }
 
-/** lens outlines the hovered bin; its members are listed beside the pointer. */
+/** lens outlines the bin under the pointer; the tooltip lists its members. */
 function lens(ctx: Context, p: Palette, layout: Layout, bin: number): void {
   const half = 0.5 / layout.binTotal;
   const middle = (bin + 0.5) / layout.binTotal;

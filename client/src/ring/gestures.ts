@@ -2,7 +2,7 @@ import { type Camera, FIT } from "../model/camera";
 import type { Viewport } from "./layout";
 import { circle, pointAt, turnAt } from "./layout";
 
-/** The stage's side of gestures: what they read, and where they report. */
+/** What gestures need from the stage: the values that they read, and the functions that they call. */
 export interface GestureHost {
   element: HTMLElement;
   view(): Viewport;
@@ -12,7 +12,7 @@ export interface GestureHost {
   hover(x: number, y: number, coarse: boolean): void;
   unhover(): void;
   click(x: number, y: number, coarse: boolean): void;
-  /** While drawing, a drag marks an arc instead of moving the picture. */
+  /** Whether a drag marks an arc instead of moving the picture. */
   drawing(): boolean;
   arc(from: number, to: number, done: boolean): void;
 }
@@ -20,8 +20,8 @@ export interface GestureHost {
 const CLICK_SLOP = 5;
 
 /**
- * zoomAt changes the scale around the place on the rim that (x, y) points at, which stays where it is, so that the ring
- * does not slide out of sight: there is nothing to see off the rim.
+ * zoomAt changes the scale. The point of the rim in the direction of (x, y) keeps its position on the screen, so that
+ * the ring stays in sight.
  */
 export function zoomAt(view: Viewport, camera: Camera, x: number, y: number, factor: number, max: number): Camera {
   const before = circle(view, camera);
@@ -40,8 +40,8 @@ export function pan(view: Viewport, camera: Camera, dx: number, dy: number): Cam
 }
 
 /**
- * approach zooms to a scale towards a turn of the rim; without one, towards the rim in the direction in which the camera
- * looks already, or the top. The first steps move only part of the way, so that the ring does not jump away.
+ * approach returns a camera at the given scale that looks towards a turn of the rim; without a turn, in the camera's
+ * present direction, or to the top. At a small scale it moves only part of the way, so that the ring does not jump.
  */
 export function approach(camera: Camera, scale: number, turn?: number): Camera {
   const lean = Math.min(1, (scale - 1) / 1.5);
@@ -54,7 +54,7 @@ export function approach(camera: Camera, scale: number, turn?: number): Camera {
   return { scale, x: Math.sin(angle) * lean, y: -Math.cos(angle) * lean };
 }
 
-/** moveTo looks at the circle with that centre and radius, but never so that its rim is out of sight. */
+/** moveTo returns a camera that shows the circle with the given centre and radius, but keeps its rim in sight. */
 function moveTo(view: Viewport, scale: number, r: number, cx: number, cy: number): Camera {
   if (scale <= 1.001) return FIT;
   const home = circle(view, { scale, x: 0, y: 0 });
@@ -67,7 +67,7 @@ function moveTo(view: Viewport, scale: number, r: number, cx: number, cy: number
   return { scale, x: (x * wanted) / far, y: (y * wanted) / far };
 }
 
-/** A Drag along the circle: where it began, and how far it has gone, in turns, negative against the clock. */
+/** A Drag along the circle: its start, and the distance since then, in turns, negative if anticlockwise. */
 export interface Drag {
   start: number;
   last: number;
@@ -76,7 +76,7 @@ export interface Drag {
 
 export const newDrag = (turn: number): Drag => ({ start: turn, last: turn, length: 0 });
 
-/** extend moves a drag on and returns the arc it covers, clockwise. */
+/** extend continues a drag to a turn and returns the arc that the drag covers, clockwise. */
 export function extend(drag: Drag, turn: number): [from: number, to: number] {
   const step = turn - drag.last;
   drag.length = Math.max(-0.99, Math.min(0.99, drag.length + step - Math.round(step)));
@@ -85,7 +85,7 @@ export function extend(drag: Drag, turn: number): [from: number, to: number] {
   return drag.length >= 0 ? [drag.start, end] : [end, drag.start];
 }
 
-/** listen turns wheel, drag, pinch and click into camera moves and hits; it returns a function that stops it. */
+/** listen handles wheel, drag, pinch and click on the host's element; it returns a function that stops the handling. */
 export function listen(host: GestureHost): () => void {
   const { element } = host;
   const pointers = new Map<number, { x: number; y: number }>();

@@ -4,7 +4,7 @@ import type { Context, Palette } from "./renderer";
 const TAU = 2 * Math.PI;
 
 /**
- * glyph draws one member. Every status has a shape of its own, so that no status is shown by colour alone:
+ * glyph draws one member. Every status has its own shape, so that colour is not the only difference:
  * disc active, dotted circle joining, half disc leaving, thin circle left, cross failed, broken circle silent.
  */
 export function glyph(ctx: Context, p: Palette, status: number, x: number, y: number, size: number): void {

@@ -5,10 +5,10 @@ import { type Layout, turnAt } from "./layout";
 /** What is under the pointer. */
 export type Hit = { kind: "member"; slot: number } | { kind: "bin"; bin: number } | null;
 
-/** How far from a member's centre a mouse still hits it; a finger hits from further away. */
+/** The distance from a member's centre, in pixels, within which a mouse hits it. A fingertip hits from further away. */
 const REACH = 13;
 
-/** hitTest finds the member, or the bin, under a point of the screen. */
+/** hitTest returns the member, or the bin, under a point of the screen. */
 export function hitTest(layout: Layout, x: number, y: number, coarse = false): Hit {
   const off = Math.hypot(x - layout.cx, y - layout.cy) - layout.r;
   const reach = coarse ? REACH * 1.8 : REACH;

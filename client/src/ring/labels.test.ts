@@ -35,7 +35,7 @@ describe("labels", () => {
     const labels = labelsFor(world, layout, selection, VIEW);
     expect(labels[0]).toMatchObject({ text: world.table.hex(slot).slice(0, 8), kind: "strong" });
     expect(uncrowded(labels)).toEqual(labels);
-    // Names avoid panels over the picture; the selection is labelled all the same.
+    // Members' names are hidden under panels over the picture; labels of the selection are not.
     const covered = uncrowded(labels, [[0, 0, 10_000, 10_000]]);
     expect(covered).toEqual(labels.filter((l) => l.kind !== "id"));
     expect(covered.length).toBeGreaterThan(0);
@@ -58,7 +58,7 @@ describe("labels", () => {
       const labels = labelsFor(world, layOut(world.table, view, FIT), selection, view);
       expect(labels[0].text).toBe(world.table.hex(slot).slice(0, 8));
       expect(labels.filter((l) => !whole(l))).toEqual([]);
-      // Zoomed in on the other side of the ring, the picture has no labels of members out of sight.
+      // With the camera on the other side of the ring, members out of sight have no labels.
       const turn = 2 * Math.PI * world.table.turn[slot];
       const away = { scale: 8, x: -Math.sin(turn), y: Math.cos(turn) };
       expect(labelsFor(world, layOut(world.table, view, away), selection, view).some(whole)).toBe(false);

@@ -1,19 +1,19 @@
-/** A Label stands outside the circle at a turn, or on a given point. */
+/** A Label is a text beside a point of the screen. */
 export interface Label {
   text: string;
   x: number;
   y: number;
-  /** Direction in which the text lies from its point, as a unit vector. */
+  /** The direction from the point to the text, as a unit vector. */
   dx: number;
   dy: number;
   kind: "id" | "strong" | "note";
-  shy?: boolean; // hidden rather than drawn under panels over the picture
+  shy?: boolean; // hidden if a panel over the picture would cover the label
 }
 
-/** At most this many labels are shown; more could not be read. */
+/** At most this many labels are shown: more would not be readable. */
 export const MAX_LABELS = 64;
 
-/** Widths of a character, near enough to place and to keep apart. */
+/** Approximate width of a character by kind of label, in pixels: accurate enough to place labels and detect overlaps. */
 const CHAR_WIDTH = { id: 6.65, strong: 6.65, note: 6 };
 const HEIGHT = 15;
 
@@ -23,8 +23,8 @@ export type Box = [number, number, number, number];
 const overlap = (a: Box, b: Box) => b[0] < a[2] && a[0] < b[2] && b[1] < a[3] && a[1] < b[3];
 
 /**
- * uncrowded keeps the labels, in order of importance, that do not cover one another. Shy ones also keep off the boxes
- * taken by what lies over the picture.
+ * uncrowded returns the labels that fit without overlap; earlier labels are more important. A shy label is also left out
+ * if it overlaps one of the taken boxes, which panels over the picture cover.
  */
 export function uncrowded(labels: readonly Label[], taken: readonly Box[] = []): Label[] {
   const boxes: Box[] = [];
@@ -41,7 +41,7 @@ export function uncrowded(labels: readonly Label[], taken: readonly Box[] = []):
   return kept;
 }
 
-/** cornerOf is the label's top left corner, on whole pixels so that the text is sharp, and its width. */
+/** cornerOf returns a label's top left corner, at whole pixels so that the text is sharp, and the label's width. */
 function cornerOf(label: Label): [left: number, top: number, width: number] {
   const width = label.text.length * CHAR_WIDTH[label.kind];
   return [
@@ -51,10 +51,10 @@ function cornerOf(label: Label): [left: number, top: number, width: number] {
   ];
 }
 
-/** A strip of the view's edge that labels keep free. */
+/** Width of the strip along the view's edge that labels leave free, in pixels. */
 const EDGE = 4;
 
-/** broughtIn moves a label until all of it lies between the edges. */
+/** broughtIn returns the label moved so that it is entirely inside the box. */
 export function broughtIn(label: Label, [left, top, right, bottom]: Box): Label {
   const [x, y, width] = cornerOf(label);
   const within = (at: number, low: number, high: number) => Math.max(low + EDGE, Math.min(at, high - EDGE));
@@ -65,7 +65,7 @@ export function broughtIn(label: Label, [left, top, right, bottom]: Box): Label 
   };
 }
 
-/** LabelLayer shows labels as elements over the canvas, so that they are crisp and follow the text size. */
+/** LabelLayer shows labels as HTML elements over the canvas, so that they are sharp and scale with the text size. */
 export class LabelLayer {
   private readonly pool: HTMLElement[] = [];
   private readonly root: HTMLElement;
@@ -83,7 +83,7 @@ export class LabelLayer {
     for (let i = 0; i < this.pool.length; i++) {
       const element = this.pool[i];
       const label = labels[i];
-      // The document is touched only where something changed: most labels stay where they are.
+      // Only what changed is written to the document, since most labels do not move.
       if (element.hidden !== !label) element.hidden = !label;
       if (!label) continue;
       if (element.textContent !== label.text) element.textContent = label.text;

@@ -3,7 +3,7 @@ import type { Camera } from "../model/camera";
 import type { MemberTable } from "../model/members";
 import { present, Status } from "../model/members";
 
-/** The room the ring may use, in CSS pixels; the insets belong to panels laid over the picture. */
+/** The size of the picture and the insets that panels over the picture cover, in CSS pixels. */
 export interface Viewport {
   width: number;
   height: number;
@@ -12,19 +12,19 @@ export interface Viewport {
   bottom: number;
 }
 
-/** Room around the ring for load bars and labels, in CSS pixels. Labels are wider than high. */
+/** Margin around the ring for load bars and labels, in CSS pixels. Labels are wider than high. */
 const MARGIN_X = 118;
 const MARGIN_Y = 84;
-/** From this width on there is room for members' names. */
+/** The smallest width, in CSS pixels, at which there is room for members' names. */
 const ROOMY = 520;
-/** Members nearer together than this, on average, are drawn as bins. */
+/** With a smaller average distance between members, in CSS pixels, bins are drawn instead of members. */
 export const SINGLE_SPACING = 10;
-/** Width of a bin along the circle. */
+/** Width of a bin along the circle, in CSS pixels. */
 const BIN_PIXELS = 5;
 
 const TAU = 2 * Math.PI;
 
-/** Severity of a member's state: a bin shows its worst. */
+/** Severity of a member's state. A bin shows the worst state of its members. */
 export const Worst = { fine: 0, joining: 1, leaving: 2, uncertain: 3, repairing: 4, silent: 5, failed: 6 };
 
 /** A Layout is the position of everything on the screen: members, or bins where there are too many members. */
@@ -48,13 +48,13 @@ export interface Layout {
   binMaxKeys: number;
 }
 
-/** widthOf is the part of the view's width that the ring may use. */
+/** widthOf returns the part of the view's width that the ring may use. */
 const widthOf = (view: Viewport): number => Math.max(80, view.width - view.left - view.right);
 
 /** roomy reports whether there is room for members' names. */
 export const roomy = (view: Viewport): boolean => widthOf(view) >= ROOMY;
 
-/** circle is the ring's centre and radius on the screen. */
+/** circle returns the ring's centre and radius on the screen. */
 export function circle(view: Viewport, camera: Camera): { cx: number; cy: number; r: number } {
   const width = widthOf(view);
   const height = Math.max(80, view.height - view.bottom);
@@ -64,12 +64,12 @@ export function circle(view: Viewport, camera: Camera): { cx: number; cy: number
   return { cx: view.left + width / 2 - camera.x * r, cy: height / 2 - camera.y * r, r };
 }
 
-/** visibleArc is the part of the circle that may be on the screen, as [from, length] in turns. */
+/** visibleArc returns the part of the circle that may be on the screen, as [from, length] in turns. */
 export function visibleArc(view: Viewport, c: { cx: number; cy: number; r: number }): [number, number] {
   const pad = MARGIN_X;
   const inside = c.cx > -pad && c.cx < view.width + pad && c.cy > -pad && c.cy < view.height + pad;
   if (inside) return [0, 1];
-  // From outside, the screen's corners span less than half a turn around the centre.
+  // The centre is outside the screen, so the screen's corners span less than half a turn around it.
   const mid = turnAt(c, view.width / 2, view.height / 2);
   let reach = 0;
   for (const x of [-pad, view.width + pad]) {
@@ -81,13 +81,13 @@ export function visibleArc(view: Viewport, c: { cx: number; cy: number; r: numbe
   return [(mid - reach + 1) % 1, Math.min(1, 2 * reach)];
 }
 
-/** turnAt is the position on the circle, in turns clockwise from the top, that a point of the screen points at. */
+/** turnAt returns the direction from the centre to a point of the screen, in turns clockwise from the top. */
 export function turnAt(c: { cx: number; cy: number }, x: number, y: number): number {
   const turn = Math.atan2(x - c.cx, c.cy - y) / TAU;
   return turn < 0 ? turn + 1 : turn;
 }
 
-/** pointAt is the screen position of a turn, at a distance from the centre given in pixels. */
+/** pointAt returns the point of the screen in the direction of a turn, at a distance in pixels from the centre. */
 export function pointAt(c: { cx: number; cy: number }, turn: number, distance: number): [number, number] {
   const angle = turn * TAU;
   return [c.cx + distance * Math.sin(angle), c.cy - distance * Math.cos(angle)];
@@ -101,7 +101,7 @@ export function severity(table: MemberTable, slot: number): number {
     case Status.SILENT:
       return Worst.silent;
     case Status.LEFT:
-      return Worst.fine; // left gracefully: nothing is wrong there
+      return Worst.fine; // a member that left gracefully is no problem
   }
   if (table.error[slot] > 0) return Worst.repairing;
   if (table.uncertain[slot]) return Worst.uncertain;

@@ -35,12 +35,12 @@ describe("motion", () => {
     const { run } = rig(5);
     const { arrived, shown } = run(20);
     expect(arrived).toBeCloseTo(5, 0);
-    expect(shown).toBeGreaterThan(4.4); // those whose first member owns the key do not move
+    expect(shown).toBeGreaterThan(4.4); // a lookup whose initiator owns the key has no hop to show
   });
 
   it("samples evenly when there are many, and counts both", () => {
     const { run } = rig(400);
-    const { arrived, shown } = run(12); // rates are of the last ten seconds
+    const { arrived, shown } = run(12); // rates cover the last ten seconds
     expect(arrived).toBeGreaterThan(380);
     expect(shown).toBeGreaterThan(9);
     expect(shown).toBeLessThan(14);

@@ -4,20 +4,20 @@ import type { World } from "../model/world";
 import { type FeedEvent, type Lookup, Lookup_Outcome, type Patch } from "../wire/hub_pb";
 import { Kind, Movers, Pointer, Tone } from "./movers";
 
-/** The duration of one hop on the screen. In the ring it takes about a millisecond, too fast for the eye. */
+/** The duration of one hop on the screen. In the ring a hop takes about a millisecond, too fast for the eye. */
 const HOP_MS = 520;
 const PULSE_MS = 1100;
 const KEYS_MS = 1800;
 
-/** At most this many hops of a lookup move on the screen; its panel shows them all. */
+/** At most this many hops of a lookup move on the screen; the lookup's card shows all. */
 const MAX_HOPS = 24;
 
 /**
- * Motion turns received events and lookups into movers. It samples lookups evenly down to a rate that the eye can
- * follow, and counts the received and the shown ones for the legend.
+ * Motion turns received events and lookups into movers. It selects lookups evenly, so that at most limit of them start
+ * per second, and counts the received and the shown lookups for the legend.
  */
 export class Motion {
-  /** Lookups per second that start to move, at most. */
+  /** The most lookups per second that start to move. */
   limit = 12;
   private readonly arrived = new Window();
   private readonly shown = new Window();
@@ -30,7 +30,7 @@ export class Motion {
     this.movers = movers;
   }
 
-  /** rates are lookups per second over the last ten seconds: received, and shown. */
+  /** rates returns the lookups per second of the last ten seconds: arrived (received) and shown. */
   rates(now: number): { arrived: number; shown: number } {
     return { arrived: this.arrived.rate(now), shown: this.shown.rate(now) };
   }
@@ -45,7 +45,7 @@ export class Motion {
     const take = Math.min(lookups.length, this.limit === 0 ? 0 : Math.floor(this.credit));
     let shown = 0;
     for (let i = 0; i < take; i++) {
-      // Evenly from the patch's lookups, and spread over the time until the next patch.
+      // The lookups are chosen evenly from the patch, and start at even intervals until the next patch.
       const lookup = lookups[Math.floor(((i + 0.5) * lookups.length) / take)];
       if (this.lookup(lookup, world.ring.bits, now + (i / take) * 90)) shown++;
     }
@@ -62,7 +62,7 @@ export class Motion {
     for (const lookup of lookups.slice(0, this.limit)) this.lookup(lookup, world.ring.bits, now);
   }
 
-  /** lookup starts one lookup's hops; false if there is no room for all of them. */
+  /** lookup starts the hops of a lookup; it returns false if there are none, or no room for all of them. */
   lookup(lookup: Lookup, bits: number, now: number): boolean {
     const hops = lookup.hops.slice(0, MAX_HOPS);
     if (hops.length < 2 || this.movers.room < hops.length) return false;
@@ -93,7 +93,7 @@ export class Motion {
     }
     if (event.kind === "chord.keys.moved" && event.keys > 0n && event.peer.length) {
       const [from, to] = event.outgoing ? [event.id, event.peer] : [event.peer, event.id];
-      // Both ends emit an event of a move, at its start and its end: it is drawn once.
+      // Source and receiver both emit events of a move, at its start and its end. The move is drawn only once.
       const name = hexOf(from) + hexOf(to);
       if (now - (this.lastMove.get(name) ?? Number.NEGATIVE_INFINITY) < 3000) return;
       if (this.lastMove.size > 256) this.lastMove.clear();
@@ -118,7 +118,7 @@ const PULSES: Record<string, number> = {
   "chord.successors.changed": Tone.quiet,
 };
 
-/** A Window counts over the last ten seconds, in tenths of a second. */
+/** A Window counts what happened in the last ten seconds, in cells of a tenth of a second. */
 class Window {
   private readonly cells = new Float64Array(100);
   private head = 0;
@@ -132,7 +132,7 @@ class Window {
 
   rate(now: number): number {
     this.advance(now);
-    // At first the window begins with the first entry, and is one second long at least.
+    // In the first ten seconds the window starts at the first entry, but is at least one second long.
     const seconds = this.since < 0 ? 10 : Math.min(10, Math.max(1, (now - this.since) / 1000));
     return this.cells.reduce((sum, n) => sum + n, 0) / seconds;
   }
@@ -145,6 +145,6 @@ class Window {
   }
 }
 
-/** The page's own movers, and what adds to them: the session as messages arrive, and a lookup that is shown again. */
+/** The page's movers. The session adds to them through motion as messages arrive, and a lookup when it is found. */
 export const movers = new Movers();
 export const motion = new Motion(movers);

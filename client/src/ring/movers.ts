@@ -1,4 +1,4 @@
-/** Movers on the ring, in columns of fixed length: at most CAPACITY at the same time, those about to start included. */
+/** The movers on the ring, in columns of fixed length: at most CAPACITY, including those that have not started yet. */
 
 export const CAPACITY = 1024;
 
@@ -11,7 +11,7 @@ export class Movers {
   readonly kind = new Uint8Array(CAPACITY);
   readonly tone = new Uint8Array(CAPACITY);
   readonly pointer = new Uint8Array(CAPACITY);
-  readonly last = new Uint8Array(CAPACITY); // the hop that reaches the owner
+  readonly last = new Uint8Array(CAPACITY); // 1: the hop reaches the owner
   readonly from = new Float64Array(CAPACITY);
   readonly to = new Float64Array(CAPACITY);
   readonly start = new Float64Array(CAPACITY);
@@ -22,7 +22,7 @@ export class Movers {
     return CAPACITY - this.count;
   }
 
-  /** add adds one mover; false at the bound, and the caller counts what it could not show. */
+  /** add adds a mover; it returns false if there is no room. */
   add(m: {
     kind: number;
     tone: number;

@@ -1,7 +1,7 @@
 import type { Layers } from "./canvas2d";
 import type { Context, Palette } from "./renderer";
 
-/** One call, with the styles in force. */
+/** One call of a drawing context, with the styles at that time. */
 export interface Call {
   name: string;
   args: unknown[];
@@ -61,7 +61,7 @@ export function recordingLayers(): { layers: Layers; ring: Recorder; selection: 
   };
 }
 
-/** A palette whose colours are their own names. */
+/** A palette in which each colour is its own name, so that a recorded call shows which one was used. */
 export const NAMES: Palette = {
   paper: "paper",
   ink: "ink",

@@ -67,7 +67,7 @@ describe("Canvas2D", () => {
       table.keys[0] = 0;
       rig.ring.clear();
       renderer.ring(table, layOut(table, VIEW, FIT));
-      // The form alone: calls without colours.
+      // The shape only: the calls without the colours.
       const from = rig.ring.calls.findIndex((c) => c.name === "fillText") + 1;
       const shape = JSON.stringify(rig.ring.calls.slice(from).map((c) => [c.name, c.args, c.dash]));
       shapes.set(Status[status], shape);
@@ -153,7 +153,7 @@ describe("Canvas2D", () => {
     const movers = new Movers();
     movers.add({ kind: Kind.hop, tone: Tone.calm, from: 0.1, to: 0.6, start: 0, length: 500 });
     movers.add({ kind: Kind.pulse, tone: Tone.good, from: 0.3, to: 0.3, start: 0, length: 500 });
-    // Clearing comes first and takes no style; from the first line on, styles count too.
+    // The first calls clear the canvas and use no style, so the comparison begins at the first line.
     const drawn = () => rig.motion.calls.slice(rig.motion.calls.findIndex((c) => c.name === "beginPath"));
     renderer.motion(layout, movers, 50, true);
     const first = drawn();

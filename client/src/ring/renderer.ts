@@ -19,7 +19,7 @@ export interface Palette {
   info: string;
 }
 
-/** The selection: the selected member with its pointers, the hovered one, and the chosen lookup's path. */
+/** What is selected: a member with its pointers, the member or bin under the pointer, a lookup's path, an arc. */
 export interface Selection {
   selected: number; // slot, or -1
   hovered: number;
@@ -29,26 +29,26 @@ export interface Selection {
   fingers: Uint32Array; // slots of distinct targets
   hoveredFinger: number; // index into fingers, or -1
   path: Float64Array; // turns of the chosen lookup's members, initiator first
-  pathKey: number; // turn of its key; -1: none
-  violated: Uint32Array; // slots named by violations that still hold
-  arcFrom: number; // an arc being marked, in turns; -1: none
+  pathKey: number; // turn of the chosen lookup's key; -1: none
+  violated: Uint32Array; // slots of the members that violations name, without healed violations
+  arcFrom: number; // start of the arc being marked, in turns; -1: none
   arcTo: number;
 }
 
 /**
- * A Renderer draws the ring from typed arrays. It keeps layers, so that each method redraws only its own: the ring when
- * the data or the camera changed, the selection when the choice did, the motion on every frame with something moving.
+ * A Renderer draws the ring from typed arrays. Each method redraws only its own layer: ring after a change of the data
+ * or the camera, selection after a change of the choice, motion in every frame in which something moves.
  */
 export interface Renderer {
   resize(view: Viewport, density: number): void;
   setPalette(palette: Palette): void;
   ring(table: MemberTable, layout: Layout): void;
   selection(table: MemberTable, layout: Layout, selection: Selection): void;
-  /** still: for readers who prefer reduced motion, events are shown in place and do not move. */
+  /** With still, for readers who prefer reduced motion, nothing moves: each mover is shown as a still mark. */
   motion(layout: Layout, movers: Movers, now: number, still: boolean): void;
 }
 
-/** The part of CanvasRenderingContext2D in use; a test passes one that records calls. */
+/** The part of CanvasRenderingContext2D that drawing uses. Tests pass a Recorder instead. */
 export type Context = Pick<
   CanvasRenderingContext2D,
   | "arc"

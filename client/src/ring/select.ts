@@ -7,7 +7,7 @@ import { type Box, broughtIn, type Label, uncrowded } from "./labels";
 import { type Layout, pointAt, roomy, type Viewport } from "./layout";
 import type { Selection } from "./renderer";
 
-/** At most this many violated members are labelled; more are shown by wedges and the state line only. */
+/** Up to this many violated members have labels; if there are more, only wedges and the state line show them. */
 const FEW = 4;
 
 export interface Choice {
@@ -21,7 +21,7 @@ export interface Choice {
   hoveredFinger: number;
 }
 
-/** selectionOf finds the slots of all that is selected. */
+/** selectionOf returns the slots and turns of what the reader has chosen. */
 export function selectionOf(world: World, choice: Choice): Selection {
   const { table } = world;
   const selected = choice.selected ? table.find(choice.selected) : -1;
@@ -51,13 +51,13 @@ export function selectionOf(world: World, choice: Choice): Selection {
   };
 }
 
-/** Half the room of the number and the status in the middle of the ring. */
+/** Half the size, in pixels, of the text in the middle of the ring: the number of members and the status. */
 const CENTRE_X = 64;
 const CENTRE_Y = 36;
 
 /**
- * labelsFor labels what fits without overlap: the selection first, then members clockwise. On a narrow screen, labels
- * of what is in sight are moved into sight too.
+ * labelsFor returns the labels that fit without overlap: those of the selection first, then the members' clockwise.
+ * Labels of points that are in sight are moved so that they are in sight as well, as a narrow screen requires.
  */
 export function labelsFor(world: World, layout: Layout, s: Selection, view: Viewport, taken: Box[] = []): Label[] {
   const { table } = world;

@@ -23,7 +23,7 @@ export interface Hover {
 /** The choices that the selection layer shows. */
 const SELECTS = ["selected", "lookup", "cursor", "arc"] as const;
 
-/** The least interval between two drawings of a large ring's overview, in milliseconds: bins are a summary anyway. */
+/** The shortest interval between two drawings of bins, in milliseconds: a summary need not change more often. */
 const BINS_MS = 120;
 
 interface Elements {
@@ -33,8 +33,8 @@ interface Elements {
 }
 
 /**
- * Stage connects store and renderer: it lays out and draws what changed, at most once a frame, and sleeps when nothing
- * moves. It belongs to one mounted element.
+ * Stage connects the store and the renderer: it lays out and draws what changed, at most once a frame, and requests no
+ * frames while nothing moves. A Stage belongs to one mounted element.
  */
 export class Stage {
   private readonly renderer: Canvas2D;
@@ -61,7 +61,7 @@ export class Stage {
     this.repaint();
     const over = [...elements.root.querySelectorAll<HTMLElement>("[data-over]")];
     const sizes = new ResizeObserver(() => {
-      // Observers are called after layout: reading positions costs nothing then.
+      // The browser calls observers after its layout, so reading positions here causes no second one.
       this.taken = over.map((e) => [
         e.offsetLeft,
         e.offsetTop,
@@ -97,7 +97,7 @@ export class Stage {
     );
   }
 
-  /** setInsets sets how much room panels take of the picture. */
+  /** setInsets sets how much of the picture panels cover, in pixels. */
   setInsets(insets: { left: number; right: number; bottom: number }): void {
     const { view } = this;
     if (insets.left === view.left && insets.right === view.right && insets.bottom === view.bottom) return;
@@ -106,7 +106,7 @@ export class Stage {
     this.invalidate("ring");
   }
 
-  /** repaint reads the palette again, for a change of theme. */
+  /** repaint draws everything with the colours of the present theme. */
   repaint(): void {
     this.renderer.setPalette(readPalette(this.elements.root));
     this.invalidate("ring");
@@ -126,7 +126,7 @@ export class Stage {
     this.view = { ...this.view, width, height };
     this.renderer.resize(this.view, devicePixelRatio);
     this.dirty = { ring: true, data: true, selection: true };
-    // At once: a canvas that waits for the next frame is empty, or distorted, for one frame.
+    // Draw now, since in the next frame a resized canvas would be empty or distorted.
     cancelAnimationFrame(this.frame);
     this.draw(performance.now());
   }
@@ -138,7 +138,7 @@ export class Stage {
     this.wake();
   }
 
-  /** ringDue reports whether to draw the ring now: new data waits a little where bins are drawn, all else is drawn immediately. */
+  /** ringDue reports whether to draw the ring now. New data of bins waits for BINS_MS; all other changes do not wait. */
   private ringDue(now: number): boolean {
     if (this.dirty.ring || !this.layout) return true;
     return this.dirty.data && (!this.layout.bins || now - this.ringAt >= BINS_MS);
@@ -179,7 +179,7 @@ export class Stage {
     this.move(now, view.mode !== "paused");
   }
 
-  /** While the view is paused, movers stop, and go on from there. */
+  /** move draws the movers. While the view is paused they stop, and afterwards they continue from where they stopped. */
   private move(now: number, running: boolean): void {
     if (!this.layout) return;
     if (!running) {
@@ -197,7 +197,7 @@ export class Stage {
     if ((movers.count > 0 && running) || this.dirty.data) this.wake();
   }
 
-  /** describe writes on the element what is drawn, for tests and for debugging. */
+  /** describe writes what is drawn into the element's data attributes, for tests and for debugging. */
   private describe(members: number): void {
     const { dataset } = this.elements.root;
     const set = (name: string, value: string) => {
@@ -257,7 +257,7 @@ export class Stage {
   }
 }
 
-/** memberNear is the member nearest to a point, by angle. */
+/** memberNear returns the slot of the member nearest to a point by angle, or -1. */
 function memberNear(layout: Layout, order: Uint32Array, turns: Float64Array, x: number, y: number): number {
   const turn = (Math.atan2(x - layout.cx, layout.cy - y) / (2 * Math.PI) + 1) % 1;
   let best = -1;
@@ -269,7 +269,7 @@ function memberNear(layout: Layout, order: Uint32Array, turns: Float64Array, x: 
   return best;
 }
 
-/** maxScale is the largest zoom, enough to separate a large ring's members. */
+/** maxScale returns the largest scale of the camera, large enough to separate the members of a large ring. */
 export function maxScale(members: number): number {
   return Math.max(8, members / 4);
 }

@@ -22,7 +22,7 @@ export function moveCursor(direction: 1 | -1): void {
   useUi.setState({ cursor: table.hex(order[next]) });
 }
 
-/** followFinger moves the cursor over the selected member's finger targets, from the nearest outwards. */
+/** followFinger moves the cursor to the next or previous finger target of the selected member, by clockwise distance. */
 export function followFinger(direction: 1 | -1): void {
   const { shown } = useRing.getState();
   const { detail } = shown;
@@ -39,7 +39,7 @@ export function followFinger(direction: 1 | -1): void {
   useUi.setState({ cursor: targets[next] });
 }
 
-/** zoom zooms in on the cursor or the selected member, else on the rim in the camera's direction, at first its top. */
+/** zoom changes the scale around the cursor or the selected member; without either, around the rim as approach does. */
 export function zoom(factor: number): void {
   const { camera, cursor, selected } = useUi.getState();
   const { table } = useRing.getState().shown;

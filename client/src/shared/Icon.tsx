@@ -1,4 +1,4 @@
-/** Icons of one family: 16 units, one stroke. They are decoration; the button's label names its function. */
+/** Icons in one style: 16 units wide, one stroke. They are decoration only; a button's label names its function. */
 const PATHS = {
   plus: "M8 3v10M3 8h10",
   minus: "M3 8h10",

@@ -2,7 +2,7 @@ import { shortId } from "../model/id";
 import { useShown } from "./ring";
 import { select } from "./ui";
 
-/** MemberLink names a member and selects it. */
+/** MemberLink shows a member's short identifier; a click selects the member. */
 export function MemberLink({ hex }: { hex: string }) {
   const { ring } = useShown();
   return (

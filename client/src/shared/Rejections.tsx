@@ -1,6 +1,6 @@
 import { useShown } from "./ring";
 
-/** Rejections lists, while no member is shown, the telemetry that was received and rejected, with the reasons. */
+/** Rejections lists the telemetry that was received and rejected, with the reasons. */
 export function Rejections() {
   const { ring } = useShown();
   if (ring.rejections.length === 0) return null;

@@ -1,7 +1,7 @@
 import { Status } from "../model/members";
 import { statusWord } from "../model/words";
 
-/** StatusMark is the canvas's glyph as an inline picture: same shapes, same colours. */
+/** StatusMark shows a member's glyph of the canvas as an inline picture, in the same shape and colour. */
 export function StatusMark({ status, uncertain }: { status: number; uncertain?: boolean }) {
   return (
     <svg className={`mark mark-${statusWord[status]}`} aria-hidden="true" width="14" height="14" viewBox="-7 -7 14 14">

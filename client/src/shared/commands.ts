@@ -4,7 +4,7 @@ import { callJson, messageOf } from "../transport/api";
 import { useRing } from "./ring";
 import { notify } from "./ui";
 
-/** Commands go to the conductor over HTTP; their effects show in the picture, by telemetry. */
+/** The page sends commands to the conductor over HTTP. It learns of their effects through telemetry only. */
 
 const bits = () => useRing.getState().shown.ring.bits;
 
@@ -29,7 +29,7 @@ interface Accepted {
 
 export const addMembers = (count: number) =>
   attempt<Accepted>(
-    ({ ids }) => `${plural(ids?.length ?? count, "member")} started; joining the ring.`,
+    ({ ids }) => `${plural(ids?.length ?? count, "member")} started and joining the ring.`,
     () => callJson("/api/nodes", { method: "POST", json: { count } }),
   );
 

@@ -8,7 +8,10 @@ export interface Link {
   state: "connecting" | "open" | "lost";
   attempt: number;
   retryAt: number;
-  /** The last opening's kind: "first" snapshot, "resumed" without loss, "fresh" after a gap, conductor "restarted". */
+  /**
+   * How the last connection began: "first" of the page, "resumed" without missed updates, "fresh" with a new snapshot,
+   * or "restarted": of a new process of the conductor.
+   */
   opened: "" | "first" | "resumed" | "fresh" | "restarted";
   openedAt: number;
 }
@@ -23,13 +26,13 @@ export interface RingStore {
   link: Link;
   settings: Settings;
   epoch: string;
-  /** The view of all that has been received. */
+  /** The world that contains everything received. */
   live: World;
-  /** The world shown: live itself, or a world of its own while paused or in the past. */
+  /** The world shown: live, or another world while the view is paused or shows the past. */
   shown: World;
-  /** Grows whenever shown changes: worlds change in place, so the canvas watches this. */
+  /** Grows whenever shown changes. The canvas watches rev, since worlds change in place. */
   rev: number;
-  /** Follows rev a few times a second; components watch this. */
+  /** Set to rev a few times a second. Components watch published. */
   published: number;
   view: View;
   /** Membership events from before the page was opened, oldest first, from the history; later ones are in live. */
@@ -51,7 +54,7 @@ export const useRing = create<RingStore>(() => {
   };
 });
 
-/** pause freezes the world shown; the page keeps receiving. */
+/** pause freezes the world shown, while the page keeps receiving. */
 export function pause(): void {
   useRing.setState((s) => {
     if (s.view.mode !== "live") return s;
@@ -70,11 +73,11 @@ export function togglePause(): void {
 }
 
 /**
- * Components are rendered at this interval, in milliseconds. Patches come three times as often, faster than a reader
- * reads, and the frames between are needed for motion.
+ * Components are rendered at this interval, in milliseconds. Patches are received more often, faster than
+ * anyone reads, and motion needs the time between.
  */
 const PUBLISH = 220;
-/** The least delay after a change, so that the canvas is drawn before the slower components. */
+/** The shortest delay after a change, in milliseconds, so that the canvas is drawn before the slower components. */
 const YIELD = 30;
 
 let publishing: ReturnType<typeof setTimeout> | undefined;
@@ -93,7 +96,7 @@ useRing.subscribe((now, before) => {
   publishing ??= setTimeout(publish, Math.max(YIELD, publishedAt + PUBLISH - performance.now()));
 });
 
-/** useShown re-renders as the shown world changes, and returns it. */
+/** useShown returns the world shown, and re-renders the component after the world changes. */
 export function useShown(): World {
   useRing((s) => s.published);
   return useRing((s) => s.shown);

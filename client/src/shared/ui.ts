@@ -6,16 +6,16 @@ import { FEED, type FeedChoice, HOME, type Sort, type Tab, type Theme } from "./
 /** What the reader has chosen. The address carries most of it. */
 export interface UiStore {
   selected: string; // 40 hex digits, or ""
-  cursor: string; // the member the keyboard points at, or ""
-  trace: string; // of the chosen lookup, or ""; the address may name one that has not been received yet
-  lookup: Lookup | null; // the chosen lookup, kept when it drops out of the list
-  key: string; // what the reader typed for it, or ""
+  cursor: string; // the member under the keyboard cursor, 40 hex digits, or ""
+  trace: string; // trace of the chosen lookup, or ""; the lookup may not have been received yet
+  lookup: Lookup | null; // the chosen lookup, kept even after the list has dropped it
+  key: string; // the key that the reader typed for the chosen lookup, or ""
   tab: Tab;
   theme: Theme;
   camera: Camera;
-  motion: number; // lookups per second that may move on the ring
+  motion: number; // the most lookups per second that move on the ring
   dialog: "" | "keys" | "token";
-  tour: number; // its step, or -1
+  tour: number; // the tour's step, or -1
   notice: Notice | null;
   arc: Arc | null;
   drawing: boolean; // the next drag draws an arc
@@ -23,13 +23,13 @@ export interface UiStore {
   sort: Sort; // of the member table
 }
 
-/** An Arc of the circle, clockwise, in turns: the members to partition from the rest. */
+/** An Arc of the circle, clockwise, in turns: its members are to be partitioned from the rest. */
 export interface Arc {
   from: number;
   to: number;
 }
 
-/** A Notice is a command's result, shown until the next one or until it is dismissed. */
+/** A Notice is a command's result, shown until the next notice or until the reader dismisses it. */
 export interface Notice {
   kind: "done" | "failed";
   text: string;

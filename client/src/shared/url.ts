@@ -1,11 +1,11 @@
-/** Address is the state in the page's address, so that a link shows the same. Defaults are not written. */
+/** Address is the state that the page's address contains, so that a link shows the same. Defaults are left out. */
 export interface Address {
   member: string; // 40 hex digits, or ""
   tab: Tab;
   theme: Theme;
   at: number; // Unix milliseconds of a past instant; 0: now
   camera: { scale: number; x: number; y: number } | null;
-  trace: string; // of the chosen lookup, or ""
+  trace: string; // trace of the chosen lookup, or ""
   feed: readonly FeedChoice[]; // in the order of FEED
   sort: Sort;
 }
@@ -37,7 +37,7 @@ export const HOME: Address = {
   sort: { by: "position", down: false },
 };
 
-/** parseAddress parses a query string; fields that are not valid keep their defaults. */
+/** parseAddress parses a query string. Invalid fields get their defaults. */
 export function parseAddress(search: string): Address {
   const query = new URLSearchParams(search);
   const tab = query.get("tab") as Tab;
@@ -75,7 +75,7 @@ function parseCamera(text: string | null): Address["camera"] {
   return scale >= 1 && scale <= 1e5 && Math.hypot(x, y) <= 2 ? { scale, x, y } : null;
 }
 
-/** formatAddress is the inverse: the query string, with its question mark, or "" for the default. */
+/** formatAddress returns the query string of an address, with the question mark, or "" if all fields are defaults. */
 export function formatAddress(address: Address): string {
   const query = new URLSearchParams();
   if (address.member) query.set("member", address.member);

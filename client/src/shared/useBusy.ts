@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-/** useBusy runs one task at a time and returns whether it runs, so that a button cannot be pressed twice. */
+/** useBusy returns whether a task is running, and a function that runs one, so that a button can be disabled meanwhile. */
 export function useBusy(): [boolean, (work: () => Promise<unknown>) => Promise<void>] {
   const [busy, setBusy] = useState(false);
   const run = async (work: () => Promise<unknown>) => {

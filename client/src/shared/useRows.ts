@@ -1,11 +1,11 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 
-/** Rows is a window over a long list: only the rows in sight, and a few around them, are in the document. */
+/** Rows is a window of a long list: the document contains only the rows in sight and a few around them. */
 export interface Rows {
   ref: React.RefObject<HTMLDivElement | null>;
   first: number;
   last: number; // exclusive
-  height: number; // of all rows
+  height: number; // of all rows, in pixels
   scrollTo: (row: number) => void;
 }
 
@@ -21,12 +21,12 @@ export function useHeld<T>(list: T): [T, { onPointerEnter: () => void; onPointer
 const OVERSCAN = 6;
 
 /**
- * useRows keeps the window. With fromEnd the element is a reversed column, in which a browser counts scrolling from the
- * end: a list that follows its newest row then grows without measuring and scrolling.
+ * useRows returns the window for the element's scroll position. With fromEnd the element is a reversed column, in which
+ * browsers count scrolling from the end, so that a list stays at its newest row as it grows, without being scrolled.
  */
 export function useRows(total: number, rowHeight: number, fromEnd = false): Rows {
   const ref = useRef<HTMLDivElement>(null);
-  // In rows: how far the list is scrolled, from the top or the end, and how many are in sight.
+  // Both in rows: how far the list is scrolled, from the top or the end, and how many rows are in sight.
   const [[offset, sight], setWindow] = useState<[number, number]>(() => [0, Math.ceil(innerHeight / 2 / rowHeight)]);
 
   useEffect(() => {

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { useUi } from "./ui";
 
-/** useThemeSerial changes with the page's colours, so that canvases are redrawn. */
+/** useThemeSerial returns a value that changes with the page's colours, so that canvases are redrawn. */
 export function useThemeSerial(): string {
   const theme = useUi((s) => s.theme);
   const [dark, setDark] = useState(() => matchMedia("(prefers-color-scheme: dark)").matches);

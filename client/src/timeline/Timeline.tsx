@@ -9,17 +9,17 @@ import { setReplay, useReplay } from "./replay";
 import { drawTrack } from "./track";
 
 const SPEEDS = [0.1, 0.5, 1, 2, 5, 10, 50, 100];
-/** How much the track shows when the conductor keeps no history: what the page has received. */
+/** The span that the track shows if the conductor keeps no history, in milliseconds, of what the page has received. */
 const MEMORY = 10 * 60_000;
 
-/** Timeline is the scrubber: the instant shown, past events, and the button back to live. */
+/** Timeline shows the instant shown and past events on a track, and has the buttons that change the instant. */
 export function Timeline() {
   const view = useRing((s) => s.view);
-  // The track moves once a second; everything on it is that coarse.
+  // The track moves once a second: nothing on it needs a finer resolution.
   const second = useRing((s) => Math.floor(Number(s.live.ring.timeMs) / 1000));
   const { live } = useRing.getState();
   const [chosen, setChosen] = useState(1);
-  // At the front of a replay the buttons control the replay: further back, the history.
+  // While the page shows the newest instant of a replay, the buttons control the replay; otherwise, the history.
   const replay = useReplay((s) => s.replay);
   const front = view.mode === "live" ? replay : null;
   const speed = front ? front.speed : chosen;
@@ -76,7 +76,7 @@ export function Timeline() {
         <span
           className="timeline-damage"
           role="status"
-          title={`The recording is damaged ${replay.damage}. It is replayed up to there.`}
+          title={`The recording is damaged ${replay.damage}. The replay ends before the damage.`}
         >
           damaged recording
         </span>
@@ -97,15 +97,15 @@ export function Timeline() {
   );
 }
 
-/** damageText lists the newest damaged sections of the history, ten at most. */
+/** damageText lists the newest damaged sections of the history, at most ten. */
 function damageText(damage: readonly HistoryDamage[]): string {
   const rows = damage
     .slice(-10)
     .map(
       (d) =>
-        `${d.fromMs === 0n ? "an unknown instant" : clock(Number(d.fromMs))} to ${d.untilMs === 0n ? "the end of the record" : clock(Number(d.untilMs))}`,
+        `${d.fromMs === 0n ? "an unknown instant" : clock(Number(d.fromMs))} to ${d.untilMs === 0n ? "the end of the history" : clock(Number(d.untilMs))}`,
     );
-  return `The history cannot be read from ${rows.join(", from ")}. No files were deleted: run conductor history check to list the damaged ones.`;
+  return `The history cannot be read from ${rows.join(", from ")}. No files were deleted: "conductor history check" lists the damaged ones.`;
 }
 
 function Button(props: {

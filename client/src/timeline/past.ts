@@ -8,14 +8,14 @@ import { ApiError, callJson, callMessage, messageOf } from "../transport/api";
 import { type FeedEvent, FeedEventSchema, type NodeDetail, NodeDetailSchema, SnapshotSchema } from "../wire/hub_pb";
 import { stepReplay, useReplay } from "./replay";
 
-/** The past: every instant is requested by itself, so a link to one shows the same to every reader. */
+/** Past instants. Each is requested separately, so that a link to an instant shows the same to every reader. */
 
 /** The interval between two instants while playing, in milliseconds of real time. */
 const STEP = 250;
-/** How many events from before the page was opened are requested, and shown on the timeline. */
+/** How many events from before the page was opened are requested and shown on the timeline. */
 const EARLIER = 1000;
 
-/** Called when playing has moved on to a later instant, so that the events between can be animated. */
+/** Called after playback has moved to a later instant, so that the events in between can be animated. */
 let onReplay: (from: number, to: number) => void = () => {};
 export function replayWith(show: typeof onReplay): void {
   onReplay = show;
@@ -26,7 +26,7 @@ let player: ReturnType<typeof setTimeout> | undefined;
 
 const instant = (ms: number) => encodeURIComponent(new Date(ms).toISOString());
 
-/** seek shows an instant of the past. At most one request is under way; a later one aborts it. */
+/** seek shows an instant of the past. It aborts the request of an earlier call that has not been answered. */
 export async function seek(at: number, playing = 0): Promise<void> {
   clearTimeout(player);
   asked?.abort();
@@ -34,7 +34,7 @@ export async function seek(at: number, playing = 0): Promise<void> {
   asked = mine;
   useRing.setState((s) => ({
     view: { mode: "past", at, playing, loading: true, error: "" },
-    // Until the answer arrives the picture is frozen: it must not run on under a past date.
+    // The picture is frozen until the answer arrives, since it must not show later changes under a past date.
     shown: s.view.mode === "live" ? s.live.clone() : s.shown,
   }));
   try {
@@ -52,7 +52,7 @@ export async function seek(at: number, playing = 0): Promise<void> {
       rev: s.rev + 1,
       view: { mode: "past", at, playing, loading: false, error: "" },
     }));
-    // The reader has selected another member meanwhile.
+    // Meanwhile the reader has selected another member.
     if (useUi.getState().selected !== selected) void lookBackAt(useUi.getState().selected);
     if (playing !== 0) onReplay(before, at);
     if (playing !== 0) player = setTimeout(() => advance(at + STEP * playing, playing), STEP);
@@ -62,7 +62,7 @@ export async function seek(at: number, playing = 0): Promise<void> {
   }
 }
 
-/** detailAt fetches a member's details at an instant; null: it was not a member then. */
+/** detailAt fetches a member's details at an instant; null if the ring did not have that member then. */
 async function detailAt(hex: string, at: number, signal?: AbortSignal): Promise<NodeDetail | null> {
   const { bits } = useRing.getState().live.ring;
   try {
@@ -94,7 +94,7 @@ function advance(at: number, playing: number): void {
   else void seek(at, playing);
 }
 
-/** play plays from the instant shown at a multiple of real time; 0 stops. */
+/** play plays the history from the instant shown, at the given multiple of real time; 0 stops. */
 export function play(speed: number): void {
   const { view } = useRing.getState();
   const at = view.mode === "live" ? now() - 10_000 : view.at;
@@ -107,7 +107,7 @@ export function returnToLive(): void {
   goLive();
 }
 
-/** The part of GET /api/events' answer that is used here. */
+/** The fields of the answer to GET /api/events that are used here. */
 interface EventsAnswer {
   events: {
     kind: string;
@@ -118,13 +118,13 @@ interface EventsAnswer {
     text: string;
     warning?: boolean;
   }[];
-  /** The damaged section between these events and others that were requested. */
+  /** A damaged section of the history, which the request covers and because of which events are missing. */
   damaged?: { from?: string; until?: string; cause: string };
 }
 
 const kinds = `kind=${NEWS.join()}`;
 
-/** shownFrom is the first whole millisecond at which an event had been received: snapshots from then on contain it. */
+/** shownFrom returns the first whole millisecond after an event's receipt: snapshots from then on contain the event. */
 const shownFrom = (e: EventsAnswer["events"][number]) => {
   const text = e.arrived ?? e.time;
   const whole = Date.parse(text);
@@ -132,8 +132,8 @@ const shownFrom = (e: EventsAnswer["events"][number]) => {
 };
 
 /**
- * step goes to the event before or after the instant shown; at a replay's front, it plays the next event. Repeated
- * reports are skipped: every neighbour reports a crash, and the conductor marks the first report.
+ * step shows the event before or after the instant shown. At the newest instant of a replay it plays the next event. It
+ * skips repeated reports of a failure, of which every neighbour emits one.
  */
 export async function step(direction: 1 | -1): Promise<void> {
   const { view } = useRing.getState();
@@ -162,12 +162,12 @@ export async function loadEarlier(): Promise<void> {
     );
     useRing.setState((s) => ({ earlier: events.map(feedEvent), rev: s.rev + 1 }));
   } catch (err) {
-    // The timeline then begins with the page's own events; the API's error shows at the next request.
+    // The timeline then starts with the events that the page has received; the reader's next request shows the error.
     if (!(err instanceof ApiError)) throw err;
   }
 }
 
-/** feedEvent converts an event to the stream's message. */
+/** feedEvent converts an event of the API to the message that the hub sends for events. */
 function feedEvent(e: EventsAnswer["events"][number]): FeedEvent {
   const none = new Uint8Array(0);
   return create(FeedEventSchema, {

@@ -12,7 +12,7 @@ export interface Replay {
   damage?: string;
 }
 
-/** Null: no recording is shown, or its state has not been received. */
+/** replay is null if the conductor plays no recording, or its state has not been received. */
 export const useReplay = create<{ replay: Replay | null }>(() => ({ replay: null }));
 
 async function ask(path: string, request?: { method: "PUT" | "POST"; json: unknown }): Promise<void> {
@@ -23,7 +23,7 @@ async function ask(path: string, request?: { method: "PUT" | "POST"; json: unkno
   }
 }
 
-/** loadReplay fetches the replay's state, if there is one that this page may command. */
+/** loadReplay fetches the replay's state, if there is a replay and this page may command it. */
 export function loadReplay(): void {
   const { replay, viewOnly } = useRing.getState().settings;
   if (replay && !viewOnly) void ask("/api/replay");
@@ -36,7 +36,7 @@ export const setReplay = (change: Partial<Pick<Replay, "speed" | "paused">>) =>
 /** stepReplay plays the next event. */
 export const stepReplay = () => ask("/api/replay/step", { method: "POST", json: {} });
 
-/** holdReplay pauses or resumes the replay; false unless the page shows a replay's front. */
+/** holdReplay pauses or resumes the replay; it returns false unless the page shows the newest instant of a replay. */
 export function holdReplay(): boolean {
   const { replay } = useReplay.getState();
   if (!replay || useRing.getState().view.mode !== "live") return false;

@@ -3,7 +3,7 @@ import { clock } from "../model/words";
 import type { World } from "../model/world";
 import type { FeedEvent } from "../wire/hub_pb";
 
-/** drawTrack draws a span of time: ring error as hills, events as ticks, a scenario's phases as named bands. */
+/** drawTrack draws a span of time: the ring error as an area, events as ticks, a scenario's phases as named bands. */
 export function drawTrack(
   canvas: HTMLCanvasElement,
   world: World,
@@ -39,7 +39,7 @@ export function drawTrack(
   let before = 0;
   for (const s of world.samples) {
     const ms = Number(s.timeMs);
-    // A second wide, but not over the one before: where two overlap the tint would be darker.
+    // One second wide, but shorter if it would overlap the one before, since the tint would be darker there.
     const left = x(Math.max(ms - 1000, before));
     before = ms;
     if (ms < from || s.error === 0n) continue;
@@ -53,7 +53,7 @@ export function drawTrack(
     const ms = Number(timeMs);
     if (ms < from || groupOf(kind) !== "membership" || kind === "chord.node.started") return;
     ctx.fillStyle = warning ? tones.bad : tones.calm;
-    // Failures are longer ticks, not only redder ones.
+    // Ticks of failures are longer too, so that colour is not the only difference.
     ctx.fillRect(x(ms) - 0.5, base - (warning ? 13 : 6), warning ? 2 : 1, warning ? 13 : 6);
   };
   const remembered = world.events[0]?.timeMs ?? BigInt(to);

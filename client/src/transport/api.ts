@@ -1,7 +1,7 @@
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import { getToken } from "./token";
 
-/** An ApiError carries the conductor's error text. */
+/** An ApiError has the HTTP status (0: no answer) and the conductor's error text. */
 export class ApiError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -10,7 +10,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Called when the conductor needs a token; resolves to true once there is one to try again with. */
+/** Called when the conductor requires a token; resolves to true once there is a token to retry with. */
 let askForToken: (() => Promise<boolean>) | undefined;
 export function onTokenNeeded(ask: () => Promise<boolean>): void {
   askForToken = ask;
@@ -26,8 +26,8 @@ export interface Request {
 }
 
 /**
- * call sends one request and throws an ApiError for anything but success. A 401 opens the token dialog, once. Paths
- * begin with /api and are relative to the page, which may be below a proxy's prefix.
+ * call sends a request and throws an ApiError unless it succeeds. After a 401 it opens the token dialog and retries
+ * once. Paths begin with /api and are relative to the page, which may be below a proxy's prefix.
  */
 export async function call(path: string, request: Request = {}, retry = true): Promise<Response> {
   const headers = new Headers();
@@ -53,14 +53,14 @@ export async function call(path: string, request: Request = {}, retry = true): P
   throw new ApiError(response.status, await reason(response));
 }
 
-/** callJson is call, for answers in JSON. */
+/** callJson sends a request as call does, and parses the answer as JSON. */
 export async function callJson<T>(path: string, request: Request = {}): Promise<T> {
   const response = await call(path, { accept: "application/json", ...request });
   const text = await response.text();
   return (text ? JSON.parse(text) : {}) as T;
 }
 
-/** callMessage is call, for answers in protobuf. */
+/** callMessage sends a request as call does, and decodes the answer as a protobuf message. */
 export async function callMessage<D extends DescMessage>(
   path: string,
   schema: D,
@@ -76,12 +76,12 @@ async function reason(response: Response): Promise<string> {
     const { error } = JSON.parse(text) as { error?: unknown };
     if (typeof error === "string" && error) return error;
   } catch {
-    // not JSON: below
+    // not JSON: the text itself is the reason
   }
   return text.trim().slice(0, 200) || `The conductor answered ${response.status} ${response.statusText}`.trim();
 }
 
-/** messageOf is the text to show for anything thrown. */
+/** messageOf returns the text to show for a thrown value. */
 export function messageOf(err: unknown): string {
   return err instanceof Error ? err.message : String(err);
 }

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ClientMessageSchema, PatchSchema, ServerMessageSchema, WelcomeSchema } from "../wire/hub_pb";
 import { Connection, type Listener } from "./connection";
 
-/** A socket whose other end is the test. */
+/** A WebSocket without a network: the test acts as the other end. */
 class FakeSocket {
   static made: FakeSocket[] = [];
   binaryType = "";

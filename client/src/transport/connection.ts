@@ -9,7 +9,7 @@ import {
   type Welcome,
 } from "../wire/hub_pb";
 
-/** Listener receives the connection's events. Each is called from the socket's events, never from within a method. */
+/** Listener receives the connection's events. */
 export interface Listener {
   /** A socket is being opened, for the attempt-th time since the last success. */
   connecting(attempt: number): void;
@@ -17,7 +17,7 @@ export interface Listener {
   lost(retryAt: number, attempt: number): void;
   welcome(message: Welcome): void;
   snapshot(message: Snapshot): void;
-  /** A patch that cannot be applied throws; the connection then starts over with a snapshot. */
+  /** patch throws if the patch cannot be applied; the connection then starts again with a snapshot. */
   patch(message: Patch): void;
   detail(message: NodeDetail): void;
 }
@@ -25,7 +25,7 @@ export interface Listener {
 export interface Options {
   url: string;
   protocols: () => string[];
-  /** The picture's epoch and sequence, sent in Hello, so that a reconnection costs only the patches missed. */
+  /** The picture's epoch and sequence number, sent in Hello, so that a reconnection receives only the missed patches. */
   position: () => { epoch: string; seq: bigint };
   listener: Listener;
   socket?: (url: string, protocols: string[]) => WebSocket;
@@ -34,10 +34,13 @@ export interface Options {
 
 const FIRST_DELAY = 250;
 const MAX_DELAY = 10_000;
-/** The conductor sends a ring state about every second; after this silence the connection counts as dead. */
+/**
+ * After this time without a message, in milliseconds, the connection counts as dead: the conductor sends a ring state
+ * about every second.
+ */
 const SILENCE = 15_000;
 
-/** Connection keeps one WebSocket open, and opens another with a growing, jittered delay when it is lost. */
+/** Connection keeps a WebSocket open. When it is lost, Connection opens another after a growing, jittered delay. */
 export class Connection {
   private socket: WebSocket | undefined;
   private attempt = 0;
@@ -78,13 +81,13 @@ export class Connection {
     this.open();
   }
 
-  /** watch subscribes to one member's details; an empty identifier ends it. It survives reconnection. */
+  /** watch subscribes to one member's details, also after a reconnection; an empty identifier ends the subscription. */
   watch(id: Uint8Array): void {
     this.watched = id;
     if (this.socket?.readyState === 1) this.send({ case: "watch", value: { id } });
   }
 
-  /** restart drops the socket, for instance because the token changed. */
+  /** restart replaces the socket, for instance because the token changed. */
   restart(): void {
     const socket = this.socket;
     if (socket) {

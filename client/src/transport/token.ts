@@ -1,8 +1,8 @@
 const KEY = "chord.token";
 
 /**
- * The token arrives in the address's fragment (#token=…), which browsers never send anywhere. It moves to the session's
- * storage immediately, so that it is in no link that people copy.
+ * takeToken moves the token from the address's fragment (#token=…), which browsers never send, to the session's storage,
+ * so that links copied from the page do not contain the token.
  */
 export function takeToken(): void {
   const fragment = new URLSearchParams(location.hash.slice(1));
@@ -20,7 +20,7 @@ export function getToken(): string {
   try {
     return sessionStorage.getItem(KEY) ?? memory;
   } catch {
-    return memory; // storage is switched off: the token is lost with the page
+    return memory; // storage is switched off: the token is lost when the page is closed
   }
 }
 
@@ -33,7 +33,7 @@ export function setToken(token: string): void {
   }
 }
 
-/** subprotocols are the WebSocket's: the protocol, and the token, for which a browser has no other place. */
+/** subprotocols returns the WebSocket's subprotocols. They include the token: a browser's WebSocket sends no headers. */
 export function subprotocols(): string[] {
   const token = getToken();
   if (!token) return ["chord.v1"];

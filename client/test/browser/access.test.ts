@@ -7,7 +7,7 @@ import { ready, rig } from "./rig";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 const ring = rig({ members: 32, churn: 1, lookups: 20 });
-const settled = { members: 32, churn: 0, lookups: 20 }; // without churn a selected member stays
+const settled = { members: 32, churn: 0, lookups: 20 }; // without churn, a selected member stays a member
 
 interface Finding {
   id: string;
@@ -15,9 +15,9 @@ interface Finding {
   nodes: { html: string; any: { message: string }[] }[];
 }
 
-/** findings are axe's serious and critical findings, in a form that a failing test can show. */
+/** findings returns axe's serious and critical findings as texts for a failing test's message. */
 async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(AXE); // not a script element, which the page's policy refuses
+  await page.evaluate(AXE); // not as a script element: the page's Content-Security-Policy refuses it
   const violations = (await page.evaluate(
     "axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)",
   )) as Finding[];
@@ -46,14 +46,14 @@ describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
     await page.getByTestId("lookup-card").waitFor();
     expect(await findings(page)).toEqual([]);
     await page.locator("body").press("?");
-    await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+    await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
     expect(await findings(page)).toEqual([]);
   });
 });
 
 describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
   it("nor have an experiment's form with its mistakes, and the past", async () => {
-    // Members join and leave here: the selected one may not be a member at the instant shown.
+    // This ring has churn, so the selected member may not exist at the instant shown.
     const mayComplain = /status of 404/;
     const page = await ring.show(`${ring.shared.url}?tab=control`, { scheme, mayComplain });
     await ready(page);
@@ -62,7 +62,7 @@ describe.each(["light", "dark"] as const)("access, %s", (scheme) => {
     await page.getByRole("textbox", { name: "Seed" }).fill("none");
     await page.getByText(/seed: expected a whole number/).waitFor();
     await page.locator(".track:not([aria-disabled=true])").waitFor();
-    await page.locator("h1").click(); // out of the text field, where arrows move the caret
+    await page.locator("h1").click(); // leaves the text field, in which arrow keys move the caret
     await page.locator("body").press("ArrowRight");
     await page.keyboard.press("Enter");
     await page.locator(".track").click({ position: { x: 400, y: 10 } });

@@ -4,7 +4,7 @@ import { members, ready, rig, serve, type Visit } from "./rig";
 
 const { serve: ring, show: open } = rig();
 
-/** show opens a page that may log errors: connections are lost here, and commands refused. */
+/** show opens a page that may log errors, since these tests lose connections and have commands refused. */
 const show = (url: string, how: Visit = {}): Promise<Page> => open(url, { ...how, mayComplain: /^/ });
 
 describe("connection", () => {
@@ -14,7 +14,7 @@ describe("connection", () => {
     await ready(page);
     await first.close();
     await page.getByTestId("link").getByText("Connection lost.").waitFor();
-    expect(await members(page)).toBe(9); // the last picture stays in sight
+    expect(await members(page)).toBe(9); // the last picture is still shown
     await ring({ members: 11, churn: 0 }, Number(new URL(first.url).port));
     await page.getByText(/Reconnected/).waitFor();
     await page.locator("[data-testid=ring][data-members='11']").waitFor();
@@ -121,7 +121,7 @@ describe("time", () => {
     await ready(page);
     const history = page.locator(".track:not([aria-disabled=true])");
     await history.waitFor();
-    // A second instant in the history, then five members more: an instant before them shows ten.
+    // The history gets a few seconds, then five members join: an earlier instant must show ten members.
     await page.waitForFunction(() => Number(document.querySelector(".track")?.getAttribute("aria-valuemax")) >= 3);
     await fetch(`${url}api/nodes`, { method: "POST", body: '{"count": 5}' });
     await page.locator("[data-testid=ring][data-members='15']").waitFor();
@@ -143,13 +143,13 @@ describe("time", () => {
     await ready(page);
     await page.locator(".track:not([aria-disabled=true])").waitFor();
     await page.waitForFunction(() => Number(document.querySelector(".track")?.getAttribute("aria-valuemax")) >= 2);
-    // Anywhere on its row selects a member.
+    // A click anywhere on a member's row selects the member.
     await page.locator(".table-row").nth(6).getByRole("cell").nth(3).click();
     const panel = page.getByTestId("member-panel");
     await panel.getByRole("heading", { name: "Fingers" }).waitFor();
     const facts = await panel.locator("dl").innerText();
     const fingers = await panel.locator(".fingers").innerText();
-    // Its neighbours crash; at an instant before, its pointers are the old ones.
+    // The member's neighbours crash. At an instant before, the member's pointers must be the old ones.
     const successors = await panel.locator(".chips .id-link").allInnerTexts();
     const ids = await page.locator(".table-row .id-link").allInnerTexts();
     for (const id of [successors[0], ids[5]]) {
@@ -161,7 +161,7 @@ describe("time", () => {
     await page.locator(".table-row").nth(6).click();
     await panel.getByRole("heading", { level: 2 }).getByText(ids[6]).waitFor();
     await page.waitForFunction((then) => document.querySelector(".fingers")?.textContent !== then, fingers);
-    // Back by events: the second crash, the first, and an instant before them.
+    // Steps back by event: to the second crash, to the first, and to an event before both.
     await page.locator("body").press(",");
     await page.getByTestId("link").getByText("Showing").waitFor();
     await page.locator(".legend li", { hasText: "2 failed" }).waitFor();
@@ -170,7 +170,7 @@ describe("time", () => {
     expect(await page.getByTestId("state").innerText()).toMatch(/lost contact with/);
     await page.locator("body").press(".");
     await page.locator(".legend li", { hasText: "2 failed" }).waitFor();
-    // The address follows with a delay.
+    // The page updates its address after a delay.
     await page.waitForURL(/t=/);
     const before = page.url();
     await page.locator(".track").click({ position: { x: 20, y: 10 } });
@@ -186,8 +186,8 @@ describe("time", () => {
       expect((await then.locator("dl").innerText()).replace(/Last event.*/s, "")).toBe(
         facts.replace(/Last event.*/s, ""),
       );
-      await past.locator(".label-note", { hasText: "predecessor" }).waitFor({ state: "attached" }); // and there is no other
-      // Later events are in no list.
+      await past.locator(".label-note", { hasText: "predecessor" }).waitFor({ state: "attached" }); // fails if there are several
+      // No tab lists anything that happened after the instant shown.
       await past.getByRole("tab", { name: "Events" }).click();
       expect(
         await past
@@ -278,7 +278,7 @@ describe("control", () => {
     await page.getByLabel("Phase 1: when").fill("15s");
     expect(await yaml.inputValue()).toContain("\nphases:\n  - {at: 15s, crash: 2, adjacent: true}\n");
     await page.getByText("Timing and network").click();
-    await page.getByLabel("Spread").selectOption("exponential");
+    await page.getByLabel("Latency distribution").selectOption("exponential");
     expect(await yaml.inputValue()).toContain("network: {spread: exponential}");
     await yaml.fill((await yaml.inputValue()).replace("at: 15s", "at: 25s"));
     expect(await page.getByLabel("Phase 1: when").inputValue()).toBe("25s");
@@ -358,7 +358,7 @@ describe("first visit", () => {
       await page
         .getByTestId("cursor")
         .getByText(/, active/)
-        .waitFor(); // Escape has done one thing
+        .waitFor(); // Escape has undone only one thing
       await page.keyboard.press("Escape");
     }
     await page.reload();

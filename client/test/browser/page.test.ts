@@ -4,7 +4,7 @@ import { members, ready, rig } from "./rig";
 
 const calm = rig({ members: 32, churn: 0, lookups: 20 }); // a ring without faults
 
-/** A member's position on the screen, computed from the table alone. */
+/** placeOf returns a member's position on the screen, computed from the table alone. */
 async function placeOf(page: Page, row: number): Promise<{ x: number; y: number; id: string }> {
   await page.getByRole("tab", { name: "Members" }).click();
   const cells = page.getByTestId("member-table").locator("[role=row].table-row").nth(row).getByRole("cell");
@@ -114,11 +114,11 @@ describe("a new reader", () => {
     await page.locator("[data-testid=state][data-state=ideal]").waitFor();
     await page
       .getByTestId("repair")
-      .getByText(/^Last repair: \d\d:\d\d:\d\d, in .* s, after [0-9a-f]{8} (failed|left|joined)/)
+      .getByText(/^Last repair: ended at \d\d:\d\d:\d\d, took .* s, after [0-9a-f]{8} (failed|left|joined)/)
       .waitFor();
     await page
       .getByRole("list", { name: "How to read the picture" })
-      .getByText("hop of a lookup, by a finger")
+      .getByText("hop of a lookup by a finger")
       .waitFor();
     await page.getByRole("tab", { name: "Lookups" }).click();
     await page.getByText(/the first member at or after it, clockwise, owns the key/).waitFor();
@@ -143,7 +143,7 @@ describe("what happened", () => {
     await page.getByRole("tab", { name: "Events" }).click();
     await page.getByTestId("feed").locator("[data-warning]").first().waitFor();
     await page.getByRole("button", { name: "Failures only" }).click();
-    // Two neighbours report it.
+    // Two neighbours report the crash.
     await page.getByTestId("feed").locator("li").nth(1).waitFor();
     expect(await page.getByTestId("feed").locator("li").count()).toBe(2);
     const trace = page
@@ -181,7 +181,7 @@ describe("a broken condition", () => {
     expect(await list.locator("li").first().innerText()).toMatch(/since \d\d:\d\d:\d\d/);
     expect(await list.locator("li").last().innerText()).toContain("healed after 1.5 s");
     expect(await list.getByRole("link").first().getAttribute("href")).toContain("/trace/");
-    await page.locator(".label-note", { hasText: "violated" }).waitFor({ state: "attached" }); // and there is no other
+    await page.locator(".label-note", { hasText: "violated" }).waitFor({ state: "attached" }); // fails if there are several
     await list.locator(".id-link").first().click();
     await page.getByTestId("member-panel").waitFor();
   });
@@ -199,18 +199,18 @@ describe("lookups", () => {
     expect(hops).toBeGreaterThan(0);
     expect(await card.innerText()).toMatch(/½ log₂ 32 = 2\.5/);
     if (hops > 1) expect(await card.locator(".waterfall li").last().innerText()).toContain("owner");
-    // The card explains the path: the key's identifier, its owner, and each pointer with its reach.
+    // The card explains the path: the key's identifier, the key's owner, and for each hop the pointer and its distance.
     expect(await card.innerText()).toMatch(/The hash of “the tide” is [0-9a-f]{8}; the first member at or after it/);
     expect(await card.locator(".why").first().innerText()).toMatch(
       /^start: (the key is .+ % of the circle ahead|the owner)$/,
     );
     for (const why of (await card.locator(".why").allInnerTexts()).slice(1))
       expect(why).toMatch(
-        /^(finger \d+, .+ of the circle ahead|successor, the next member ahead): (.+ % left|the owner)$/,
+        /^(finger \d+, .+ of the circle ahead|successor, the next member ahead): (.+ % of the circle left|the owner)$/,
       );
     expect(await card.getByRole("link", { name: /Jaeger/ }).getAttribute("href")).toContain("/trace/");
     await page.waitForURL(/trace=[0-9a-f]{32}/);
-    // The list is frozen under the pointer, however many lookups there are.
+    // The list is frozen under the pointer, so that rows stay in place while further lookups are received.
     await page.getByRole("table", { name: /Recent lookups/ }).hover();
     await page.locator(".lookup-row button").nth(3).click();
     await page.keyboard.press("Escape");
@@ -251,9 +251,9 @@ describe("keyboard", () => {
     await page.keyboard.press("Shift+ArrowRight");
     expect(fingers).toContain((await page.getByTestId("cursor").innerText()).slice(0, 8));
     await page.keyboard.press("?");
-    await page.getByRole("dialog", { name: "Keyboard" }).waitFor();
+    await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
     await page.keyboard.press("Escape");
-    await page.getByRole("dialog", { name: "Keyboard" }).waitFor({ state: "hidden" });
+    await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor({ state: "hidden" });
     await page.keyboard.press("3");
     await page.getByTestId("member-table").waitFor();
   });
@@ -261,7 +261,7 @@ describe("keyboard", () => {
   it("loses no key that follows the end of a dialog, whose close event is a later task", async () => {
     const page = await calm.show(calm.shared.url);
     await ready(page);
-    const dialog = page.getByRole("dialog", { name: "Keyboard" });
+    const dialog = page.getByRole("dialog", { name: "Keyboard shortcuts" });
     const closeAndPress = (key: string) =>
       page.evaluate((key) => {
         document.querySelector<HTMLDialogElement>("dialog[open]")?.close();
@@ -274,7 +274,7 @@ describe("keyboard", () => {
     await dialog.waitFor({ state: "hidden" });
     await page.keyboard.press("?");
     await dialog.waitFor();
-    await page.keyboard.press("4"); // no key of the page while a dialog is open
+    await page.keyboard.press("4"); // the page's shortcuts do not work while a dialog is open
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "hidden" });
     expect(await page.getByRole("tab", { selected: true }).innerText()).toBe("Members");

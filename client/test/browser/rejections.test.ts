@@ -22,7 +22,7 @@ describe("telemetry that is not part of the picture", () => {
     await panel.waitFor();
     const items = panel.getByRole("listitem");
     expect(await items.allInnerTexts()).toEqual(LINES);
-    expect(await panel.locator("b").count()).toBe(0); // text of senders is shown as text only
+    expect(await panel.locator("b").count()).toBe(0); // senders' texts are not interpreted as HTML
     const box = await panel.boundingBox();
     expect(box && box.x >= 0 && box.x + box.width <= width).toBe(true);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
@@ -53,6 +53,6 @@ describe("telemetry that is not part of the picture", () => {
     await page.getByRole("tabpanel").getByText("No event of a member has been received yet.").waitFor();
     expect(await page.getByTestId("rejections").count()).toBe(0);
     expect(await page.getByTestId("spans-dropped").count()).toBe(0);
-    expect(await page.getByTestId("error").innerText()).toBe("–"); // nothing is known, so nothing is said to be right
+    expect(await page.getByTestId("error").innerText()).toBe("–"); // nothing is known, so the page must not claim an error of 0
   });
 });

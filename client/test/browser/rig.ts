@@ -59,10 +59,10 @@ export interface Visit {
   scheme?: "light" | "dark";
   calm?: boolean;
   tour?: boolean;
-  mayComplain?: RegExp; // a test of a Rig fails at any other error of the page
+  mayComplain?: RegExp; // errors of the page that are allowed; any other fails the Rig's test
 }
 
-/** visit opens the page in a context of its own, and collects the page's errors and warnings. */
+/** visit opens the page in a new browser context, and collects the page's errors and warnings. */
 export async function visit(
   browser: Browser,
   url: string,
@@ -83,15 +83,15 @@ export async function visit(
   return { page, complaints };
 }
 
-/** A Rig holds the browser and servers of a file's tests. All that a test opens is closed after it, last first. */
+/** A Rig has the browser and the servers of a file's tests. What a test opens is closed after the test, last first. */
 export interface Rig {
-  /** The ring that the file's tests share, while they run. */
+  /** The server with the ring that the file's tests share; valid while they run. */
   readonly shared: Served;
   serve(options: FakeOptions, port?: number): Promise<Served>;
   show(url: string, how?: Visit): Promise<Page>;
 }
 
-/** rig sets up for the tests of a file: a browser and, if options are given, a ring that they share. */
+/** rig starts what the tests of a file need: a browser and, if options are given, a ring that the tests share. */
 export function rig(options?: FakeOptions): Rig {
   let browser: Browser | undefined;
   let shared: Served | undefined;
@@ -127,18 +127,18 @@ export function rig(options?: FakeOptions): Rig {
   };
 }
 
-/** ready waits for the first picture, and for the panels, which follow it. */
+/** ready waits for the first picture, and for the panels, which are rendered after it. */
 export async function ready(page: Page): Promise<void> {
   await page.locator("[data-testid=ring][data-drawn]:not([data-members='0'])").waitFor();
   await page.locator("[data-testid=state]:not([data-state=waiting], [data-state=empty])").waitFor();
 }
 
-/** members is the number of members that the canvas draws, from its attribute. */
+/** members returns the number of members that the canvas draws, from the attribute that the stage writes. */
 export async function members(page: Page): Promise<number> {
   return Number(await page.getByTestId("ring").getAttribute("data-members"));
 }
 
-/** until waits for a condition on the page, polled by the browser itself. */
+/** until waits for a condition on the page, which the browser itself polls. */
 export async function until<T>(page: Page, condition: (arg: T) => boolean, arg: T): Promise<void> {
   await page.waitForFunction(condition as never, arg as never, { timeout: 15_000 });
 }

@@ -3,11 +3,11 @@ import { describe, expect, it } from "vitest";
 import type { FakeOptions } from "../../dev/plugin";
 import { ready, rig, until } from "./rig";
 
-// The buttons below the picture: of the history, and of a replayed recording.
+// These tests press the buttons below the picture, which control the history or the replay of a recording.
 
 const { serve, show: visit } = rig();
 
-/** show opens the page of a ring of its own, and waits for a short history. */
+/** show opens the page of a new ring, and waits until there is a short history. */
 async function show(options: FakeOptions): Promise<Page> {
   const page = await visit((await serve(options)).url);
   await ready(page);
@@ -21,16 +21,16 @@ const remembered = (page: Page, seconds: number) =>
 
 const button = (page: Page, name: string) => page.getByTestId("timeline").getByRole("button", { name });
 const failed = (page: Page, n: number) => page.locator(".legend li", { hasText: `${n} failed` }).waitFor();
-/** The instant shown, from the slider. */
+/** at returns the instant shown, in seconds from the track's start. */
 const at = async (page: Page) => Number(await page.locator(".track").getAttribute("aria-valuenow"));
 
-/** crash crashes an active member by the page's own controls. */
+/** crash crashes an active member with the page's controls. */
 async function crash(page: Page, n: number): Promise<void> {
   await page.getByRole("tab", { name: "Members" }).click();
   await page.locator(".table-row", { hasText: "active" }).first().click();
   await page.getByRole("button", { name: "Crash" }).click();
   await failed(page, n);
-  // Both neighbours have reported it.
+  // Wait until both neighbours have reported the crash.
   await page.getByRole("tab", { name: "Events" }).click();
   await page
     .locator("[data-testid=feed] [data-warning]")
@@ -52,7 +52,7 @@ describe("the history's buttons", () => {
     await button(page, "Next event").click();
     await failed(page, 2);
     expect(Math.abs((await at(page)) - second)).toBeLessThanOrEqual(1);
-    // Nothing happened after it.
+    // There is no later event.
     await button(page, "Next event").click();
     await page.getByText("Live", { exact: true }).waitFor();
     await button(page, "Previous event").click();
@@ -68,7 +68,7 @@ describe("the history's buttons", () => {
     await page.getByTestId("link").getByText("Showing").waitFor();
     await page.getByLabel("Speed").selectOption("0.1");
     await button(page, "Play from here").click();
-    // The lookups of that time move again.
+    // The recorded lookups of that time move again.
     await page.locator("[data-testid=ring][data-motion=moving]").waitFor();
     await button(page, "Pause playback").click();
     await button(page, "Play from here").waitFor();

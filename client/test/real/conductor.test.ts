@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launch, ready, until, visit } from "../browser/rig";
 import { type Running, start } from "./program";
 
-// The built conductor with its demo ring, and its own page in a real browser: `make build`, then `npm run test:real`.
+// Tests of the built conductor with its demo ring and its page in a real browser: `make build`, then `npm run test:real`.
 
 let browser: Browser;
 let conductor: Running;
@@ -29,7 +29,7 @@ async function figure(page: Page, testid: string, text: string): Promise<void> {
   );
 }
 
-/** state waits for the state line's word. */
+/** state waits until the state line shows a word. */
 async function state(page: Page, word: string): Promise<void> {
   await page.locator(`[data-testid=state][data-state=${word}]`).waitFor({ timeout: 40_000 });
 }
@@ -85,7 +85,7 @@ describe("the page of a real conductor", () => {
     const reports = page.getByTestId("feed").locator("li", { hasText: `lost contact with ${id}` });
     await reports.first().waitFor();
     await page.getByRole("button", { name: "Failures only" }).click();
-    // Back by events, until no member has reported it dead yet.
+    // Steps back by event, to an instant at which no member has reported the crashed one yet.
     for (let back = 0; (await reports.count()) > 0 && back < 40; back++) {
       const from = page.url();
       await page.locator("body").press(",");
@@ -108,7 +108,7 @@ describe("the page of a real conductor", () => {
       const [h, m, sec] = time.split(":").map(Number);
       expect(new Date(at).setHours(h, m, sec, 0)).toBeLessThanOrEqual(at);
     }
-    await page.waitForURL(/tab=lookups/); // the address follows with a delay
+    await page.waitForURL(/tab=lookups/); // the page updates its address after a delay
     const other = await visit(browser, page.url());
     await figure(other.page, "members", "33");
     await other.page.getByTestId("member-panel").locator(".fingers .id-link").first().waitFor();

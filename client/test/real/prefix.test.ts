@@ -4,7 +4,7 @@ import { launch, ready, visit } from "../browser/rig";
 import { type Running, start } from "./program";
 import { proxy } from "./proxy";
 
-// The page of the built conductor below a prefix, behind a proxy that strips it and behind one that does not.
+// Tests of the built conductor's page below a prefix, behind a proxy that strips the prefix and one that does not.
 
 let browser: Browser;
 beforeAll(async () => {

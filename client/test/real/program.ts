@@ -5,14 +5,14 @@ import { fileURLToPath } from "node:url";
 
 const BINARY = process.env.CONDUCTOR_BINARY ?? fileURLToPath(new URL("../../../bin/conductor", import.meta.url));
 
-/** A Running conductor: its root, where health is always answered, and its port for OTLP over HTTP. */
+/** A Running conductor: its root URL, where /healthz is always answered, and its port for OTLP over HTTP. */
 export interface Running {
   url: string;
   otlp: string;
   close(): Promise<void>;
 }
 
-/** free finds a free port below the range from which the system assigns ports. */
+/** free returns a free port below the range from which the system assigns ports. */
 async function free(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
@@ -28,7 +28,7 @@ async function free(): Promise<number> {
   }
 }
 
-/** start starts the built conductor with its demo ring, on ports of its own. */
+/** start starts the built conductor on free ports, by default with its demo ring. */
 export async function start(...args: string[]): Promise<Running> {
   const [http, grpc, otlp] = [await free(), await free(), await free()];
   const url = `http://127.0.0.1:${http}/`;

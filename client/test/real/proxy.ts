@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, request } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 
-/** proxy serves a conductor below a prefix, and strips the prefix or leaves it on. Requests outside of it are recorded. */
+/** proxy serves a conductor below a prefix, which it strips or keeps. It records requests outside the prefix. */
 export async function proxy(
   to: string,
   prefix: string,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launch, visit } from "../browser/rig";
 import { type Running, start } from "./program";
 
-// The built conductor without a ring, and an emitter that gets one attribute wrong.
+// Tests of the built conductor without a ring, and with an emitter that sends one attribute with a wrong type.
 
 let browser: Browser;
 let conductor: Running;
@@ -23,7 +23,7 @@ const keyframe = (seq: number) => ({
   attributes: [
     attribute("chord.node.id", { stringValue: "0a3f" }),
     attribute("chord.node.incarnation", { intValue: "1" }),
-    attribute("chord.event.seq", { doubleValue: seq }), // as languages without integers write it
+    attribute("chord.event.seq", { doubleValue: seq }), // as emitters write it whose language has no integers
     attribute("chord.host.id", { stringValue: "host-1" }),
     attribute("chord.host.address", { stringValue: "host-1:7001" }),
   ],
