@@ -37,7 +37,7 @@ var (
 	errIdle   = status.Error(codes.Canceled, "the stream had no calls")
 )
 
-// idleTime is how long a stream stays open without a call.
+// idleTime is how long streams stay open without a call.
 const idleTime = 2 * time.Minute
 
 // A Caller makes calls to one host. Its methods may be called from any goroutine.
@@ -45,13 +45,23 @@ type Caller struct {
 	open  Open
 	check Check
 
+	timers sync.Pool // of *time.Timer, reused, since each call needs one; a timer that was stopped or reset delivers no earlier expiry
+
 	mu      sync.Mutex
 	present *session // nil if there is none
 	closed  bool
 }
 
 // NewCaller returns a Caller. It opens streams when there are calls. check may be nil.
-func NewCaller(open Open, check Check) *Caller { return &Caller{open: open, check: check} }
+func NewCaller(open Open, check Check) *Caller {
+	c := &Caller{open: open, check: check}
+	c.timers.New = func() any {
+		t := time.NewTimer(time.Hour)
+		t.Stop()
+		return t
+	}
+	return c
+}
 
 // Close ends all calls and streams.
 func (c *Caller) Close() {
@@ -84,11 +94,11 @@ func (c *Caller) Call(ctx context.Context, limit time.Duration, method string, r
 	if at, ok := ctx.Deadline(); ok && at.Before(until) {
 		until = at
 	}
-	timer := timers.Get().(*time.Timer)
+	timer := c.timers.Get().(*time.Timer)
 	timer.Reset(time.Until(until))
 	defer func() {
 		timer.Stop()
-		timers.Put(timer)
+		c.timers.Put(timer)
 	}()
 	for tries := 0; ; {
 		s, err := c.session()
@@ -121,14 +131,6 @@ func (c *Caller) Call(ctx context.Context, limit time.Duration, method string, r
 		return nil
 	}
 }
-
-// Timers are reused, since each call needs one. One that has been stopped or reset delivers no
-// earlier expiry.
-var timers = sync.Pool{New: func() any {
-	t := time.NewTimer(time.Hour)
-	t.Stop()
-	return t
-}}
 
 // session returns the present session, or begins a new one.
 func (c *Caller) session() (*session, error) {

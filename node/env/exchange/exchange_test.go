@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -131,7 +130,7 @@ func TestEachCallHasItsAnswer(t *testing.T) {
 						time.AfterFunc(time.Duration(rand.IntN(2000))*time.Microsecond, cancel)
 					}
 					if err := p.fetch(ctx, key); err != nil && ctx.Err() == nil {
-						if !breaking || status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "twice") {
+						if !breaking || status.Code(err) != codes.Unavailable { // a connection may break while it is made
 							t.Error(err)
 						}
 						failed.Add(1)
@@ -162,7 +161,7 @@ func TestEachCallHasItsAnswer(t *testing.T) {
 		if opened := p.opened.Load(); !breaking && opened != 2 {
 			t.Errorf("%d streams were opened, want 2", opened)
 		}
-		t.Logf("breaking %v: %d streams, %d calls were cut twice", breaking, p.opened.Load(), failed.Load())
+		t.Logf("breaking %v: %d streams, %d calls failed", breaking, p.opened.Load(), failed.Load())
 	}
 }
 
@@ -353,7 +352,7 @@ func TestRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cc.Close()
+	defer func() { cc.Close() }()
 	small := &nodepb.Opening{Version: exchange.Version, Session: 1}
 	for name, test := range map[string]struct {
 		first *nodepb.CallsRequest
@@ -371,6 +370,26 @@ func TestRefusals(t *testing.T) {
 		if _, err := stream.Recv(); status.Code(err) != test.want {
 			t.Errorf("%s: %v, want %v", name, err, test.want)
 		}
+	}
+	sessions := 0
+	for n := range uint64(20) {
+		stream, err := nodepb.NewExchangeClient(cc).Calls(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream.Send(&nodepb.CallsRequest{Opening: &nodepb.Opening{Version: exchange.Version, Session: 100 + n}, Requests: []*nodepb.Request{{Number: 1, Method: 1}}})
+		if _, err := stream.Recv(); err == nil {
+			sessions++
+		} else if status.Code(err) != codes.ResourceExhausted {
+			t.Errorf("a further session: %v", err)
+		}
+	}
+	if sessions != 8 {
+		t.Errorf("a connection has %d sessions", sessions)
+	}
+	cc.Close()
+	if cc, err = grpc.NewClient("passthrough:///"+p.proxy.Address(), grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
+		t.Fatal(err)
 	}
 	unknown, err := nodepb.NewExchangeClient(cc).Calls(t.Context())
 	if err != nil {

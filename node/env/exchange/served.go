@@ -11,6 +11,7 @@ import (
 const (
 	servedSmall = 1024 // bound of the calls of the first stream that are served at the same time
 	servedLarge = 16   // the same for the second
+	maxSessions = 8    // bound of the sessions of one connection: a caller has one, and begins the next while one ends
 )
 
 // served is a session at the serving end.

@@ -31,6 +31,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[sessionKey]*served
+	callers  map[string]int // sessions by connection
 }
 
 // A sessionKey contains the caller's end of the connection, so that no caller can join the session
@@ -43,7 +44,7 @@ type sessionKey struct {
 // NewServer returns a Server. When stop is closed, it begins no further calls, and its streams end
 // when the calls being served have been answered.
 func NewServer(answer Answer, stop <-chan struct{}) *Server {
-	s := &Server{answer: answer, stop: stop, jobs: make(chan func()), sessions: map[sessionKey]*served{}}
+	s := &Server{answer: answer, stop: stop, jobs: make(chan func()), sessions: map[sessionKey]*served{}, callers: map[string]int{}}
 	for range workers {
 		go func() {
 			for {
@@ -73,9 +74,9 @@ func (s *Server) Calls(stream nodepb.Exchange_CallsServer) error {
 	if p, ok := peer.FromContext(stream.Context()); ok {
 		key.caller = p.Addr.String()
 	}
-	in := s.join(key, opening.GetLarge())
-	if in == nil {
-		return status.Error(codes.InvalidArgument, "the session has this stream already")
+	in, err := s.join(key, opening.GetLarge())
+	if err != nil {
+		return err
 	}
 	drained := false
 	defer func() { s.leave(key, in.session, drained) }()
@@ -104,16 +105,25 @@ func (s *Server) Calls(stream nodepb.Exchange_CallsServer) error {
 	return nil
 }
 
-// join adds a stream to its session. It returns nil if the session already has that stream.
-func (s *Server) join(key sessionKey, large bool) *incoming {
+// join adds a stream to its session, and returns an error if the session has that stream, or the connection too many
+// sessions.
+func (s *Server) join(key sessionKey, large bool) (*incoming, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.sessions[key]
 	if c == nil {
+		if s.callers[key.caller] == maxSessions {
+			return nil, status.Errorf(codes.ResourceExhausted, "a connection may have %d sessions of calls, and this one has them", maxSessions)
+		}
+		s.callers[key.caller]++
 		c = newServed()
 		s.sessions[key] = c
 	}
-	return c.add(large)
+	in := c.add(large)
+	if in == nil {
+		return nil, status.Error(codes.InvalidArgument, "the session has this stream already")
+	}
+	return in, nil
 }
 
 // leave removes a stream from its session. A stream that breaks ends the session, and the caller
@@ -125,6 +135,9 @@ func (s *Server) leave(key sessionKey, c *served, drained bool) {
 	last := c.remove()
 	if last {
 		delete(s.sessions, key)
+		if s.callers[key.caller]--; s.callers[key.caller] == 0 {
+			delete(s.callers, key.caller)
+		}
 	}
 	if last || !drained {
 		c.cancel()

@@ -33,6 +33,7 @@ type session struct {
 	large   *outgoing                // nil until it is needed
 	streams int                      // number of streams that have not ended
 	last    uint64                   // the latest number of a call
+	used    time.Time                // when the latest call began
 	waiting map[uint64]chan received // calls that wait for an answer, by number; nil when the session has ended
 	opened  bool                     // a stream was opened, so the peer exists
 	err     error                    // the error of the session's calls once it has ended; set before ctx ends
@@ -131,6 +132,7 @@ func (s *session) call(ctx context.Context, limit <-chan time.Time, q *nodepb.Re
 		return received{}, false, s.err
 	}
 	s.last++
+	s.used = time.Now()
 	q.Number = s.last
 	s.waiting[q.Number] = answered
 	isLarge := len(q.Message) > largeMessage
@@ -206,49 +208,60 @@ func (s *session) ended() error {
 func (s *session) send(stream Stream, out *outgoing, opening *nodepb.Opening) {
 	idle := time.NewTimer(idleTime)
 	defer idle.Stop()
-	batch := &nodepb.CallsRequest{Opening: opening}
-	for {
-		if err := stream.Send(batch); err != nil {
-			return // Recv returns the reason
+	for batch := (&nodepb.CallsRequest{Opening: opening}); ; batch = out.next(s, idle) {
+		if batch == nil || stream.Send(batch) != nil {
+			return // the session has ended, or receive returns the reason
 		}
-		batch = &nodepb.CallsRequest{}
-		size := 0
-		idle.Reset(idleTime)
-		select {
-		case q := <-out.requests:
-			batch.Requests = append(batch.Requests, q)
-			size = len(q.Message)
-		case <-out.givenUp:
-		case <-idle.C:
-			if s.quiet() {
-				s.end(errIdle)
-				return
-			}
-		case <-s.ctx.Done():
-			return
-		}
-		if len(out.requests) == 0 {
-			runtime.Gosched() // lets callers that are ready queue their requests: one write for many calls costs as much as one for a single call
-		}
-		for more := true; more && size < largeMessage; {
-			select {
-			case q := <-out.requests:
-				batch.Requests = append(batch.Requests, q)
-				size += len(q.Message)
-			default:
-				more = false
-			}
-		}
-		batch.Ended = out.takeEnded()
 	}
 }
 
-// quiet reports whether no call waits. A session with a waiting call stays open, however long that
-// takes.
-func (s *session) quiet() bool {
+// next waits for requests or for calls that were given up, and returns all of them, or nil when the session has ended.
+// It ends a session that is idle.
+func (o *outgoing) next(s *session, idle *time.Timer) *nodepb.CallsRequest {
+	batch, size := &nodepb.CallsRequest{}, 0
+	for waiting := true; waiting; {
+		select {
+		case q := <-o.requests:
+			batch.Requests = append(batch.Requests, q)
+			size, waiting = len(q.Message), false
+		case <-o.givenUp:
+			waiting = false
+		case <-idle.C:
+			left := s.idle()
+			if left <= 0 {
+				s.end(errIdle)
+				return nil
+			}
+			idle.Reset(left)
+		case <-s.ctx.Done():
+			return nil
+		}
+	}
+	if len(o.requests) == 0 {
+		runtime.Gosched() // lets callers that are ready queue their requests: one write for many calls costs as much as one for a single call
+	}
+	for size < largeMessage {
+		select {
+		case q := <-o.requests:
+			batch.Requests = append(batch.Requests, q)
+			size += len(q.Message)
+			continue
+		default:
+		}
+		break
+	}
+	batch.Ended = o.takeEnded()
+	return batch
+}
+
+// idle returns the time until the session is idle: none of its calls wait, and none has begun for a while.
+func (s *session) idle() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.waiting) == 0
+	if len(s.waiting) > 0 {
+		return idleTime
+	}
+	return idleTime - time.Since(s.used)
 }
 
 // receive delivers answers until the stream breaks, which ends the session.
