@@ -44,7 +44,7 @@ func checkOperation(op nodepb.ApplyRequest_Operation, key, value []byte, ttlMill
 	return nil
 }
 
-// maxTTLMillis is a thousand years: it keeps the sum with the time from overflowing.
+// maxTTLMillis is a thousand years: it keeps the sum of a TTL and the time from overflowing.
 const maxTTLMillis = 1000 * 366 * 24 * 3600 * 1000
 
 // Apply runs one client operation for another member.
@@ -87,7 +87,7 @@ func (k *Keeper) serve(ctx context.Context, q *nodepb.ApplyRequest) (*nodepb.App
 	return a, nil
 }
 
-// answerOnly is an answer without a record.
+// answerOnly returns an answer without a record.
 func answerOnly(o nodepb.ApplyResponse_Outcome) *nodepb.ApplyResponse {
 	return &nodepb.ApplyResponse{Outcome: o}
 }
@@ -106,7 +106,7 @@ func (k *Keeper) route(id chord.ID) (to chord.Peer, released string, mine bool) 
 	case k.Owns(id):
 		return chord.Peer{}, "", true
 	case in != nil && in.Released:
-		return chord.Peer{}, "", false // neither the source nor this member serves it at the moment
+		return chord.Peer{}, "", false // at the moment neither the source nor this member serves the range
 	case in != nil:
 		return in.Source, "", false
 	}

@@ -6,15 +6,16 @@ import (
 	"time"
 )
 
-// A HostBudget is the memory limit for records that the members of one host share. Clients' puts end at the limit.
-// Handoffs, replicas and repair may use a further reserve of a quarter of it, because they keep what was acknowledged;
-// past the reserve they are refused, and the source of a handoff keeps its range. Nothing stored is ever dropped for
+// A HostBudget is the memory limit for records that the members of one host share. Clients' puts
+// are refused at the limit. Handoffs, replicas and repair may also use a reserve of a quarter of
+// the limit, because they keep what was acknowledged; past the reserve they are refused, too, and
+// the source of a handoff keeps its range. Stored records are never dropped for lack of memory.
 // room.
 //
 // Room can be reserved for a record that is still on its way (see reserve.go). Reserved room counts as used until the
 // record has arrived or the reservation has lapsed.
 type HostBudget struct {
-	limit   int64 // bytes; 0: none
+	limit   int64 // bytes; 0: no limit
 	reserve int64
 	used    atomic.Int64
 
@@ -32,7 +33,7 @@ type reservation struct {
 // maxReservations bounds the reservations of one host. At the bound further ones are refused, as if there were no room.
 const maxReservations = 4096
 
-// NewHostBudget makes a limit of so many bytes; 0: none.
+// NewHostBudget returns a budget with a limit in bytes; 0 means no limit.
 func NewHostBudget(limit int64) *HostBudget {
 	return &HostBudget{limit: limit, reserve: limit / 4}
 }
@@ -44,8 +45,8 @@ func (b *HostBudget) Used() int64 { return b.used.Load() }
 type purpose bool
 
 const (
-	forClient purpose = false // a client's write: up to the limit
-	forKeeps  purpose = true  // what has been acknowledged: up to the end of the reserve
+	forClient purpose = false // a client's write may use memory up to the limit
+	forKeeps  purpose = true  // what has been acknowledged may use the reserve, too
 )
 
 // take requests n bytes more. A negative n always succeeds.

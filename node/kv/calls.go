@@ -48,8 +48,8 @@ func ask[A interface{ GetReply() *nodepb.Reply }](k *Keeper, ctx context.Context
 	}
 }
 
-// each runs f(0) to f(n-1) concurrently, all but the last as tasks of their own, and returns when all have returned, or
-// with env.ErrStopped, when some may still run.
+// each runs f(0) to f(n-1) concurrently, all but the last as tasks of their own, and returns when
+// all have returned. If the environment ends, it returns env.ErrStopped, and some may still run.
 func (k *Keeper) each(ctx context.Context, n int, f func(ctx context.Context, i int)) error {
 	if n < 2 {
 		if n == 1 {

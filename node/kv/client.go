@@ -14,7 +14,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Put stores a value under a key, for the time ttl if that is not 0. The value must not be changed afterwards.
+// Put stores a value under a key, until ttl has passed if ttl is not 0. The caller must not change
+// the value afterwards.
 func (k *Keeper) Put(ctx context.Context, key, value []byte, ttl time.Duration) (Result, error) {
 	millis := ttl.Milliseconds()
 	if ttl > 0 && millis == 0 {
@@ -78,8 +79,9 @@ func (k *Keeper) operate(ctx context.Context, op nodepb.ApplyRequest_Operation, 
 	return result, err
 }
 
-// try repeats an operation until it has an answer. All tries carry one request ID, so that a write is one write. Once a
-// try may have been carried out, no later try can refuse the write: its refusal covers only itself.
+// try repeats an operation until it has an answer. All tries have the same request ID, so that they
+// make one write. Once a try may have been carried out, the write cannot be refused any more: the
+// refusal of a later try covers only that try.
 func (k *Keeper) try(ctx context.Context, op nodepb.ApplyRequest_Operation, id chord.ID, key, value []byte, ttlMillis int64, start time.Time) (Result, error) {
 	request := make([]byte, requestIDSize)
 	binary.BigEndian.PutUint64(request, k.env.Uint64())

@@ -59,8 +59,8 @@ func (k *Keeper) Compare(ctx context.Context, q *nodepb.CompareRequest) (*nodepb
 	return a, nil
 }
 
-// admit decides whether a peer may compare or send records: an owner whose ownership stands, or, without an ownership,
-// any member for whose arcs this member is the owner. mu is held.
+// admit decides whether a peer may compare or send records: an owner may if its ownership stands;
+// without an ownership, any member may for arcs of which this member is the owner. mu is held.
 func (k *Keeper) admit(own *terms.Ownership, arcs []terms.Arc) ownership.Verdict {
 	if own != nil {
 		v := k.meet(*own)
@@ -170,8 +170,8 @@ func (k *Keeper) applyVerdict(p chord.Peer, a interface {
 			k.confirmed = sent
 		}
 		if a.GetOverlapped() {
-			k.apply(k.own.Doubt())                                  // it may have given up ranges below as well, for which there is no owner then
-			if !k.needsRecovery || !slices.Contains(k.sources, p) { // else it will be asked
+			k.apply(k.own.Doubt())                                  // that owner may have given up ranges below as well, which then have no owner
+			if !k.needsRecovery || !slices.Contains(k.sources, p) { // otherwise it will be asked during the recovery
 				k.requireRecovery(p)
 			}
 		}

@@ -16,23 +16,25 @@ type Config struct {
 	Replicas int
 	// CallLimit is how long a peer may take to answer one call. Default 500 ms.
 	CallLimit time.Duration
-	// CallTries is how many unanswered calls make a peer dead. Default 2.
+	// CallTries is the number of unanswered tries of a call after which a peer counts as dead.
+	// Default 2.
 	CallTries int
 	// OperationLimit bounds a client operation, its retries included. Default 20 s.
 	OperationLimit time.Duration
-	// LeaveLimit is how long a member may be about to leave before it counts as one that stays, at itself and at others.
-	// Default 60 s.
+	// LeaveLimit is how long a member can be about to leave before it, and others, take it for one
+	// that stays. Default 60 s.
 	LeaveLimit time.Duration
 	// SyncInterval is how often an owner compares its range with each replica when nothing has happened; jittered. Default
 	// 10 s.
 	SyncInterval time.Duration
-	// TombstoneLifetime is how long a deletion is remembered at least. A member that is partitioned for longer may bring
-	// deleted keys back. Default 10 min.
+	// TombstoneLifetime is the least time for which a deletion is stored. A member that is
+	// partitioned for longer may bring deleted keys back. Default 10 min.
 	TombstoneLifetime time.Duration
 	// Implausible, if not nil, is called with the address of a peer and the reason when a number that the peer has sent is
 	// refused as implausible. It must not block.
 	Implausible func(address, text string)
-	// Assertions counts invariants of the key side that do not hold. nil: they are not counted.
+	// Assertions counts invariants of the key side that do not hold. If it is nil, they are not
+	// counted.
 	Assertions *assertion.Counts
 	// Attributes are set on every span.
 	Attributes []attribute.KeyValue

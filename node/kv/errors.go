@@ -42,11 +42,12 @@ type Result struct {
 	ReplicaCount int           // of a write: distinct hosts that hold it
 	Replicas     []chord.Peer  // of a write: the members that hold it, the owner first; nil: the owner speaks version 1
 	Value        []byte        // of a get; not to be changed
-	Trace        trace.TraceID // invalid: the operation was not sampled
+	Trace        trace.TraceID // invalid if the operation was not sampled
 }
 
-// FirstOf returns the errors of all of a kind, such as members, as one of a single line: the first, and how many of them
-// have one. errors.Is and errors.As find each. It returns nil if all are nil.
+// FirstOf returns the errors of all of a kind, such as members, as one error of a single line: the
+// first error, and how many of them have one. errors.Is and errors.As find each. It returns nil if
+// all are nil.
 func FirstOf(kind string, all []error) error {
 	some := slices.DeleteFunc(slices.Clone(all), func(err error) bool { return err == nil })
 	switch {

@@ -72,7 +72,7 @@ func (k *Keeper) forget(ctx context.Context, own *terms.Ownership, replicas []re
 	defer k.mu.Unlock()
 	for _, r := range dead {
 		if now := k.store.Get(r.ID, r.Key); now != r {
-			continue // written again meanwhile
+			continue // the key has been written again since
 		}
 		if agreed && k.reg.Load() == own {
 			k.drop(r)

@@ -12,7 +12,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// serveGet reads a key of this member's range. It returns a version that R hosts hold, or all hosts that can.
+// serveGet reads a key of this member's range. It returns a version that is on R hosts, or on all
+// hosts that can store it.
 func (k *Keeper) serveGet(ctx context.Context, id chord.ID, key string) *nodepb.ApplyResponse {
 	retry := answerOnly(nodepb.ApplyResponse_OUTCOME_RETRY)
 	if !k.confirm(ctx, chordevent.SpanGet) {
@@ -46,11 +47,12 @@ func (k *Keeper) serveGet(ctx context.Context, id chord.ID, key string) *nodepb.
 	return &nodepb.ApplyResponse{Outcome: nodepb.ApplyResponse_OUTCOME_OK, Record: recordToWire(r)}
 }
 
-// confirm verifies that this member has not been replaced as the owner while it was paused or partitioned: an owner
-// that no replica has answered for some time calls one before it serves. A member that takes the range over needs two
-// call limits of silence to find the owner dead, so half of that is left for clocks and messages under way. A write
-// with R > 1 need not call, because it goes to the replicas itself. If no other host answers, the owner serves: each is
-// called once, the first one, which is the one that takes over, before the others.
+// confirm verifies that this member has not been replaced as the owner while it was paused or
+// partitioned: an owner that no replica has answered for some time calls one before it serves. A
+// member that takes the range over needs two call limits of silence to find the owner dead, so half
+// of that is left for clocks and messages under way. A write with R > 1 needs no such call, because
+// it is sent to the replicas itself. If no other host answers, the owner serves. Each host is
+// called once; the first one, which would take the range over, is called before the others.
 func (k *Keeper) confirm(ctx context.Context, operation string) bool {
 	var asked []chord.Peer
 	answered := false

@@ -185,9 +185,9 @@ func (k *Keeper) release(m *handoff.Outgoing) bool {
 	return true
 }
 
-// commit sends the COMMIT until the receiver has taken the range over or is dead. If a leaver's receiver is dead, or
-// gives the range up, the leaver owns it again, and commit returns an error; ranges of others are then taken over like
-// any dead owner's.
+// commit sends the COMMIT until the receiver has taken the range over or is dead. If a leaver's
+// receiver is dead, or gives the range up, the leaver owns it again, and commit returns an error.
+// If another member's receiver is dead, its range is taken over as any dead owner's is.
 func (k *Keeper) commit(ctx context.Context, m *handoff.Outgoing) (err error) {
 	for try := 0; try < 3; try++ {
 		var a *nodepb.MoveResponse

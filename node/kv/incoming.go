@@ -9,7 +9,8 @@ import (
 	"chordconductor/node/store"
 )
 
-// promiseLimit is for how long room is reserved for a leaver that does not begin, in call limits.
+// promiseLimit is for how long, in call limits, memory is reserved for a leaver that does not begin
+// its handoff.
 const promiseLimit = 8
 
 func (k *Keeper) stance() chord.Stance {
@@ -51,8 +52,9 @@ func (k *Keeper) takeReleased() (reports []handoffReport) {
 	return reports
 }
 
-// awaitTurn waits until a released handoff has been taken over or given up, for a quarter of a call limit at most. It
-// reports whether it has been taken over, and whether it still may be. A handoff that no longer can is given up.
+// awaitTurn waits, for a quarter of a call limit at most, until a released handoff has been taken
+// over or given up. It reports whether the handoff has been taken over (taken), and whether that is
+// still possible (waits). A handoff that can no longer be taken over is given up.
 func (k *Keeper) awaitTurn(m *incoming) (taken, waits bool, reports []handoffReport) {
 	_ = m.ended.Wait(k.cfg.CallLimit / 4)
 	k.mu.Lock()

@@ -21,8 +21,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Keeper is the key-value side of one member. Everything below mu is guarded by it; mu is never held across a call to
-// the member that may come back here, nor across one of the environment that may block.
+// Keeper is the key-value side of one member. mu guards all fields below it. It is never held
+// across a call of the member that may call the Keeper again, nor across a call of the environment
+// that may block.
 type Keeper struct {
 	env    env.Env
 	member Member
@@ -33,23 +34,23 @@ type Keeper struct {
 	self   chord.Peer
 	tel    *telemetry
 
-	reg atomic.Pointer[terms.Ownership] // the ownership register; nil: empty. Written under mu, read without.
+	reg atomic.Pointer[terms.Ownership] // the ownership register; nil if it is empty. Written under mu, read without
 
 	reconcileDue env.Signal // wakes reconcileOwnership
 	repairDue    env.Signal // wakes repair
 
 	mu      sync.Mutex
 	started bool
-	ended   bool              // reconcileOwnership has returned, and the member has ended
-	join    trace.SpanContext // the span of the join that started this Keeper; invalid: none, or its trace is not sampled
+	ended   bool              // reconcileOwnership has returned, since the member has ended
+	join    trace.SpanContext // the span of the join that started this Keeper; invalid if there is none, or if its trace is not sampled
 	leaving bool              // it accepts no handoffs of leavers and no replicas; set by Leaving
 
 	needsRecovery bool            // other hosts may hold records of the range that are missing here
 	recoveries    int64           // number of calls of requireRecovery
 	sources       []chord.Peer    // members that may hold such records, besides the hosts of the preference list; at most maxSources
 	silent        []unheardMember // members that range recovery did not ask because they were taken for dead; at most maxUnheard
-	asking        time.Time       // those members are asked periodically until then
-	patience      time.Time       // a range that needs recovery waits for them until then
+	asking        time.Time       // until then those members are asked periodically
+	patience      time.Time       // until then a range that needs recovery waits for them
 
 	own *ownership.Register // what the member owns, and others; reg is a copy of its register
 
@@ -59,7 +60,7 @@ type Keeper struct {
 	confirmed time.Time             // when the last call that did not contest the register was sent to a replica
 	requests  requests
 	dead      terms.Lapsed // members found dead a short while ago
-	near      terms.Lapsed // those whose host was on the preference list then
+	near      terms.Lapsed // those of dead whose host was on the preference list when they died
 	leavers   terms.Lapsed // members about to leave
 
 	preference replication.Preference
@@ -67,7 +68,7 @@ type Keeper struct {
 	announced  bool                 // the register has been announced to other members since it changed
 
 	out    handoff.Sending                 // the one outgoing handoff
-	turn   env.Signal                      // its turn, if it is a leaver's
+	turn   env.Signal                      // of this member as a leaver: its turn has come
 	in     handoff.Receiving               // incoming handoffs, and room promised for them
 	calls  map[*handoff.Incoming]*incoming // what the calls of each need
 	chosen chosen                          // the receiver that Room has found, before a leaver's handoff begins
@@ -82,8 +83,8 @@ type Keeper struct {
 }
 
 const (
-	maxSources  = 16 // beyond it the oldest is dropped: its records then return as orphaned replicas
-	MaxReclaims = 4  // within fresh(): then the member steps down instead (yield)
+	maxSources  = 16 // beyond it the oldest is dropped: the records of that member then return as orphaned replicas
+	MaxReclaims = 4  // within the time fresh(); after these the member steps down instead (yield)
 	MaxDisputes = 8  // beyond it a dispute is dropped: it comes up again with the next refusal
 )
 
@@ -135,7 +136,7 @@ func (k *Keeper) Load() chordevent.Load {
 	return l
 }
 
-// Held returns the version held of a key; 0: none.
+// Held returns the version that is held of a key, or 0 if there is none.
 func (k *Keeper) Held(key []byte) uint64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -227,8 +228,8 @@ func (k *Keeper) PeerDied(_ context.Context, p chord.Peer) {
 // suspicion returns for how long a member taken for dead is not called, unless it calls first.
 func (k *Keeper) suspicion() time.Duration { return 8 * k.cfg.CallLimit }
 
-// jitter returns a random time between half of d and one and a half times d; of some time never none at all, since a
-// signal is waited for without a limit then.
+// jitter returns a random time between half of d and one and a half times d. If d is positive it is
+// never 0, since a signal is waited for without a limit then.
 func (k *Keeper) jitter(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0

@@ -45,8 +45,8 @@ func (k *Keeper) Room(ctx context.Context) error {
 	return nil // without a receiver: Leave searches again
 }
 
-// A chosen is the receiver that Room has found, for the first try of Leave. A receiver that is about to leave by then,
-// or has left, refuses the handoff.
+// A chosen is the receiver that Room has found, for the first try of Leave. If that receiver is
+// about to leave by then, or has left, it refuses the handoff.
 type chosen struct {
 	to    chord.Peer
 	epoch int64
@@ -214,7 +214,8 @@ func (k *Keeper) releaseInTurn(id string) {
 	}
 }
 
-// learnLeaver notes that a member is about to leave: it is no longer a replica. mu is held.
+// learnLeaver notes that a member is about to leave: it does not count as a replica any more. mu is
+// held.
 func (k *Keeper) learnLeaver(p chord.Peer) {
 	if !k.leavers.Has(p, k.env.Now()) {
 		k.preference.SearchSoon() // another host has to be found
@@ -231,8 +232,8 @@ func (k *Keeper) stays(p chord.Peer) {
 	}
 }
 
-// slowLeavers lists the hosts of the preference list that have been about to leave for a while: they may have taken
-// that back since. mu is held.
+// slowLeavers lists the hosts of the preference list that have been about to leave for a while:
+// they may have cancelled the leave since. mu is held.
 func (k *Keeper) slowLeavers() (peers []chord.Peer) {
 	since := k.env.Now().Add(k.cfg.LeaveLimit - k.suspicion())
 	for _, p := range k.preference.List {

@@ -16,9 +16,10 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A leaver may drop its records of another owner's range when that owner confirms that R hosts that stay hold the same.
-// It asks each owner by one call, with the digest of what it holds; only if that differs the two compare. An owner that
-// has to find another host first is asked again, at growing intervals.
+// A leaver may drop its records of another owner's range when that owner confirms that R hosts that
+// stay hold the same records. The leaver asks each owner by one call, with the digest of what it
+// holds; only if the digests differ do the two compare. An owner that must find another host first
+// is asked again, at growing intervals.
 
 // maxShed bounds the owners that are asked concurrently.
 const maxShed = 16
@@ -26,7 +27,7 @@ const maxShed = 16
 // drain drops everything held here, with the owners' consent. With nothing held it makes no call. If no member stays it
 // returns ErrLastHost.
 func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
-	compared := map[terms.Arc]uint64{} // the digest at which the owner had the newest version of each; looked up only
+	compared := map[terms.Arc]uint64{} // by arc: the digest at which the owner had the newest version of each record; never iterated
 	for gap := time.Duration(0); ; {
 		ranges, err := k.replicaRanges(ctx)
 		left := len(ranges)
@@ -63,7 +64,7 @@ func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
 			if i == 0 {
 				paused = k.pause(&gap)
 			} else {
-				alone = k.Lonely(ctx) // the owners may leave, too, or be dead
+				alone = k.Lonely(ctx) // the owners may be leaving, too, or be dead
 			}
 		}); err != nil || paused != nil || alone != nil {
 			return errors.Join(err, paused, alone)
@@ -71,9 +72,9 @@ func (k *Keeper) drain(ctx context.Context, deadline time.Time) error {
 	}
 }
 
-// replicaRanges lists what is held here by owner, once around the circle from this member on. A range that contains
-// this member's identifier is split there: mostly it is the range that the receiver has just got, of which records are
-// held on one side.
+// replicaRanges lists the ranges of which records are held here, by owner, once around the circle
+// from this member on. A range that contains this member's identifier is split there: in most cases
+// it is the range that the receiver has just received, and records are held only on one side.
 func (k *Keeper) replicaRanges(ctx context.Context) (list []handoff.HeldRange, err error) {
 	at := k.self.ID
 	for {
@@ -115,8 +116,8 @@ func (k *Keeper) replicaRanges(ctx context.Context) (list []handoff.HeldRange, e
 	}
 }
 
-// shed drops the records of a range if its owner grants that, after sending it what it lacks. On an error they have not
-// been dropped.
+// shed first sends the owner of a range the records that it lacks, and drops the records held here
+// if the owner agrees. On an error none has been dropped.
 func (k *Keeper) shed(ctx context.Context, c *handoff.HeldRange) error {
 	for try := 0; ; try++ {
 		k.mu.Lock()
@@ -231,9 +232,9 @@ func (k *Keeper) discardOfLeaver(ctx context.Context, from chord.Peer, q *nodepb
 	return a, nil
 }
 
-// skipLeavers asks new replicas whether they are about to leave, and replaces those that are before anything is sent to
-// them. It reports whether there were any. Where one member leaves many may: then, with all, all candidates for a
-// replica are asked at once.
+// skipLeavers asks new replicas whether they are about to leave, and replaces those that are before
+// any record is sent to them. It reports whether there were any. Where one member leaves, many
+// others may leave as well: with all, all candidates for a replica are therefore asked at once.
 func (k *Keeper) skipLeavers(ctx context.Context, all bool) (some bool) {
 	var ask []chord.Peer
 	k.mu.Lock()

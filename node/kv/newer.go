@@ -10,8 +10,9 @@ import (
 	"chordconductor/node/store"
 )
 
-// readNewer returns what a member holds instead of what it was sent: a HeldNewer, or nil. A version that no clock can
-// have counted is refused, so that there is always a greater version.
+// readNewer reads what a member holds in place of a record that it was sent, and returns it as a
+// HeldNewer, or nil if there is nothing. A version that no clock can have counted is refused, so
+// that there is always a greater version.
 func (k *Keeper) readNewer(p chord.Peer, list []*nodepb.Version) error {
 	var most *store.Record
 	for _, version := range list[:min(len(list), terms.BatchRecords)] {
@@ -40,9 +41,10 @@ func (k *Keeper) unknownHere(e replication.HeldNewer, rec *store.Record) bool {
 	return e.Held.Newer(k.store.Get(rec.ID, rec.Key))
 }
 
-// rewrite assigns a write a version above one that is held elsewhere, and returns its record. If a later write at this
-// member has superseded it, rewrite returns that one's record, which will be rewritten itself. It returns nil if it
-// cannot: ownership of the range has changed, the record is another write's, or there is no room. mu is held.
+// rewrite assigns a write a version above one that is held elsewhere, and returns its record. If a
+// later write at this member has superseded it, rewrite returns the record of that later write,
+// which will be rewritten itself. It returns nil if the ownership of the range has changed, the
+// record belongs to another write, or there is no memory. mu is held.
 func (k *Keeper) rewrite(req *request, rec *store.Record, above uint64) *store.Record {
 	held := k.store.Get(rec.ID, rec.Key)
 	switch {

@@ -15,19 +15,20 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Orphaned replicas are records outside the member's own range that no owner counts on any more: of a range that was
-// handed off or lost to another owner, or of one whose replicas are on other hosts by now. The member sends newer
-// versions to the owner, and drops the range when the owner confirms that R hosts hold it. Until then it keeps them,
-// whatever their size.
+// Orphaned replicas are records outside the member's own range that no owner counts on any more:
+// their range was handed off or lost to another owner, or its replicas are now on other hosts. The
+// member sends newer versions to the owner, and drops the range when the owner confirms that R
+// hosts hold it. Until then it keeps the records, whatever their size.
 
 // dropBatch is how many records are dropped at a time, so that clients need not wait for all.
 const dropBatch = 1024
 
-// fresh returns for how long what a member has found out about others counts.
+// fresh returns the time for which a member's findings about others remain valid.
 func fresh(c Config) time.Duration { return 3 * c.SyncInterval }
 
-// replicaTime returns for how long an owner's treatment of this member as a replica remains valid: longer than the
-// greatest time between two comparisons. For so long a former replica keeps newer versions to itself.
+// replicaTime returns for how long a member counts as a replica after the owner has last treated it
+// as one: longer than the greatest time between two comparisons. For so long a former replica does
+// not offer newer versions to the owner.
 func (k *Keeper) replicaTime() time.Duration { return 2 * k.cfg.SyncInterval }
 
 // sweepSoon makes the next sweep due at once. mu is held.

@@ -52,7 +52,8 @@ func (k *Keeper) hosts(ctx context.Context, want int) []chord.Peer {
 	return k.findHosts(ctx, want, false)
 }
 
-// findHosts is hosts; with certain it does not settle for the present list while another task is searching.
+// findHosts does what hosts does. With certain it also waits for a search that another task is
+// making.
 func (k *Keeper) findHosts(ctx context.Context, want int, certain bool) []chord.Peer {
 	k.mu.Lock()
 	w, now := &k.preference, k.env.Now()
@@ -87,7 +88,7 @@ func (k *Keeper) findHosts(ctx context.Context, want int, certain bool) []chord.
 
 // A survey is a member's report on the ownership of ranges.
 type survey struct {
-	own         *terms.Ownership // its own; nil: none
+	own         *terms.Ownership // its own; nil if it owns nothing
 	claims      []terms.Ownership
 	predecessor chord.Peer
 	successors  []chord.Peer

@@ -7,13 +7,15 @@ import (
 	"chordconductor/node/chord"
 )
 
-// A range that is recovered without a member that is alive may lack what only that member has. So a member that may
-// have records of the range and is taken for dead is asked again after a while, and only if it does not answer then
-// either (dead twice) is the range recovered without it. Until then the range still needs recovery if what the members
-// unheard have may be nowhere else, and its keys are not served.
+// A range that is recovered without a member that is alive may lack records that only this member
+// has. So a member that may have records of the range and is taken for dead is asked again after a
+// while; only if it does not answer then either (dead twice) is the range recovered without it.
+// Until then, if its records may be nowhere else, the range still needs recovery, and its keys are
+// not served.
 //
-// That is so if a source is among them, or R hosts or more: of the R hosts that hold a key, one is heard otherwise. With
-// R=1 the owner alone held it: whoever takes its range over has found it dead already.
+// Records may be nowhere else if a source, or R hosts or more, are among the members that have not
+// answered: otherwise one of the R hosts that hold a key has answered. With R=1 only the owner held
+// it, and the member that takes its range over has already found it dead.
 
 // maxUnheard bounds the members that are asked twice. Others are asked once; if they live, what they have returns as
 // orphaned replicas.

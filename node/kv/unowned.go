@@ -15,11 +15,12 @@ import (
 // members reached decide.
 const maxAround = 1024
 
-// claimUnowned takes the whole circle if all owners have gone at once: joiners may be all that is left of a ring. A
-// member that has looked for an owner since began, and for two ownerlessTime in all, asks every host, and if none owns
-// anything it takes the whole circle over and recovers it. The member whose predecessor lies across zero does so first;
-// any other one after twice the time, in case the first one fails to. If two do it all the same, they resolve it like
-// any overlap.
+// claimUnowned takes the whole circle if all owners have gone at once: joiners may be all that is
+// left of a ring. A member that has looked for an owner since began, and for two ownerlessTime in
+// all, asks every host. If none owns anything, the member takes over the whole circle and recovers
+// it. The member whose predecessor lies across zero does so first; any other member waits twice the
+// time, in case the first one fails. If two of them do it all the same, they resolve this as any
+// overlap.
 func (k *Keeper) claimUnowned(ctx context.Context, began time.Time) (bool, error) {
 	state, now := k.member.State(), k.env.Now()
 	if k.lost() {

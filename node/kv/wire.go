@@ -41,7 +41,8 @@ func conflictToWire(v ownership.Verdict) (conflict *nodepb.Ownership, implausibl
 	return conflict, v.Implausible
 }
 
-// maxExpires, in Unix milliseconds, is greater than any TTL yields, and keeps sums with a lifetime from overflowing.
+// maxExpires bounds a record's expiry, in Unix milliseconds. It is later than now plus the longest
+// TTL, and low enough that adding a tombstone's lifetime to it does not overflow.
 const maxExpires = 4 * maxTTLMillis
 
 func recordFromWire(space chord.Space, r *nodepb.Record) (*store.Record, error) {

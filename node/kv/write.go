@@ -114,7 +114,7 @@ func (k *Keeper) serveWrite(ctx context.Context, q *nodepb.ApplyRequest, id chor
 	return written(key, req.version, held) // its own version, even if a later one has superseded it on the replicas
 }
 
-// maybe is an answer without a record to a write that may have happened.
+// maybe returns an answer without a record to a write that may have been carried out.
 func maybe(o nodepb.ApplyResponse_Outcome) *nodepb.ApplyResponse {
 	return &nodepb.ApplyResponse{Outcome: o, MaybeWritten: true}
 }

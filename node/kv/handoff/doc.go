@@ -12,9 +12,11 @@
 //	release  (in the source alone) the receiver is responsible, the source forwards
 //	COMMIT   the receiver is informed of the release
 //
-// Until the release is known to it, the receiver forwards all requests for the range to the source. It learns of the
-// release by the COMMIT, by the first request that the source forwards, or by inquiring; if the source dies after
-// PREPARE, the receiver takes the range over and recovers it. If either dies before, the source's ownership stands, or
-// is taken over from it. A member takes part in one handoff at a time, except those of leavers: they arrive
-// concurrently, and are released in turn (see Receiving, and package chord, leave.go).
+// Until the receiver knows of the release, it forwards all requests for the range to the source. It
+// learns of the release from the COMMIT, from the first request that the source forwards, or by an
+// inquiry; if the source dies after PREPARE, the receiver takes the range over and recovers it. If
+// the source or the receiver dies before, the source still owns the range, or its range is taken
+// over as any dead owner's is. A member takes part in one handoff at a time, except handoffs of
+// leavers: these arrive concurrently, and are released one after the other (see Receiving, and
+// package chord, leave.go).
 package handoff

@@ -14,9 +14,10 @@ type HeldRange struct {
 	Known  bool
 }
 
-// Held returns the part of an owner's range that a leaver with an identifier asks about for a record at a point. A range
-// that contains the identifier is split there: mostly it is the range that the receiver has just got, of which records
-// are held on one side. last reports that it is the last part, once around the circle from the identifier on.
+// Held returns the part of an owner's range about which a leaver with identifier self asks, for a
+// record at a point. A range that contains self is split there: in most cases it is the range that
+// the receiver has just received, and records are held only on one side. last reports that this is
+// the last part, once around the circle from self on.
 func Held(own terms.Ownership, self, point chord.ID) (h HeldRange, last bool) {
 	h = HeldRange{Arc: own.Arc(), Owner: own.Owner}
 	if h.Covers(self) {

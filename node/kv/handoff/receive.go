@@ -9,11 +9,12 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A member can receive ranges from several leavers at once. The ranges are adjacent, below its own. Their records
-// arrive concurrently, and so do their releases (chord.Turns); this member takes them over in order (chord.Turn), from
-// the nearest one down, so that its range stays contiguous. A source that has released its range waits until it is
-// taken over. If that becomes impossible, because the handoff above it has failed, the handoff is given up: its source
-// owns the range again.
+// A member can receive ranges from several leavers at once. The ranges are adjacent, below its own.
+// Their records arrive concurrently, and so do their releases (chord.Turns). This member takes the
+// ranges over in order (chord.Turn), from the nearest one down, so that its own range stays
+// contiguous. A source that has released its range waits until this member has taken the range
+// over. If that becomes impossible, because the handoff of the range above has failed, the handoff
+// is given up: its source owns the range again.
 
 const (
 	// MaxIncoming bounds the concurrent incoming handoffs that wait for their turn. Beyond it a leaver is refused, and
@@ -39,8 +40,8 @@ type Incoming struct {
 	Prepared      bool         // all records have arrived
 	Due           bool         // the source may release
 	Released      bool         // the source has released, or is dead: this member takes the range over in its turn (Next)
-	Doubtful      bool         // … is dead: others may hold what was written since
-	Firm          bool         // the source does not take back what it has released: it speaks protocol version 1
+	Doubtful      bool         // the source is dead: others may hold what was written since
+	Firm          bool         // the source cannot take back what it has released: it has protocol version 1
 	Room          int64        // bytes reserved for records still to come
 	Unsure        bool         // more keys are unsettled than can be listed
 	LastSeen      time.Time
@@ -74,7 +75,7 @@ type Receiving struct {
 // NewReceiving makes the receiver's side of a member.
 func NewReceiving(self chord.ID) Receiving { return Receiving{self: self} }
 
-// All returns the incoming handoffs, which the caller does not change.
+// All returns the incoming handoffs. The caller must not change the list.
 func (r *Receiving) All() []*Incoming { return r.list }
 
 // Some reports whether there are incoming handoffs.
@@ -110,8 +111,9 @@ func (r *Receiving) first(is func(*Incoming) bool) *Incoming {
 	return nil
 }
 
-// MayBegin reports whether a handoff may begin at a member that takes part in no outgoing one: into an empty register it
-// must end at this member, and otherwise where this member's range begins, or, from a leaver, anywhere below that.
+// MayBegin reports whether a handoff may begin at a member that has no outgoing one. If the
+// member's register is empty, the handed-off range must end at this member; otherwise it must end
+// where this member's range begins or, if a leaver hands it off, anywhere below that.
 func (r *Receiving) MayBegin(m *Incoming, own *terms.Ownership, stance chord.Stance) bool {
 	others := len(r.list)
 	if before := r.From(m.Source); before != nil {
@@ -186,7 +188,8 @@ func (r *Receiving) Prepare(m *Incoming, own *terms.Ownership) (waits bool) {
 	return !m.Due
 }
 
-// BecomeDue returns the handoffs whose release is due now and has not been requested, which the caller does.
+// BecomeDue returns the handoffs whose release is due now and has not been requested; the caller
+// must request it.
 func (r *Receiving) BecomeDue(own *terms.Ownership) (list []*Incoming) {
 	for _, m := range r.Turns(own) {
 		if !m.Due {
@@ -202,8 +205,8 @@ func (r *Receiving) Next(own *terms.Ownership) *Incoming {
 	return r.first(func(m *Incoming) bool { return m.Released && m.Prepared && r.HasTurn(m, own) })
 }
 
-// Take returns what this member owns with the range of a prepared handoff, which has ended; nil if it does not fit
-// any more.
+// Take returns what this member owns once it has taken over the range of a prepared handoff, which
+// ends. It returns nil if the range no longer fits.
 func (r *Receiving) Take(m *Incoming, own *terms.Ownership) *terms.Ownership {
 	next := m.Grant
 	if own != nil {
@@ -222,9 +225,9 @@ func (r *Receiving) Take(m *Incoming, own *terms.Ownership) *terms.Ownership {
 // HasTaken reports whether a handoff has made this member responsible.
 func (r *Receiving) HasTaken(id string) bool { return slices.Contains(r.taken, id) }
 
-// Unreleased lists the handoffs that a member gives up when it is about to leave, because the sources hand off to the
-// next member that stays. It keeps those that their sources may have released, except of leavers that would take their
-// range back.
+// Unreleased lists the handoffs that a member gives up when it is about to leave, because their
+// sources will hand off to the next member that stays. It does not list handoffs that their sources
+// may have released, except those of leavers that would take the range back.
 func (r *Receiving) Unreleased() (list []*Incoming) {
 	for _, m := range r.list {
 		if !m.Due || m.Reason == chordevent.MoveLeave && !m.Firm {
@@ -251,7 +254,7 @@ func (r *Receiving) Unsure() {
 	}
 }
 
-// A promise is room that is reserved for a leaver until its handoff begins.
+// A promise is memory that is reserved for a leaver until its handoff begins.
 type promise struct {
 	leaver chord.Peer
 	bytes  int64

@@ -10,8 +10,9 @@ import (
 // maxAsked bounds the members that a leaver asks to find one that stays. Beyond it the leave fails.
 const maxAsked = 1 << 14
 
-// A Search is a leaver's for the member that it hands its range to (chord.Receiver). The head is asked first, because
-// mostly it stays; then the others of the successor list, concurrently; then those beyond.
+// A Search is a leaver's search for the member to which it hands off its range (chord.Receiver). It
+// asks the head first, because in most cases the head stays; then the others of the successor list,
+// concurrently; then members beyond.
 type Search struct {
 	self    chord.ID
 	live    []chord.Peer // the leaver's successor list
@@ -22,7 +23,7 @@ type Search struct {
 
 // A Candidate is the answer of a member that a leaver asks.
 type Candidate struct {
-	Own        *terms.Ownership // nil: none
+	Own        *terms.Ownership // nil if it owns nothing
 	Successors []chord.Peer
 	Leaving    bool
 	Silent     bool // it has not answered
@@ -33,10 +34,10 @@ func NewSearch(self chord.ID, live []chord.Peer) *Search {
 	return &Search{self: self, live: live, next: live[:min(len(live), 1)]}
 }
 
-// Ask returns the members to ask concurrently; none: no member stays.
+// Ask returns the members to ask concurrently, or none if no member stays.
 func (s *Search) Ask() []chord.Peer { return s.next }
 
-// Answered returns which of the members asked is the receiver, or -1.
+// Answered returns the index of the receiver among the members asked, or -1.
 func (s *Search) Answered(answers []Candidate) int {
 	at := -1
 	_, found := chord.Receiver(s.next, func(chord.Peer) chord.Stance {

@@ -22,10 +22,10 @@ type Outgoing struct {
 	Open     bool // the receiver takes part: every write is sent to it, and waits for it
 	Sent     bool // all records have been sent
 	Aborted  bool
-	Released bool             // this member is not responsible any more: the receiver is, once it has taken over
+	Released bool             // this member is not responsible any more, but the receiver, once it has taken the range over
 	Left     *terms.Ownership // this member's ownership after the release
 
-	Keys, Bytes int64 // that have been sent. Used only by the task that runs the handoff
+	Keys, Bytes int64 // sent so far; used only by the task that runs the handoff
 }
 
 // Event returns the event of a phase of the handoff.
@@ -61,14 +61,14 @@ type Sending struct {
 	begun    int64      // so far, to number them
 }
 
-// Current returns the outgoing handoff; nil: there is none.
+// Current returns the outgoing handoff, or nil if there is none.
 func (s *Sending) Current() *Outgoing { return s.out }
 
 // Handed returns the receiver of the last handoff that was released.
 func (s *Sending) Handed() chord.Peer { return s.handed }
 
-// Begin begins the handoff of an owner's range up to a point, the only one. The name is the member's, in the handoff's
-// ID.
+// Begin begins the outgoing handoff of an owner's range up to a point; there must be no other one.
+// name is the member's name in the handoff's ID.
 func (s *Sending) Begin(own terms.Ownership, name string, receiver chord.Peer, until chord.ID, epoch int64, reason chordevent.MoveReason) *Outgoing {
 	s.begun++
 	s.out = &Outgoing{
@@ -103,7 +103,7 @@ func (s *Sending) Superseded(p chord.Peer) {
 	}
 }
 
-// Writes returns the handoff that a write of a key has to be sent to; nil: none.
+// Writes returns the handoff to which a write of a key must be sent, or nil if there is none.
 func (s *Sending) Writes(id chord.ID) *Outgoing {
 	if s.out != nil && s.out.Open && s.out.Covers(id) {
 		return s.out
@@ -111,7 +111,7 @@ func (s *Sending) Writes(id chord.ID) *Outgoing {
 	return nil
 }
 
-// Past returns the outgoing handoff if it is past its release; nil: it is not.
+// Past returns the outgoing handoff if it is past its release, otherwise nil.
 func (s *Sending) Past() *Outgoing {
 	if s.out != nil && s.out.Released {
 		return s.out
@@ -139,7 +139,8 @@ func (s *Sending) Requested(id string) *Outgoing {
 	return nil
 }
 
-// TakeBack returns what this member owns if its receiver has not taken the range over; nil: it has changed since.
+// TakeBack returns what this member owns if its receiver has not taken the range over, or nil if
+// the register has changed since.
 func (s *Sending) TakeBack(m *Outgoing, self chord.Peer, own *terms.Ownership) *terms.Ownership {
 	if s.out != m || own != m.Left {
 		return nil

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// MaxDifference is how much the clocks of two hosts may differ. TTLs are exact to that. A host whose clock differs
-// by more from those of most others leaves the ring (node/member); no call, stamp or stored version is refused for it,
-// because an old stamp may come from any clock.
+// MaxDifference is how much the clocks of two hosts may differ; TTLs are exact to this difference.
+// A host whose clock differs by more from those of most other hosts leaves the ring (node/member).
+// No call, stamp or stored version is refused for it, because an old stamp may come from any clock.
 const MaxDifference = time.Minute
 
 // clockShift is the width of the counter below the milliseconds of a stamp.
@@ -34,7 +34,7 @@ type Clock struct {
 	last atomic.Uint64 // the greatest stamp given or observed
 }
 
-// NewClock makes a hybrid logical clock over a physical one.
+// NewClock returns a hybrid logical clock over a physical one.
 func NewClock(now func() time.Time) *Clock { return &Clock{now: now} }
 
 // Now returns a stamp greater than every one given or observed before.
@@ -65,7 +65,7 @@ func (c *Clock) Observe(stamp uint64) {
 // Ceiling returns the greatest stamp that is accepted if the clock is behind by an allowance.
 func (c *Clock) Ceiling(allowance time.Duration) uint64 { return Ceiling(c.now().Add(allowance)) }
 
-// Millis returns the physical clock in Unix milliseconds, which expiry is measured by.
+// Millis returns the physical clock in Unix milliseconds, by which expiry is decided.
 func (c *Clock) Millis() int64 { return c.now().UnixMilli() }
 
 // StampOf returns the least stamp of a physical time.

@@ -8,8 +8,9 @@ import (
 	"chordconductor/node/kv/terms"
 )
 
-// The owner of the next range takes over a range whose owner is dead: it watches the range right below its own. Whom to
-// ask about it is decided here, and when its owner has been missing for long enough.
+// The owner of a range takes over the range right below it if the owner of that range is dead. Here
+// is decided which members to ask about that range, and when its owner has been missing for long
+// enough.
 
 // A Neighbor is the table entry for the range right below this member's.
 type Neighbor struct {
@@ -36,9 +37,9 @@ func (r *Register) Doubted() bool {
 	return doubt
 }
 
-// Missing notes whether the range below this member's has a live owner. The time since then counts for all ranges
-// further down that turn out to have none: several owners may have died at once, and members that know of one range
-// have had the time to make the next known as well.
+// Missing notes whether the range below this member's has a live owner. The time since it had none
+// counts for all ranges further down that turn out to have none: several owners may have died at
+// once, and members that know the owner of one of these ranges have had time to report it.
 func (r *Register) Missing(is bool, now time.Time) {
 	switch {
 	case !is:
@@ -48,10 +49,10 @@ func (r *Register) Missing(is bool, now time.Time) {
 	}
 }
 
-// Found notes that there is a live owner of the range that this member claims.
+// Found notes that the range that this member claims has a live owner.
 func (r *Register) Found() { r.ownerless = time.Time{} }
 
-// Searched returns for how long this member has looked for an owner, at least since began.
+// Searched returns for how long this member has looked for an owner: at least the time since began.
 func (r *Register) Searched(began, now time.Time) time.Duration {
 	if r.ownerless.IsZero() {
 		r.ownerless = began
@@ -62,9 +63,9 @@ func (r *Register) Searched(began, now time.Time) time.Duration {
 // Ownerless returns for how long there has been no known live owner.
 func (r *Register) Ownerless(now time.Time) time.Duration { return now.Sub(r.ownerless) }
 
-// Row lists the owners of adjacent ranges below to ask concurrently, after some have just been taken over from dead
-// owners. Their number doubles each time: a failure that has ended one of a row has mostly ended many, and they would
-// otherwise cost one time limit after the other.
+// Row lists the owners of adjacent ranges below that should be asked concurrently, after some have
+// just been taken over from dead owners. Their number doubles each time: a failure that ended one
+// owner of a row has in most cases ended many, and each would otherwise cost a time limit.
 func (r *Register) Row(own *terms.Ownership, unreachable func(chord.Peer) bool) (next []chord.Peer) {
 	if r.row == 0 {
 		return nil
@@ -80,10 +81,11 @@ func (r *Register) Row(own *terms.Ownership, unreachable func(chord.Peer) bool) 
 	return next
 }
 
-// Affected lists the members, of those known, that are affected by the death of an owner whose range is about to be
-// taken over, down from a point. The other owners on its host have mostly ended with it, and their ranges would
-// otherwise be taken over at the pace of one time limit each; a host has at most MaxVirtualNodes members. Members whose
-// identifier is in its range may own a part of it by now, and the ring may not lead to them yet.
+// Affected lists those of the known members that the death of an owner may affect, down from a
+// point, before its range is taken over. The other owners on its host have in most cases ended with
+// it; one after the other, their takeovers would take a time limit each. A host has at most
+// MaxVirtualNodes members. Members whose identifier is in the dead owner's range may already own a
+// part of it, although no pointers lead to them yet.
 func (r *Register) Affected(dead terms.Ownership, point chord.ID, known []chord.Peer, unreachable func(chord.Peer) bool) (others []chord.Peer) {
 	add := func(p chord.Peer) {
 		if p != dead.Owner && !unreachable(p) && !slices.Contains(others, p) {

@@ -7,12 +7,12 @@ import (
 	"chordconductor/node/kv/terms"
 )
 
-// A Verdict is the result of receiving an ownership from its owner. Either it is refused, mostly because another one
-// stands, or it stands, and this member has given up what overlapped it.
+// A Verdict is the result of receiving an ownership from its owner. It is refused, in most cases
+// because another one stands; or it stands, and this member has given up what it overlapped.
 type Verdict struct {
 	Refused     bool
 	Implausible bool             // it is refused because of its epoch
-	Conflict    *terms.Ownership // because of which it is refused; nil: not because of another
+	Conflict    *terms.Ownership // the ownership because of which it is refused; nil if there is another reason
 	Overlapped  bool             // this member has served a part of it until now, or a short while ago
 }
 
@@ -50,7 +50,7 @@ func (r *Register) Meet(o terms.Ownership, now time.Time) (Verdict, Effects) {
 	return Verdict{Overlapped: rival}, e
 }
 
-// Dispute notes an ownership because of which this member's was refused.
+// Dispute notes an ownership because of which this member's own was refused.
 func (r *Register) Dispute(conflict terms.Ownership) Effects {
 	if len(r.disputes) < maxDisputes && !slices.Contains(r.disputes, conflict) {
 		r.disputes = append(r.disputes, conflict)
@@ -62,8 +62,8 @@ func (r *Register) Dispute(conflict terms.Ownership) Effects {
 // Disputed reports whether there are disputes to resolve.
 func (r *Register) Disputed() bool { return len(r.disputes) > 0 }
 
-// Disputes returns the ownerships that contest this member's, of which the caller asks the owners, and empties the
-// list.
+// Disputes returns the ownerships that contest this member's, and empties the list. The caller asks
+// their owners.
 func (r *Register) Disputes() []terms.Ownership {
 	list := r.disputes
 	r.disputes = nil
@@ -75,9 +75,10 @@ func (r *Register) Rival(o *terms.Ownership) bool {
 	return r.own != nil && o != nil && o.Overlaps(*r.own)
 }
 
-// Resolve resolves a dispute by what the owner named has answered: its present ownership, nil if it is dead or owns
-// nothing. If it owns another range by now, the contesting ownership is outdated, and a greater epoch supersedes it. If
-// it does own the range, one of the two yields.
+// Resolve resolves a dispute. conflict is the ownership that contests this member's; theirs is what
+// the owner of conflict, asked now, owns: nil if that owner is dead or owns nothing. If theirs
+// overlaps this member's range, the one that the other beats (Beats) yields. Otherwise conflict is
+// outdated, and this member raises its own epoch above conflict's.
 func (r *Register) Resolve(conflict terms.Ownership, theirs *terms.Ownership, now time.Time) Effects {
 	switch {
 	case r.Rival(theirs) && theirs.Beats(*r.own):

@@ -8,10 +8,11 @@ import (
 	"chordconductor/node/kv/terms"
 )
 
-// A member that has served other owners' ranges, because it took them for dead, gives all of them up to the first one
-// that it meets. The others learn nothing of it then, and what was written here is missing there. So the member
-// remembers what it has given up, until that has been returned: an owner of a part of it learns with its first call
-// that its range has been served here.
+// A member that has served ranges of other owners, because it took them for dead, gives up all of
+// these at the first owner that it meets. The other owners do not learn of this, and lack what was
+// written here. So the member stores what it has given up until the records have been returned:
+// with the first call of an owner of a part of it, that owner learns that its range has been served
+// here.
 
 // maxGivenUp bounds the ranges given up, and for each the owners that have everything of it. At the bound the oldest is
 // dropped: what is held of it returns all the same, but the owner may be read before.
@@ -40,7 +41,7 @@ func (r *Register) GaveUp(o terms.Ownership, now time.Time) bool {
 	})
 }
 
-// Returned notes that an owner lacks nothing that was written here.
+// Returned notes that an owner has everything that was written here.
 func (r *Register) Returned(owner chord.Peer) {
 	for i := range r.given {
 		if g := &r.given[i]; !slices.Contains(g.returned, owner) {

@@ -39,7 +39,8 @@ func New(self chord.Peer, fresh time.Duration) *Register {
 	return &Register{self: self, fresh: fresh}
 }
 
-// Own returns the register; nil: it is empty. What it points to is never changed.
+// Own returns the register, or nil if it is empty. The Ownership that it points to is never
+// changed.
 func (r *Register) Own() *terms.Ownership { return r.own }
 
 // Filled reports whether the register has not been empty all the time in this incarnation.
@@ -71,7 +72,7 @@ func (e Effects) and(next Effects) Effects {
 	return next
 }
 
-// Set changes the register; nil empties it.
+// Set changes the register. It is emptied if own is nil.
 func (r *Register) Set(own *terms.Ownership) Effects {
 	before := r.own
 	r.own = own
@@ -82,7 +83,7 @@ func (r *Register) Set(own *terms.Ownership) Effects {
 	return Effects{Changed: true, Before: before, After: own}
 }
 
-// recovery is the effect that the range needs recovery; of an empty register there is none.
+// recovery returns the effect that the range needs recovery, or no effect if the register is empty.
 func (r *Register) recovery(sources ...chord.Peer) Effects {
 	if r.own == nil {
 		return Effects{}

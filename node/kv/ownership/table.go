@@ -23,12 +23,12 @@ type Table []Entry
 type Entry struct {
 	terms.Ownership
 	Received     time.Time
-	ReplicaSince time.Time // when the owner last treated this member as a replica; zero: never
+	ReplicaSince time.Time // when the owner last treated this member as a replica; zero if it never did
 	Indirect     bool      // reported by other members, after its owner had died
 }
 
-// Refuses returns the entry because of which an owner's own o is refused: a later one of the same owner, or an
-// overlapping one that beats it. An indirect entry refuses nothing.
+// Refuses returns the entry because of which o, reported by its own owner, is refused: a later one
+// of the same owner, or an overlapping one that beats o. An indirect entry refuses nothing.
 func (c Table) Refuses(o terms.Ownership) (terms.Ownership, bool) {
 	for _, old := range c {
 		if old.Indirect {
@@ -71,7 +71,7 @@ func (c *Table) LearnIndirect(o terms.Ownership, now time.Time) {
 	c.store(Entry{Ownership: o, Received: now, Indirect: true})
 }
 
-// store stores an entry, and leaves of the present ones what it does not overlap.
+// store stores an entry, and trims the present entries to what it does not overlap.
 func (c *Table) store(known Entry) {
 	o := known.Ownership
 	kept := (*c)[:0]

@@ -97,7 +97,7 @@ func (w *Preference) Search(want, complete int, certain bool, live func() []chor
 	return s
 }
 
-// Ask returns the member to ask next; none: the search is over.
+// Ask returns the member to ask next. some is false when the search is over.
 func (w *Preference) Ask(s *Search, away func(chord.Peer) bool) (p chord.Peer, some bool) {
 	if s.jumps++; s.done || s.jumps > maxJumps || s.at == w.self || len(w.distinct(s.hosts, s.past, away)) >= s.want {
 		return chord.Peer{}, false
@@ -110,7 +110,7 @@ func (w *Preference) Answered(s *Search, list []chord.Peer) {
 	before := s.at
 	for _, p := range list {
 		if !chord.Between(before.ID, p.ID, w.self.ID) {
-			s.done = true // around
+			s.done = true // once around the circle
 		} else if chord.Between(s.at.ID, p.ID, w.self.ID) {
 			s.past, s.at = append(s.past, p), p
 		}

@@ -10,9 +10,9 @@ import (
 // A Replica is a host that holds a replica of the owner's range.
 type Replica struct {
 	Peer   chord.Peer
-	Synced bool  // compared since the range last changed: it holds what the owner holds, and receives every write
-	Missed int64 // writes that did not reach it, to detect those missed during a comparison
-	Lacks  bool  // it had no room for what a comparison sent, reserve included
+	Synced bool  // compared since the range last changed: it holds the same as the owner, and receives every write
+	Missed int64 // number of writes that did not reach it, to detect those missed during a comparison
+	Lacks  bool  // it had no memory, the reserve included, for what a comparison sent
 	Room   int64 // bytes that its host had left for clients' writes, by its latest answer; 0: none, or no answer yet
 
 	Compared bool      // it has held the whole range: what it lacks since are missed writes
@@ -46,12 +46,12 @@ func (r Replicas) On(p chord.Peer) *Replica {
 	return nil
 }
 
-// AllSynced reports whether all hold the whole range.
+// AllSynced reports whether all replicas hold the whole range.
 func (r Replicas) AllSynced() bool {
 	return !slices.ContainsFunc(r, func(h Replica) bool { return !h.Synced })
 }
 
-// Unsync notes that all lack a record.
+// Unsync notes that all replicas lack a record.
 func (r Replicas) Unsync() {
 	for i := range r {
 		r[i].Synced = false
@@ -85,7 +85,7 @@ func (r Replicas) Recovered() {
 	}
 }
 
-// Due lists those that have to be compared now.
+// Due lists the replicas that must be compared now.
 func (r Replicas) Due(now time.Time) (due []Replica) {
 	for _, h := range r {
 		if !h.Synced || !now.Before(h.Next) {
@@ -95,8 +95,8 @@ func (r Replicas) Due(now time.Time) (due []Replica) {
 	return due
 }
 
-// Equal notes that a comparison with one of them, as it was when the comparison began, has found no difference. The next
-// one is at a time.
+// Equal notes that a comparison with a replica, as it was when the comparison began, has found no
+// difference. next is the time of the next comparison.
 func (r Replicas) Equal(h Replica, next time.Time) {
 	now := r.On(h.Peer)
 	now.Synced = now.Missed == h.Missed

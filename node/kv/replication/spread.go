@@ -16,7 +16,7 @@ type Spread struct {
 	want   int // R
 	tried  []chord.Peer
 	holds  []chord.Peer // each on another host, the owner first
-	failed error        // that of a live host
+	failed error        // the error of a live host
 }
 
 // NewSpread begins to spread a record that the owner has stored, to R hosts with its own.
@@ -24,7 +24,8 @@ func NewSpread(owner chord.Peer, r int) *Spread {
 	return &Spread{want: r, holds: []chord.Peer{owner}}
 }
 
-// Missing returns on how many more hosts the record has to be, and which have been tried.
+// Missing returns the number of hosts that must still store the record, and the hosts that have
+// been tried.
 func (s *Spread) Missing() (n int, tried []chord.Peer) { return s.want - len(s.holds), s.tried }
 
 // Send notes the hosts that are tried next.

@@ -37,7 +37,7 @@ type Key struct {
 	id      chord.ID
 	running int           // writes under way
 	known   bool          // whether older is the latest settled version
-	older   *store.Record // nil: none
+	older   *store.Record // nil if there is none
 	floor   *store.Record // a version alone: none up to it may be read any more, unless it is kept; nil: all may
 }
 
@@ -111,8 +111,8 @@ func (l *Unsettled) SettledKey(r, held *store.Record) {
 	}
 }
 
-// End notes the end of a write of a key, of which R hosts hold the version if it is ok. It reports whether the replicas
-// may lack what is held here.
+// End notes the end of a write of a key; ok means that R hosts hold its version. It reports whether
+// the replicas may lack what is held here.
 func (l *Unsettled) End(u *Key, r, held *store.Record, ok bool) (unsynced bool) {
 	u.running--
 	if ok {

@@ -19,7 +19,7 @@ type lapse struct {
 
 const maxLapsed = 256 // four large hosts; beyond it the oldest is dropped, and detected again when it matters
 
-// Add lists a member until a time, which replaces an earlier one.
+// Add lists a member until the given time. It replaces the member's entry, if there is one.
 func (l *Lapsed) Add(p chord.Peer, until time.Time) {
 	l.Remove(p)
 	if len(*l) == maxLapsed {
@@ -51,7 +51,7 @@ func (l Lapsed) All(now time.Time) iter.Seq[chord.Peer] {
 	}
 }
 
-// Until returns the time until which a member is listed; zero: it is not.
+// Until returns the time until which a member is listed, or the zero time if it is not listed.
 func (l Lapsed) Until(p chord.Peer) time.Time {
 	if i := slices.IndexFunc(l, func(entry lapse) bool { return entry.peer == p }); i >= 0 {
 		return l[i].until

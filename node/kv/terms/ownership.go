@@ -12,14 +12,15 @@ type Arc struct{ From, To chord.ID }
 // Covers reports whether the arc contains a point.
 func (a Arc) Covers(id chord.ID) bool { return chord.Owns(a.From, id, a.To) }
 
-// Overlaps reports whether both cover some point: of two arcs that overlap, one covers the other's end.
+// Overlaps reports whether both arcs cover some point: of two arcs that overlap, one covers the
+// other's end.
 func (a Arc) Overlaps(b Arc) bool { return a.Covers(b.To) || b.Covers(a.To) }
 
-// An Ownership makes a member responsible for (from, owner.ID]. Of two for the same range the one with the greater
-// epoch is the later.
+// An Ownership makes a member responsible for (from, owner.ID]. Of two ownerships of the same range
+// the one with the greater epoch is the later.
 type Ownership struct {
 	Owner chord.Peer
-	From  chord.ID // equal to the owner's: the whole circle
+	From  chord.ID // equal to the owner's identifier: the whole circle
 	Epoch int64
 }
 
@@ -37,7 +38,7 @@ func (o Ownership) Contains(p Ownership) bool {
 	return o.From == p.From || o.From == o.Owner.ID || p.From != p.Owner.ID && o.Covers(p.From)
 }
 
-// Beats orders all ownerships, so that of two that overlap all members agree which one stands.
+// Beats orders all ownerships, so that all members agree which of two that overlap stands.
 func (o Ownership) Beats(p Ownership) bool {
 	if c := cmp.Compare(o.Epoch, p.Epoch); c != 0 {
 		return c > 0

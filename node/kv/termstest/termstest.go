@@ -13,7 +13,7 @@ import (
 
 const bits = 6
 
-// Space is the circle.
+// Space returns the circle.
 func Space() chord.Space {
 	s, err := chord.NewSpace(bits)
 	if err != nil {
@@ -22,15 +22,15 @@ func Space() chord.Space {
 	return s
 }
 
-// ID is a point of the circle.
+// ID returns a point of the circle.
 func ID(n uint64) chord.ID { return Space().FromUint64(n) }
 
-// Peer is the member at a point, on a host of its own.
+// Peer returns the member at a point, on a host of its own.
 func Peer(n uint64) chord.Peer {
 	return chord.Peer{ID: ID(n), Addr: fmt.Sprintf("host%d", n), Incarnation: 1}
 }
 
-// Ownership is that of the member at a point, down to another.
+// Ownership returns the ownership of the member at a point, down to another point.
 func Ownership(from, to uint64, epoch int64) terms.Ownership {
 	return terms.Ownership{Owner: Peer(to), From: ID(from), Epoch: epoch}
 }
@@ -48,5 +48,5 @@ func Points(o terms.Ownership) (set [64]bool) {
 	return set
 }
 
-// Number is the number of a point: the inverse of ID.
+// Number returns the number of a point: the inverse of ID.
 func Number(id chord.ID) int { return int(id[len(id)-1]) }
