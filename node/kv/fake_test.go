@@ -122,6 +122,10 @@ func (m *fakeMember) Reply() *nodepb.Reply {
 	return &nodepb.Reply{Status: nodepb.Reply_STATUS_OK, Self: wire.Peer(m.self), Clock: m.clock.Now(), Version: 2}
 }
 func (m *fakeMember) Received(chord.Peer, *nodepb.Reply) error { return nil }
+func (m *fakeMember) LookupWithin(ctx context.Context, id chord.ID, _ time.Duration) (chord.Peer, error) {
+	return m.Lookup(ctx, id)
+}
+
 func (m *fakeMember) Lookup(_ context.Context, id chord.ID) (chord.Peer, error) {
 	if m.lookup != nil {
 		return m.lookup(id), nil

@@ -2,6 +2,7 @@ package kv
 
 import (
 	"context"
+	"time"
 
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
@@ -25,6 +26,8 @@ type Member interface {
 	Received(asked chord.Peer, reply *nodepb.Reply) error
 	// Lookup finds the member responsible for a point of the circle, which has confirmed that it is.
 	Lookup(ctx context.Context, id chord.ID) (chord.Peer, error)
+	// LookupWithin does what Lookup does, for limit at most if that is less than the limit of all lookups.
+	LookupWithin(ctx context.Context, id chord.ID, limit time.Duration) (chord.Peer, error)
 	// Hosts lists the first distinct hosts beyond the member, clockwise: see chord.Hosts. HostListLen gives their useful
 	// number.
 	Hosts() []chord.Peer

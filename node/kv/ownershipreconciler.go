@@ -40,7 +40,9 @@ func (k *Keeper) reconcileOwnership(ctx context.Context) {
 }
 
 const (
-
+	// claimLookup bounds the lookup of a claim, in call limits: while it runs, no incoming handoff is given up and no
+	// dispute is resolved, without which there may never be an owner to find.
+	claimLookup = 4
 	// joinRounds bounds a join's trace when no owner can be found or none is free. As a rule the first claim is accepted.
 	JoinRounds = 8
 	// ownerlessTime is for how long a range must have no known owner before a member takes it over that knows nothing of
@@ -95,7 +97,7 @@ func (k *Keeper) reconcileOnce(ctx context.Context, claims *ownership.ClaimPace)
 // not ideal, the successor may know it better. If no live owner is found, claimUnowned decides whether there is one.
 func (k *Keeper) claimRange(ctx context.Context) (done bool, err error) {
 	began := k.env.Now()
-	owner, err := k.member.Lookup(ctx, k.self.ID)
+	owner, err := k.member.LookupWithin(ctx, k.self.ID, claimLookup*k.cfg.CallLimit)
 	if stopped(err) {
 		return false, err
 	}

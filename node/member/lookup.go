@@ -58,6 +58,12 @@ func (m *Member) Lookup(ctx context.Context, id chord.ID) (chord.Peer, error) {
 	return found.Owner, err
 }
 
+// LookupWithin does what Lookup does, for limit at most if that is less than LookupLimit.
+func (m *Member) LookupWithin(ctx context.Context, id chord.ID, limit time.Duration) (chord.Peer, error) {
+	found, err := m.findWithin(ctx, id, m.host.cfg.Lookup, min(limit, m.host.cfg.LookupLimit))
+	return found.Owner, err
+}
+
 // Find does what Lookup does, and also returns the path; after a failure the path as far as it is
 // known. It tries again, iteratively, until LookupLimit passes or ctx is cancelled.
 func (m *Member) Find(ctx context.Context, key chord.ID, mode Mode) (Lookup, error) {

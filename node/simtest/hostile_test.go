@@ -140,7 +140,7 @@ func (x *hostilePeer) Survey(_ context.Context, q *nodepb.SurveyRequest) (*nodep
 // slowHostile are seeds that have failed: of their members nearly all lose their ranges to the peer. Owners that it has
 // invented were asked one after the other, a handoff that it had begun was given up after that only, and a claim that it
 // had accepted was repeated ten seconds later.
-var slowHostile = []uint64{11, 76, 77, 83, 105, 106, 146}
+var slowHostile = []uint64{11, 76, 77, 83, 105, 106, 121, 146}
 
 // TestHostileNumbers: ten seconds after a peer is gone that has sent arbitrary statements, every put succeeds.
 func TestHostileNumbers(t *testing.T) {
