@@ -12,7 +12,7 @@ import (
 
 // Config is a program's configuration of its telemetry. Zero values mean the defaults named beside them.
 type Config struct {
-	// Service is service.name, default "chord-node". OTEL_SERVICE_NAME wins.
+	// Service is service.name, default "chord-node". OTEL_SERVICE_NAME takes precedence.
 	Service string
 	// Version is service.version.
 	Version string
@@ -21,12 +21,13 @@ type Config struct {
 	// Instance is service.instance.id, default a random UUID.
 	Instance string
 
-	// Endpoint is where OTLP goes over gRPC: host:port, http://host:port or https://host:port. Default
-	// http://localhost:4317. OTEL_EXPORTER_OTLP_ENDPOINT and its variants win.
+	// Endpoint is the receiver of OTLP over gRPC: host:port, http://host:port or https://host:port.
+	// Default http://localhost:4317. OTEL_EXPORTER_OTLP_ENDPOINT and its variants take precedence.
 	Endpoint string
-	// Headers go with every export. OTEL_EXPORTER_OTLP_HEADERS and its variants win.
+	// Headers are sent with every export. OTEL_EXPORTER_OTLP_HEADERS and its variants take
+	// precedence.
 	Headers map[string]string
-	// TLS is for an Endpoint that begins with https.
+	// TLS is used for an Endpoint that begins with https.
 	TLS *tls.Config
 	// IgnoreEnvironment makes this Config the only source: no OTEL_* variable changes the receiver, the sampling or the
 	// resource's names. It is for members inside the conductor, whose variables configure the conductor.
@@ -36,16 +37,18 @@ type Config struct {
 	Sampling Sampling
 	// Events configures the pipeline of events. No environment variable changes it.
 	Events EventPipeline
-	// SpanDelay is how long a finished span waits for others before they are exported, default 250 ms.
-	// OTEL_BSP_SCHEDULE_DELAY wins.
+	// SpanDelay is how long a finished span waits for others before they are exported, default 250
+	// ms. OTEL_BSP_SCHEDULE_DELAY takes precedence.
 	SpanDelay time.Duration
 	// SpanQueue is how many finished spans may wait, default 8192; what does not fit is dropped.
-	// OTEL_BSP_MAX_QUEUE_SIZE wins.
+	// OTEL_BSP_MAX_QUEUE_SIZE takes precedence.
 	SpanQueue int
-	// MetricInterval is the time between two exports of metrics, default 10 s. OTEL_METRIC_EXPORT_INTERVAL wins.
+	// MetricInterval is the time between two exports of metrics, default 10 s.
+	// OTEL_METRIC_EXPORT_INTERVAL takes precedence.
 	MetricInterval time.Duration
 
-	// Random is where trace and span identifiers come from; nil: the SDK's generator. It may be called concurrently.
+	// Random is the source of trace and span identifiers; if it is nil, the SDK's generator is
+	// used. It may be called concurrently.
 	Random func() uint64
 	// OnError receives failed exports, each in one line: of each signal at most one in ten seconds, and of an outage that
 	// all signals share one at growing intervals, with a count of those in between. Nil: they are dropped. It must not
@@ -55,8 +58,8 @@ type Config struct {
 
 // Sampling sets which traces are kept: see docs/telemetry.md.
 type Sampling struct {
-	// Lookups is how many traces of lookups, gets, puts and deletes per second the process may start, default 50.
-	// Negative: only those that failed.
+	// Lookups is how many traces of lookups, gets, puts and deletes the process may start per
+	// second, default 50. If it is negative, only traces of failed operations are kept.
 	Lookups float64
 	// Quiet is the share kept of the maintenance rounds that changed nothing, default 0.001. Negative: none.
 	Quiet float64
@@ -134,7 +137,7 @@ func checkURL(text string) error {
 	return nil
 }
 
-// newUUID makes a random UUID, version 4.
+// newUUID returns a random UUID, version 4.
 func newUUID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails

@@ -27,7 +27,8 @@ const (
 // environ is the environment as this package reads it; the SDK reads the rest by itself.
 type environ struct{ ignore bool }
 
-// get is the value of the first of the variables that is set and not empty: OpenTelemetry treats an empty one as unset.
+// get returns the value of the first variable that is set and not empty: OpenTelemetry treats an
+// empty one as unset.
 func (e environ) get(names ...string) string {
 	if e.ignore {
 		return ""
@@ -40,7 +41,8 @@ func (e environ) get(names ...string) string {
 	return ""
 }
 
-// otlp is the value of an exporter variable, the signal's own before the common one.
+// otlp returns the value of an exporter variable: the signal's own if it is set, otherwise the
+// common one.
 func (e environ) otlp(signal, what string) string {
 	return e.get("OTEL_EXPORTER_OTLP_"+signal+"_"+what, "OTEL_EXPORTER_OTLP_"+what)
 }
@@ -68,7 +70,7 @@ func (e environ) metricExporters() (push, scrape bool) {
 	return push, scrape
 }
 
-// checkMetricExporters refuses a list with an unknown name, or with none beside others.
+// checkMetricExporters refuses a list that has an unknown name, or "none" beside other names.
 func checkMetricExporters(names string) error {
 	if names == "none" {
 		return nil
@@ -85,7 +87,8 @@ func (e environ) prometheusPort() string {
 	return cmp.Or(e.get("OTEL_EXPORTER_PROMETHEUS_PORT"), "9464")
 }
 
-// prometheusAddress is where Prometheus scrapes, by the specification's variables and defaults.
+// prometheusAddress returns the address that Prometheus scrapes, by the specification's variables
+// and defaults.
 func (e environ) prometheusAddress() string {
 	return net.JoinHostPort(cmp.Or(e.get("OTEL_EXPORTER_PROMETHEUS_HOST"), "localhost"), e.prometheusPort())
 }
@@ -97,7 +100,7 @@ func (e environ) protocol(signal string) string {
 	return grpcProtocol
 }
 
-// timeout is the time limit of one export request, which the variables give in milliseconds.
+// timeout returns the time limit of one export request, which the variables give in milliseconds.
 func (e environ) timeout(signal string, byDefault time.Duration) time.Duration {
 	if ms, err := strconv.Atoi(e.otlp(signal, "TIMEOUT")); err == nil && ms > 0 {
 		return time.Duration(ms) * time.Millisecond
@@ -114,7 +117,8 @@ func checkPropagators(names string) error {
 	return err
 }
 
-// propagator is the one that OTEL_PROPAGATORS selects; by default W3C trace context and baggage.
+// propagator returns the propagator that OTEL_PROPAGATORS selects; by default that of W3C trace
+// context and baggage.
 func (e environ) propagator() (propagation.TextMapPropagator, error) {
 	return propagatorOf(cmp.Or(e.get("OTEL_PROPAGATORS"), "tracecontext,baggage"))
 }

@@ -22,8 +22,8 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// exporters makes OTLP exporters. Options of the SDK beat its variables, so one is passed only where the variable is
-// unset or to be ignored.
+// exporters makes OTLP exporters. An option overrides the SDK's own reading of a variable, so an
+// option is passed only where the variable is unset or to be ignored.
 type exporters struct {
 	cfg Config
 	env environ
@@ -32,10 +32,10 @@ type exporters struct {
 // A destination holds an exporter's options beyond those that the exporter reads from the environment itself.
 type destination struct {
 	http    bool
-	url     string            // empty: the variables decide
-	headers map[string]string // nil: the variables decide
-	timeout time.Duration     // of one request
-	gzip    bool              // false: the variables decide
+	url     string            // empty if the variables decide
+	headers map[string]string // nil if the variables decide
+	timeout time.Duration     // time limit of one request
+	gzip    bool              // false if the variables decide
 	dial    []grpc.DialOption
 }
 
@@ -82,7 +82,7 @@ func (x exporters) destination(signal string) destination {
 	return d
 }
 
-// credentials are those for the Config's endpoint.
+// credentials returns the credentials for the Config's endpoint.
 func (x exporters) credentials() credentials.TransportCredentials {
 	if u, err := url.Parse(x.cfg.Endpoint); err == nil && u.Scheme == "https" {
 		return credentials.NewTLS(x.cfg.TLS)
@@ -146,7 +146,7 @@ func (x exporters) metrics(ctx context.Context) (sdkmetric.Exporter, error) {
 	return otlpmetricgrpc.New(ctx, opts...)
 }
 
-// logs is the exporter of ordinary log records, with the SDK's own retries.
+// logs returns the exporter of ordinary log records, with the SDK's own retries.
 func (x exporters) logs(ctx context.Context) (sdklog.Exporter, error) {
 	d := x.destination(logs)
 	if d.http {
@@ -155,8 +155,8 @@ func (x exporters) logs(ctx context.Context) (sdklog.Exporter, error) {
 	return otlploggrpc.New(ctx, x.grpcLogs(d)...)
 }
 
-// events is the exporter of the events' pipeline: without the SDK's retries, and with the hook that reports the outcome
-// of each attempt to the pipeline.
+// events returns the exporter of the events' pipeline: without the SDK's retries, and with the hook
+// that reports the outcome of each attempt to the pipeline.
 func (x exporters) events(ctx context.Context) (sdklog.Exporter, error) {
 	d := x.destination(logs)
 	d.timeout = 0 // the pipeline's own limit counts

@@ -18,13 +18,13 @@ type HoldGate struct {
 	lost      atomic.Int64 // events lost here
 }
 
-// NewGate returns an open gate before the events' pipeline.
+// NewGate returns an open gate in front of the events' pipeline.
 func NewGate(t *Telemetry) *HoldGate { return &HoldGate{telemetry: t} }
 
 // Hold closes the gate or opens it, and reports whether it has just been opened: the time to send keyframes.
 func (g *HoldGate) Hold(held bool) (opened bool) { return g.held.Swap(held) && !held }
 
-// Lost is the number of events lost here and in the pipeline.
+// Lost returns the number of events lost here and in the pipeline.
 func (g *HoldGate) Lost() int64 { return g.telemetry.Lost() + g.lost.Load() }
 
 // Logger implements log.LoggerProvider.

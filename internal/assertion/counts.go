@@ -16,7 +16,7 @@ type Counts struct {
 	failed map[string]int64 // guarded by mu; the names are few
 }
 
-// Failed counts a failure; the text is of the values that are wrong.
+// Failed counts a failure. The text gives the wrong values.
 func (c *Counts) Failed(name, format string, args ...any) {
 	if c == nil {
 		return
@@ -32,7 +32,7 @@ func (c *Counts) Failed(name, format string, args ...any) {
 	}
 }
 
-// Of returns the failures of one name so far.
+// Of returns the number of failures of one name so far.
 func (c *Counts) Of(name string) int64 {
 	if c == nil {
 		return 0
@@ -42,7 +42,7 @@ func (c *Counts) Of(name string) int64 {
 	return c.failed[name]
 }
 
-// Total returns all failures so far.
+// Total returns the number of all failures so far.
 func (c *Counts) Total() (n int64) {
 	if c == nil {
 		return 0

@@ -16,19 +16,19 @@ import (
 	"time"
 )
 
-// An Authority signs certificates.
+// An Authority is a certificate authority (CA).
 type Authority struct {
 	t    testing.TB
 	dir  string
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
-	File string // with its certificate
+	File string // the PEM file of its certificate
 }
 
-// Files are those of a certificate and its key.
+// Files are the PEM files of a certificate and of its key.
 type Files struct{ Cert, Key string }
 
-// New makes an authority, whose files last as long as the test.
+// New makes a CA, whose files last as long as the test.
 func New(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{t: t, dir: t.TempDir()}
@@ -39,7 +39,8 @@ func New(t testing.TB) *Authority {
 	return a
 }
 
-// Issue makes a certificate for a client and server with a subject and the names of hosts, IP addresses among them.
+// Issue makes a certificate for client and server with the given subject and names of hosts, which
+// may be IP addresses.
 func (a *Authority) Issue(subject string, names ...string) Files {
 	a.t.Helper()
 	dir, err := os.MkdirTemp(a.dir, "")
@@ -62,7 +63,7 @@ func (a *Authority) Issue(subject string, names ...string) Files {
 	return files
 }
 
-// sign completes a certificate, signs it (an authority's own by itself) and writes its files.
+// sign completes a certificate, signs it (the CA's own by itself) and writes its files.
 func (a *Authority) sign(c *x509.Certificate, files Files) *x509.Certificate {
 	a.t.Helper()
 	fail := func(err error) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Used is the processor time of this process since its start, user and system, all threads.
+// Used returns the processor time of this process since its start, user and system, of all threads.
 func Used() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // fails only for a wrong argument

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A Proxy passes connections on. It ends with its test.
+// A Proxy forwards connections to a server. It ends with its test.
 type Proxy struct {
 	listener net.Listener
 
@@ -19,7 +19,8 @@ type Proxy struct {
 	work  sync.WaitGroup
 }
 
-// Listen starts a proxy on loopback. To names the server before connections are made.
+// Listen starts a proxy on loopback. The caller must name the server by To before connections are
+// made.
 func Listen(t testing.TB) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -32,7 +33,7 @@ func Listen(t testing.TB) *Proxy {
 	return p
 }
 
-// Address is where the proxy listens.
+// Address returns the address on which the proxy listens.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
 // To sets the server's address for further connections.

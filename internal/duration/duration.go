@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Text is the duration without the zero units that Go's own form ends with: 24h, not 24h0m0s.
+// Text returns the duration without the zero units that Go's own form ends with: 24h, not 24h0m0s.
 func Text(d time.Duration) string {
 	text := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {

@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Metrics is a provider of meters. Collect reads its observable instruments.
+// Metrics returns a provider of meters. Collect reads its observable instruments.
 func (r *Recorder) Metrics() *Metrics { return &Metrics{recorder: r} }
 
 // Metrics is a provider of meters that record.

@@ -15,7 +15,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Events is a provider of event loggers that record, and pass on to next unless it is nil.
+// Events returns a provider of event loggers that record, and pass records on to next unless it is
+// nil.
 func (r *Recorder) Events(next log.LoggerProvider) log.LoggerProvider {
 	return events{recorder: r, next: next}
 }
@@ -53,7 +54,8 @@ func (l logger) Emit(ctx context.Context, rec log.Record) {
 	}
 }
 
-// Spans is a provider of tracers. sampled decides for each root; a child has its parent's decision.
+// Spans returns a provider of tracers. sampled decides for each root span; a child has its parent's
+// decision.
 func (r *Recorder) Spans(sampled func() bool) trace.TracerProvider {
 	return &spans{recorder: r, sampled: sampled}
 }

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// Ports are drawn from below those that systems assign by themselves (Linux from 32768, others from 49152), to
-// listeners on port 0 and to every outgoing connection: any of those may be another process's a moment after it was
+// Ports are drawn from below those that systems assign by themselves (Linux from 32768, others from
+// 49152) to listeners on port 0 and to outgoing connections: another process may get any of those a
+// moment after it was free.
 // free.
 const first, count = 20_000, 12_000
 
@@ -22,7 +23,7 @@ func Address(t testing.TB) string {
 		address := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(count))
 		l, err := net.Listen("tcp", address)
 		if err != nil {
-			last = err // taken
+			last = err // the port is in use
 			continue
 		}
 		if err := l.Close(); err != nil {

@@ -27,10 +27,11 @@ func (o *output) Write(p []byte) (int, error) {
 // To directs the lines to w, from any goroutine.
 func To(w io.Writer) { out.to.Store(&w) }
 
-// The logger is exchanged here, since gRPC permits it only before any use of it.
+// The logger is replaced in init, since gRPC permits this only before its first use.
 func init() { grpclog.SetLoggerV2(logger(&out, os.Getenv)) }
 
-// logger is grpc-go's own, by its own variables, with another output. Its JSON form is not supported.
+// logger returns grpc-go's own logger, configured by its own variables, with another output. Its
+// JSON form is not supported.
 func logger(w io.Writer, env func(string) string) grpclog.LoggerV2 {
 	writers := [3]io.Writer{io.Discard, io.Discard, io.Discard} // of info, warnings and errors; a lower level includes the higher ones
 	switch strings.ToLower(env("GRPC_GO_LOG_SEVERITY_LEVEL")) {
@@ -41,6 +42,6 @@ func logger(w io.Writer, env func(string) string) grpclog.LoggerV2 {
 	case "info":
 		writers[0] = w
 	}
-	verbosity, _ := strconv.Atoi(env("GRPC_GO_LOG_VERBOSITY_LEVEL")) // 0 if it is none, as grpc-go has it
+	verbosity, _ := strconv.Atoi(env("GRPC_GO_LOG_VERBOSITY_LEVEL")) // 0 if the variable has no number, as in grpc-go
 	return grpclog.NewLoggerV2WithVerbosity(writers[0], writers[1], writers[2], verbosity)
 }

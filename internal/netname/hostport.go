@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// HostPort checks that an address is HOST:PORT, and returns the host part. One to listen on may leave the host out and
-// have port 0. An error begins with the name of the setting.
+// HostPort checks that an address is HOST:PORT, and returns the host part. An address to listen on
+// may have no host, and port 0. An error begins with the name of the setting.
 func HostPort(setting, address string, listens bool) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

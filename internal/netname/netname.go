@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Serves reports whether hostport, a Host header, names this server: localhost, an IP address or one of names, which
-// are in lower case. If the DNS name of a foreign page is made to point to this server, a browser treats the page as of
-// this server's origin, but the Host header shows its name. An IP address cannot be rebound, so all of them are
-// accepted.
+// Serves reports whether hostport, a Host header, names this server: localhost, an IP address, or
+// one of names, which are in lower case. If the DNS name of a foreign page is made to point to this
+// server (DNS rebinding), a browser treats the page as one of this server, but the Host header has
+// the page's name. An IP address cannot be rebound, so all are accepted.
 func Serves(hostport string, names []string) bool {
 	host := hostport
 	if h, _, err := net.SplitHostPort(hostport); err == nil {

@@ -13,8 +13,8 @@ const Limit = 4 * time.Minute
 
 var errNotYet = errors.New("it never was so")
 
-// Until returns when cond holds, which it asks again and again. After Limit the test fails, and names what it waited
-// for, a clause such as "both are connected".
+// Until returns when cond is true; it evaluates cond again and again. After Limit the test fails
+// and names what it waited for, a clause such as "both are connected".
 func Until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	Passes(t, what, func() error {
@@ -42,8 +42,8 @@ func Passes(t testing.TB, what string, check func() error) {
 	}
 }
 
-// pause between two looks is a tenth of the time waited so far: no wait is longer by more than that, and a long one
-// costs few looks.
+// pause returns the time between two evaluations: a tenth of the time waited so far. So no wait is
+// more than a tenth too long, and a long wait needs few evaluations.
 func pause(waited time.Duration) time.Duration {
 	return min(max(waited/10, time.Millisecond), 200*time.Millisecond)
 }

@@ -12,10 +12,11 @@ import (
 	"unicode/utf8"
 )
 
-// Text is s with escapes in place of all characters but graphic ones, line feeds and tabs.
+// Text returns s with escapes in place of all characters except graphic ones, line feeds and tabs.
 func Text(s string) string { return escaped(s, graphic, goEscape) }
 
-// Line is likewise one line: line feeds are escaped, and all that only looks like a space.
+// Line returns s as one line: with escapes also in place of line feeds and of all that only looks
+// like a space.
 func Line(s string) string { return escaped(s, unicode.IsPrint, goEscape) }
 
 // JSON returns s, which is JSON, with the characters that Text escapes written as JSON escapes. The value stays the
@@ -57,8 +58,8 @@ func jsonEscape(r rune) (text string) {
 	return text
 }
 
-// Writer passes on what is written to it as Text has it. Each Write must consist of whole characters, as those of fmt
-// and log do.
+// Writer returns a writer that escapes what it passes on as Text does. Each Write must consist of
+// whole characters, as those of fmt and log do.
 func Writer(w io.Writer) io.Writer { return writer{w} }
 
 type writer struct{ to io.Writer }

@@ -17,7 +17,8 @@ import (
 const (
 	mark     = "(redacted)"
 	minBytes = 6 // a shorter secret would be found in words; it is too weak to be one
-	// maxExchanged bounds the secrets known by AddExchanged: those of the last weeks, if they are exchanged every hour.
+	// maxExchanged bounds the secrets of AddExchanged: if they are replaced every hour, those of
+	// the last weeks.
 	maxExchanged = 1000
 )
 
@@ -54,7 +55,8 @@ func (r *Redactor) Add(secrets ...string) {
 	slices.SortStableFunc(r.known, func(a, b string) int { return len(b) - len(a) })
 }
 
-// AddExchanged adds secrets that are exchanged while the program runs: the newest of them stay known.
+// AddExchanged adds secrets that are replaced while the program runs: the newest maxExchanged stay
+// known.
 func (r *Redactor) AddExchanged(secrets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -90,8 +92,8 @@ func (r *Redactor) AddURL(endpoint string) {
 	}
 }
 
-// AddHeaders adds the values of headers in an OpenTelemetry variable: NAME=VALUE, with commas between. A list in any
-// other form is added whole, since errors print what is malformed.
+// AddHeaders adds the values of headers in an OpenTelemetry variable: NAME=VALUE, separated by
+// commas. A list of any other form is added as a whole, since errors print what is malformed.
 func (r *Redactor) AddHeaders(list string) {
 	r.Add(list)
 	for pair := range strings.SplitSeq(list, ",") {

@@ -11,8 +11,9 @@ import (
 // maxBytes bounds what is read of a file: a device may never end, and a wrong path may name a file of any size.
 const maxBytes = 1 << 20
 
-// What is not a regular file, a named pipe or the /dev/fd/N of a process substitution, can be read only once, but several
-// values may be loaded from it, by certificate and key or by several ports. So its content is kept.
+// A file that is not regular (a named pipe, or the /dev/fd/N of a process substitution) can be read
+// only once, but several values may be loaded from it: certificate and key, or the values of
+// several ports. So its content is kept.
 var (
 	onceMu sync.Mutex
 	once   = make(map[string][]byte) // guarded by onceMu; by name
@@ -24,8 +25,9 @@ func isOnce(name string) bool {
 	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
-// ReadFile reads a file that a value is loaded from: at each call, or once for the life of the process if it is not a
-// regular file. Then it waits for the writer. More than 1 MiB is an error.
+// ReadFile reads a file from which a value is loaded: at each call, or once in the life of the
+// process if the file is not regular, and then it waits for the writer. More than 1 MiB is an
+// error.
 func ReadFile(name string) ([]byte, error) {
 	if !isOnce(name) {
 		return readBounded(name)

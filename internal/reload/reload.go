@@ -25,8 +25,9 @@ type Value[T any] struct {
 
 type sum [sha256.Size]byte
 
-// New loads a value, and loads it again after a change of one of the files. An error of a later load is passed to
-// failed (nil: ignored), once for each change. load reads the files with ReadFile or LoadPair.
+// New loads a value, and loads it again after a change of one of the files. An error of a later
+// load is passed to failed, once for each change; failed may be nil. load reads the files with
+// ReadFile or LoadPair.
 func New[T any](failed func(error), load func() (T, error), files ...string) (*Value[T], error) {
 	v := &Value[T]{files: slices.DeleteFunc(slices.Clone(files), isOnce), load: load, failed: failed, now: time.Now}
 	v.sum, _ = v.read() // before load: a change while it reads is seen by the next check
@@ -36,8 +37,9 @@ func New[T any](failed func(error), load func() (T, error), files ...string) (*V
 	return v, err
 }
 
-// read is the sum of all files' contents: modification times are coarse, and a mounted secret is exchanged by a link.
-// The error is about a file that has become one that can be read only once.
+// read returns a checksum of all files' contents, since modification times are coarse, and a
+// mounted secret is replaced by changing a link. The error concerns a file that is no longer
+// regular, so that it can be read only once.
 func (v *Value[T]) read() (_ sum, unusable error) {
 	h := sha256.New()
 	for _, name := range v.files {
@@ -56,7 +58,7 @@ func (v *Value[T]) read() (_ sum, unusable error) {
 	return sum(h.Sum(nil)), unusable
 }
 
-// Get returns the value of the files as they are, or as they were when they could last be used.
+// Get returns the value of the files as they are now, or as they were when they could last be used.
 func (v *Value[T]) Get() T {
 	v.mu.Lock()
 	defer v.mu.Unlock()

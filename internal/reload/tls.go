@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// Pair is a certificate and its key, in PEM files.
+// Pair returns the value of a certificate and its key, in PEM files.
 func Pair(failed func(error), certFile, keyFile string) (*Value[*tls.Certificate], error) {
 	return New(failed, func() (*tls.Certificate, error) {
 		pair, err := LoadPair(certFile, keyFile)
@@ -20,14 +20,14 @@ func Pair(failed func(error), certFile, keyFile string) (*Value[*tls.Certificate
 	}, certFile, keyFile)
 }
 
-// Credentials are gRPC credentials that take the configuration of each connection from get.
+// Credentials returns gRPC credentials that take the configuration of each connection from get.
 func Credentials(get func() *tls.Config) credentials.TransportCredentials {
 	return &reloading{get: get}
 }
 
 type reloading struct {
 	get  func() *tls.Config
-	name string // that overrides the server's
+	name string // replaces the server's name
 }
 
 func (r *reloading) now() credentials.TransportCredentials {

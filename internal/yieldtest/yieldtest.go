@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// During runs work on a single processor, beside a goroutine that only counts, and returns how many times that one ran.
-// The scheduler by itself lets it run every 10 ms.
+// During runs work on a single processor, beside a goroutine that only counts, and returns how many
+// times that goroutine ran. Even if work never yields, the scheduler runs it every 10 ms.
 func During(t *testing.T, work func()) (turns int) {
 	t.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))

@@ -52,7 +52,8 @@ func IsEvent(rec plog.LogRecord) bool {
 	return name != ""
 }
 
-// nameOf is the name by which a record claims to be of this vocabulary, and its field if not the one for names.
+// nameOf returns the name by which a record claims to be of this vocabulary, and the field that has
+// it if that is not the field for names.
 func nameOf(rec plog.LogRecord) (name, place string) {
 	if name = rec.EventName(); name != "" {
 		return claimed(name), ""
@@ -78,7 +79,7 @@ func claimed(name string) string {
 	return ""
 }
 
-// misnamed is the error of a record whose name the table does not have.
+// misnamed returns the error of a record whose name the table does not have.
 func misnamed(rec plog.LogRecord) *DecodeError {
 	name, place := nameOf(rec)
 	e := &DecodeError{Event: shorten(name), Reason: ReasonUnknown}
@@ -173,7 +174,7 @@ func (d *decoder) failType(f field, v pcommon.Value) {
 	}
 }
 
-// expected is what the table has for an attribute, as far as a reason concerns it.
+// expected returns what the table has for an attribute, as far as the reason concerns it.
 func expected(f field, why Reason) string {
 	kind := kindName(attrs[f].Type)
 	if attrs[f].Type == pcommon.ValueTypeSlice {
@@ -251,7 +252,8 @@ func (d *decoder) collect(m pcommon.Map) (ignored int) {
 	return ignored
 }
 
-// time is the event's timestamp; without one from the sender it is the time at which the record was first observed.
+// time returns the event's timestamp; if the sender has set none, the time at which the record was
+// first observed.
 func (d *decoder) time(rec plog.LogRecord) time.Time {
 	ts := rec.Timestamp()
 	if ts == 0 {

@@ -12,8 +12,9 @@ import (
 
 const maxDigits = chord.MaxBits / 4
 
-// Encode makes the log record of an event. The trace context is not in it: the logger takes it from the context of
-// Emit. Time is both the record's timestamp and its observed timestamp, so that no clock is read on the way.
+// Encode returns the log record of an event. The trace context is not in it: the logger takes that
+// from the context of Emit. The record's timestamp and its observed timestamp are both the event's
+// time, so that no clock is read.
 func Encode(ev Event) log.Record {
 	var r log.Record
 	r.SetEventName(string(ev.Body.Kind()))

@@ -8,14 +8,14 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 )
 
-// A Reason is why a record was refused, in one word: fit for a metric label.
+// A Reason is why a record was refused, as one word that can be a metric label.
 type Reason string
 
 const (
 	ReasonUnknown   Reason = "unknown_event" // the name begins with "chord.", in whatever letters or field, but is not in the vocabulary
 	ReasonMissing   Reason = "missing"       // a required attribute is absent
 	ReasonDuplicate Reason = "duplicate"     // an attribute occurs twice
-	ReasonType      Reason = "type"          // of another type than in the table
+	ReasonType      Reason = "type"          // of another type than the table has
 	ReasonSyntax    Reason = "syntax"        // not an identifier in hex digits
 	ReasonRange     Reason = "range"         // a number out of bounds
 	ReasonLength    Reason = "length"        // a string or list too long, or lists of unequal length

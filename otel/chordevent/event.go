@@ -165,9 +165,9 @@ type HostState struct {
 	Seq         int64 // 1, 2, 3, … per incarnation
 	Status      HostStatus
 	Members     int           // with those that join or leave
-	Period      time.Duration // until the next; 0: there will be none, the host ends
-	ClockAhead  time.Duration // of the median of the others' clocks; negative: behind
-	ClockOthers int           // hosts compared with
-	ClockBeyond int           // of these, those whose clock differs by more than the ring tolerates
+	Period      time.Duration // until the next one; 0: there will be none, the host ends
+	ClockAhead  time.Duration // compared with the median of the others' clocks; negative: behind
+	ClockOthers int           // number of hosts compared with
+	ClockBeyond int           // number of these whose clock differs by more than the ring tolerates
 	Protocol    int           // version of the protocol between hosts
 }

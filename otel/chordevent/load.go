@@ -27,7 +27,7 @@ type loadCount struct {
 	key      attribute.Key
 	text     string
 	example  string
-	optional bool // a member may not report it: a record without it is valid, and it is 0
+	optional bool // a member need not report it: a record without it is valid, and the count is then 0
 }
 
 // loadCounts is the one table of what a load consists of, a row for each of Counts: the attributes of events, what is
@@ -44,7 +44,7 @@ var loadCounts = [...]loadCount{
 	{LoadFullReplicasKey, "distinct hosts, its own included, that held all of its range when last compared, at most R; 0 or absent: as before", "3", true},
 }
 
-// LoadCounts is how many counts a load has.
+// LoadCounts is the number of counts of a load.
 const LoadCounts = len(loadCounts)
 
 // Counts returns the places of a load's counts. Stored loads are in this order: new ones go to the end.

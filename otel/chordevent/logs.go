@@ -6,7 +6,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 )
 
-// Records are the log records of a request in their order, each with its source.
+// Records returns the log records of a request in their order, each with its source.
 func Records(ld plog.Logs) iter.Seq2[Source, plog.LogRecord] {
 	return func(yield func(Source, plog.LogRecord) bool) {
 		for _, rl := range ld.ResourceLogs().All() {

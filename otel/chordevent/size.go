@@ -2,7 +2,8 @@ package chordevent
 
 import "unsafe"
 
-// MemorySize is about the memory that an event takes, its lists and strings included: the unit of bounds in bytes.
+// MemorySize returns about how much memory an event takes, in bytes, its lists and strings
+// included. Bounds in bytes use it.
 func (ev *Event) MemorySize() int64 {
 	n := int64(unsafe.Sizeof(*ev)) + bodySize(ev.Body)
 	for _, s := range []string{ev.Ring, ev.Instance, ev.Host.ID, ev.Host.Address} {
@@ -38,7 +39,7 @@ func bodySize(body Body) int64 {
 	return 2 * boxed
 }
 
-// PeersSize is the memory of a list of peers.
+// PeersSize returns the memory of a list of peers, in bytes.
 func PeersSize(peers []PeerRef) (n int64) {
 	for i := range peers {
 		n += int64(unsafe.Sizeof(peers[i])) + textSize(peers[i].Addr)
@@ -46,7 +47,7 @@ func PeersSize(peers []PeerRef) (n int64) {
 	return n
 }
 
-// RunsSize is the memory of a list of finger runs.
+// RunsSize returns the memory of a list of finger runs, in bytes.
 func RunsSize(runs []FingerRun) (n int64) {
 	for i := range runs {
 		n += int64(unsafe.Sizeof(runs[i])) + textSize(runs[i].Peer.Addr)
@@ -54,5 +55,5 @@ func RunsSize(runs []FingerRun) (n int64) {
 	return n
 }
 
-// textSize is a string's bytes as the allocator rounds them.
+// textSize returns a string's bytes as the allocator rounds them.
 func textSize(s string) int64 { return int64(len(s)+15) &^ 15 }

@@ -63,7 +63,8 @@ var metricValues = []valueRow{
 	{ForwardTargetKey, []*Metric{&Forwarded, &ForwardQueue}, signals, "what goes to `--forward-traces` has the target `traces`, and so on"},
 }
 
-// Values lists the values of an attribute of the metric; nil: it names something, or the metric does not have it.
+// Values lists the values of an attribute of the metric. It returns nil if the attribute names
+// something, or if the metric does not have it.
 func (m *Metric) Values(key attribute.Key) []string {
 	for _, row := range metricValues {
 		if row.Key == key && slices.ContainsFunc(row.On, func(on *Metric) bool { return on.Name == m.Name }) {

@@ -13,8 +13,8 @@ const (
 	SignalMetrics = "metrics"
 )
 
-// An Entry is one event, span or metric of the vocabulary: docs/telemetry.md as a value, for tests that compare what is
-// emitted with it.
+// An Entry describes one event, span or metric. Vocabulary lists in Go what docs/telemetry.md
+// documents, so that tests can compare it with what is emitted.
 type Entry struct {
 	Signal, Name string
 	Attributes   []attribute.Key
@@ -72,8 +72,8 @@ func (e *Entry) add(key attribute.Key, values []string) {
 	}
 }
 
-// SpanAttributeType is the type of an attribute of spans, as docs/telemetry.md writes it; empty: there is none of that
-// name.
+// SpanAttributeType returns the type of an attribute of spans, as docs/telemetry.md writes it, or
+// the empty text if no attribute has that name.
 func SpanAttributeType(key attribute.Key) string {
 	for i := range spanAttrs {
 		if spanAttrs[i].Key == key {
@@ -86,7 +86,7 @@ func SpanAttributeType(key attribute.Key) string {
 // An enumRow lists the values of an attribute of events, or of spans.
 type enumRow struct {
 	Key    attribute.Key
-	On     []string // names of events or spans; nil: all others that have it
+	On     []string // names of events or spans; nil stands for all others that have the attribute
 	Values []string
 	Text   string
 }

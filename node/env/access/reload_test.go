@@ -17,7 +17,7 @@ import (
 	"chordconductor/node/env/access"
 )
 
-// Certificates and authorities of a host and of its client that are exchanged while both run apply to the next
+// Certificates and CA certificates of a host and of its client that are replaced while both run apply to the next
 // connection: so an authority that has expired can be replaced.
 func TestCertificatesAreReloaded(t *testing.T) {
 	first, second := certtest.New(t), certtest.New(t)
