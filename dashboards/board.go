@@ -1,13 +1,13 @@
 package main
 
-//lint:file-ignore SA1019 the SDK prefers its second schema, which Grafana's file provisioning does not take
+//lint:file-ignore SA1019 the SDK prefers its second schema, which Grafana's file provisioning does not accept
 
 import "github.com/grafana/grafana-foundation-sdk/go/dashboard"
 
-// classic is a dashboard in the schema that file provisioning takes.
+// classic is a dashboard in the schema that file provisioning accepts.
 type classic = dashboard.DashboardBuilder
 
-// board is what all our dashboards have.
+// board returns a dashboard with the settings that all dashboards have in common.
 func board(uid, title, description string) *classic {
 	return dashboard.NewDashboardBuilder(title).Uid(uid).Description(description).Tags([]string{"chord"}).
 		Time("now-15m", "now").Refresh("5s").Timezone("browser").Tooltip(dashboard.DashboardCursorSyncCrosshair).

@@ -2,22 +2,21 @@ package main
 
 import "math"
 
-// Bounds that the programs have by default, from which thresholds follow. A test holds each against the line of code
-// that sets it.
+// Default bounds of the programs, from which thresholds follow. A test compares each with the line of code that sets it.
 const (
 	successors        = 8    // a ring of no more members than that is small
-	stabilizeInterval = 0.5  // s; conditions on the whole ring are judged with a grace of two
-	callLimit         = 1.0  // s; a member that has not answered by then is skipped
+	stabilizeInterval = 0.5  // s; conditions on the whole ring have a grace of two intervals
+	callLimit         = 1.0  // s; a caller skips a member that does not answer within it
 	keyframe          = 10.0 // s
 	stalenessPeriods  = 1.5  // keyframe periods without an event after which a member is uncertain
-	silentPeriods     = 3    // after which it is silent
+	silentPeriods     = 3    // keyframe periods without telemetry after which a member is silent
 	forwardQueue      = 32 << 20
 	nodeQueue         = 1 << 16 // event records
 	viewers           = 256
 )
 
-// Where no part of the program sets a bound, the paper does: its worst run under churn failed 16 lookups of 10,000
-// (ToN, Table III), and fingers alone take ½ log2 N hops on average, log2 N with high probability (ToN, section IV.D).
+// Bounds that come from the paper, since the programs have none: in its worst run under churn, 16 lookups of 10,000
+// failed (ToN, Table III), and lookups take ½ log2 N hops on average, log2 N with high probability (ToN, section IV.D).
 const (
 	aFailure    = 1e-4
 	worstFailed = 16e-4
@@ -34,8 +33,8 @@ func queueLimits(bound float64, of string) []limit {
 	return []limit{{math.Round(halfFull * bound), yellow, "half of " + of}, {math.Round(almostFull * bound), red, "nine tenths"}}
 }
 
-// Lookups, gets and puts wait for calls, each of which may take its limit.
+// Lookups, gets and puts wait for calls, each of which may take up to the call limit.
 var latencyLimits = []limit{{callLimit / 2, yellow, "half of what one call may take"}, {callLimit, red, "the limit of a call (--call-limit): a member on the path did not answer"}}
 
-// A view that is later than one stabilize interval shows pointers that have changed since.
+// A view with a staleness of more than a stabilize interval may show pointers that have changed since.
 var stalenessLimits = []limit{{stabilizeInterval, yellow, "a stabilize interval (--stabilize)"}, {2 * stabilizeInterval, red, "two: the grace after which conditions on the whole ring count as violated"}}

@@ -35,12 +35,12 @@ func TestCommittedFilesAreWhatTheProgramWrites(t *testing.T) {
 	}
 }
 
-// An asked is an expression, and the text that is made of its result.
+// An asked is an expression, and the text into which its result is inserted.
 type asked struct{ expr, text string }
 
 var labelsOfVariable = regexp.MustCompile(`^label_values\((\w+), (\w+)\)$`)
 
-// expressions yields every PromQL expression of the dashboards, the alert rules and their tests, by its place.
+// expressions returns every PromQL expression of the dashboards, the alert rules and their tests, by its position.
 func expressions(t *testing.T) map[string]asked {
 	t.Helper()
 	found := map[string]asked{}
@@ -105,7 +105,7 @@ func expressions(t *testing.T) map[string]asked {
 	}
 	read(t, "alerts_test.yaml", &tests)
 	for _, test := range tests.Tests {
-		for _, s := range test.Series { // a test with series that nothing emits proves nothing about its rule
+		for _, s := range test.Series { // a test with series that nothing emits does not test its rule
 			found["alerts_test.yaml: "+test.Name+": "+s.Series] = asked{s.Series, ""}
 		}
 	}
@@ -161,7 +161,7 @@ func TestEveryPanelExplainsItself(t *testing.T) {
 				t.Errorf("%s: panel %q: title, description %q, unit %q, thresholds or data source is missing", name, p.Title, p.Description, d.Unit)
 				continue
 			}
-			// Limits set the colours, and the description gives each limit with its reason; without limits there is none.
+			// Limits set the colours, and the description gives each limit with its reason; without limits there is no colour.
 			steps := d.Thresholds.Steps
 			if steps[0].Value != nil || (len(steps) == 1) != (steps[0].Color == neutral) {
 				t.Errorf("%s: panel %q begins in %s, of %d steps", name, p.Title, steps[0].Color, len(steps))

@@ -17,8 +17,8 @@ import (
 // labelValues are the labels of a series in Prometheus with the values that each may have; nil: any name.
 type labelValues map[string][]string
 
-// emitted is every series that nodes and conductor push, by the name and labels under which Prometheus's OTLP endpoint
-// keeps them.
+// emitted returns every series that nodes and conductor push, with the names and labels that Prometheus's OTLP endpoint
+// gives them.
 func emitted() map[string]labelValues {
 	all := map[string]labelValues{}
 	for _, m := range chordevent.Metrics() {
@@ -145,7 +145,7 @@ func judge(expr, text string) (complaints []string) {
 	return complaints
 }
 
-// unsaid returns the values of a matcher that no series has: of an alternation, each part that matches none.
+// unsaid returns the values of a matcher that no series has; of an alternation, each part that matches no value.
 func unsaid(m *labels.Matcher, words []string) (asked []string) {
 	if m.Type == labels.MatchEqual || m.Type == labels.MatchNotEqual {
 		if !slices.Contains(words, m.Value) {
@@ -173,7 +173,7 @@ func TestEveryExpressionNamesWhatIsEmitted(t *testing.T) {
 	}
 }
 
-// Expressions that can never match are found.
+// judge reports expressions that can never match.
 func TestJudge(t *testing.T) {
 	for _, c := range []struct{ expr, text, want string }{
 		{`increase(chord_conductor_forwarded_total{chord_outcome="failed"}[5m]) > 0`, "", `chord_outcome "failed"`},

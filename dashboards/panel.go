@@ -21,7 +21,7 @@ import (
 const prometheusUID = "prometheus"
 
 const (
-	neutral = "text" // of a value that is neither good nor bad
+	neutral = "text" // the colour of a value that is neither good nor bad
 	green   = "green"
 	yellow  = "yellow"
 	red     = "red"
@@ -33,7 +33,7 @@ func source() common.DataSourceRef {
 	return common.DataSourceRef{Type: ptr("prometheus"), Uid: ptr(prometheusUID)}
 }
 
-// A query is an expression and how its series are named.
+// A query is an expression and the template of its series' names.
 type query struct {
 	expr, legend string
 	exemplars    bool
@@ -44,14 +44,14 @@ func (q query) target(ref string) *prometheus.DataqueryBuilder {
 		EditorMode(prometheus.QueryEditorModeCode).Range().Datasource(source())
 }
 
-// A limit is the value at which a colour changes, and the bound that it represents.
+// A limit is the value at which a panel's colour changes, and the bound that the value represents.
 type limit struct {
 	at    float64
 	color string
 	why   string
 }
 
-// thresholds begin in a colour and change at each limit.
+// thresholds returns thresholds that begin with a colour and change it at each limit.
 func thresholds(first string, limits ...limit) *dashboard.ThresholdsConfigBuilder {
 	steps := []dashboard.Threshold{{Color: first}}
 	for _, l := range limits {
@@ -60,8 +60,8 @@ func thresholds(first string, limits ...limit) *dashboard.ThresholdsConfigBuilde
 	return dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).Steps(steps)
 }
 
-// A panel is what all our panels have. The title is a statement or a question. The description ends with the limits and
-// their reasons; a number that is neither good nor bad has none.
+// A panel has the settings that all panels have in common. The title is a statement or a question. The description ends
+// with the limits and their reasons; a number that is neither good nor bad has no limits.
 type panel struct {
 	title, description, unit string
 	queries                  []query
@@ -87,7 +87,7 @@ func (p panel) colors() *dashboard.ThresholdsConfigBuilder {
 	return thresholds(p.first, p.limits...)
 }
 
-// text is the description with the limits.
+// text returns the description with the limits.
 func (p panel) text() string {
 	var limits []string
 	for _, l := range p.limits {
@@ -100,7 +100,7 @@ func (p panel) text() string {
 	return p.description + " " + strings.ToUpper(all[:1]) + all[1:] + "."
 }
 
-// amount writes a value as Grafana does in the unit.
+// amount formats a value in a unit as Grafana does.
 func amount(v float64, unit string) string {
 	switch unit {
 	case seconds:
@@ -113,7 +113,7 @@ func amount(v float64, unit string) string {
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
-// graph is a line over time.
+// graph returns a panel with lines over time.
 func (p panel) graph() *timeseries.PanelBuilder {
 	b := timeseries.NewPanelBuilder().Title(p.title).Description(p.text()).Unit(p.unit).Datasource(source()).
 		Targets(p.targets()).Thresholds(p.colors()).Span(or(p.width, 12)).Height(or(p.height, 8)).Min(0).
@@ -127,12 +127,12 @@ func (p panel) graph() *timeseries.PanelBuilder {
 	return b
 }
 
-// stacked is a graph whose series add up.
+// stacked returns a graph whose series are stacked.
 func (p panel) stacked() *timeseries.PanelBuilder {
 	return p.graph().FillOpacity(40).Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A"))
 }
 
-// number is one big value, coloured by its limits.
+// number returns a panel with one big value, coloured by the limits.
 func (p panel) number() *stat.PanelBuilder {
 	return stat.NewPanelBuilder().Title(p.title).Description(p.text()).Unit(p.unit).Datasource(source()).
 		Targets(p.targets()).Thresholds(p.colors()).Span(or(p.width, 4)).Height(or(p.height, 4)).
@@ -140,7 +140,7 @@ func (p panel) number() *stat.PanelBuilder {
 		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}))
 }
 
-// heat is a histogram over time.
+// heat returns a panel with a histogram over time.
 func (p panel) heat() *heatmap.PanelBuilder {
 	target := p.queries[0].target("A").Format(prometheus.PromQueryFormatHeatmap)
 	return heatmap.NewPanelBuilder().Title(p.title).Description(p.text()).Unit(p.unit).Datasource(source()).
@@ -155,7 +155,7 @@ func or(v, otherwise uint32) uint32 {
 	return v
 }
 
-// Units by the names Grafana has for them.
+// Grafana's names of units.
 const (
 	count      = units.Short
 	seconds    = units.Seconds

@@ -67,7 +67,7 @@ type (
 	}
 )
 
-// strictly reads a provisioning file and fails on a field that Grafana does not document.
+// strictly decodes a provisioning file, and fails the test if the file has a field that Grafana does not document.
 func strictly(t *testing.T, file string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("grafana/provisioning", file))

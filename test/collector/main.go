@@ -1,6 +1,6 @@
-// Command collector is a stock OpenTelemetry Collector with the two components that otel/collector.yaml asks for, the OTLP
-// receiver and the OTLP exporter, and nothing of ours. The suite puts it between nodes and the conductor, and the
-// benchmark of package pipeline measures the conductor against it.
+// Command collector is a stock OpenTelemetry Collector with the two components that otel/collector.yaml uses, the OTLP
+// receiver and the OTLP exporter, and no code of this project in it. Package e2e puts it between nodes and the conductor,
+// and the benchmark of package pipeline compares the conductor with it.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
 )
 
-// version is that of the components, which go.mod states.
+// version is the components' version, as in go.mod.
 const version = "0.162.0"
 
 func main() {

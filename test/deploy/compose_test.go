@@ -13,7 +13,7 @@ import (
 	strict "sigs.k8s.io/yaml"
 )
 
-// inDefault reads ${NAME:-default}.
+// inDefault matches ${NAME:-default} and captures the default.
 var inDefault = regexp.MustCompile(`^\$\{\w+:-(.*)\}$`)
 
 type composeFile struct {
@@ -120,7 +120,7 @@ func TestKubernetesSecrets(t *testing.T) {
 	}
 }
 
-// document reads the one of a file that contains a line.
+// document decodes the one document of a YAML file that contains a line.
 func document(t *testing.T, file, line string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(file)

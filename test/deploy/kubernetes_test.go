@@ -19,11 +19,11 @@ import (
 	strict "sigs.k8s.io/yaml"
 )
 
-// leaveSeconds is what a node may take from SIGTERM to its end: to leave, to flush its telemetry, to finish its calls.
+// leaveSeconds is the longest time from SIGTERM to a node's end: to leave, to flush its telemetry, to finish its calls.
 const leaveSeconds = 25 + 4 + 2
 
-// Every document is a known kind without an unknown field, selectors select their own pods, and ports that services and
-// probes name exist.
+// Every document has a known kind and no unknown field, selectors match the pods of the same document, and the ports
+// that services and probes name exist.
 func TestKubernetesManifests(t *testing.T) {
 	files, err := filepath.Glob("../../deploy/kubernetes/*.yaml")
 	if err != nil || len(files) == 0 {

@@ -58,7 +58,7 @@ var (
 	target  = regexp.MustCompile(`(?m)^make ([a-z-]+)`)
 )
 
-// blocks returns the fenced blocks of a page that are in a language.
+// blocks returns the fenced code blocks of a page that are in one of the languages.
 func blocks(text string, languages ...string) (found []string) {
 	for _, m := range fence.FindAllStringSubmatch(text, -1) {
 		if slices.Contains(languages, m[1]) {
@@ -68,7 +68,7 @@ func blocks(text string, languages ...string) (found []string) {
 	return found
 }
 
-// Every flag that the pages show of our two programs is one that the program has, and every make target is there.
+// Every flag of node and conductor that the pages show exists in that program, and every make target exists.
 func TestCommandsShownExist(t *testing.T) {
 	help := map[string]string{}
 	for _, name := range []string{"node", "conductor"} {
@@ -90,7 +90,7 @@ func TestCommandsShownExist(t *testing.T) {
 			lines := strings.ReplaceAll(b, "\\\n", " ")
 			for line := range strings.Lines(lines) {
 				if strings.HasPrefix(strings.TrimSpace(line), "docker ") {
-					continue // its flags are not ours
+					continue // another program's flags
 				}
 				m := program.FindStringSubmatch(strings.TrimRight(line, "\n"))
 				if m == nil {
@@ -115,7 +115,7 @@ func TestCommandsShownExist(t *testing.T) {
 	}
 }
 
-// The Compose file's profiles and the documentation's are the same.
+// The Compose file is valid, and the documentation names its profiles.
 func TestComposeIsValid(t *testing.T) {
 	docker, err := exec.LookPath("docker")
 	if err != nil {

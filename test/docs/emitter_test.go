@@ -10,7 +10,7 @@ import (
 
 const emitter = "examples/emitter/README.md"
 
-// whole is the text of a page.
+// whole returns the text of a page.
 func whole(t *testing.T, page string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, page))
@@ -20,14 +20,14 @@ func whole(t *testing.T, page string) string {
 	return string(text)
 }
 
-// The commands of the example's page, run in a fresh clone of the repository.
+// The commands of the example's page work in a fresh clone of the repository.
 func TestEmitterReadme(t *testing.T) {
 	commands := blocks(whole(t, emitter), "sh")
 	if len(commands) != 1 {
 		t.Fatalf("%d blocks of commands", len(commands))
 	}
 	s := begin(t, root, commands[0])
-	s.ends(t, 10*time.Minute) // on a machine new to it all is compiled first
+	s.ends(t, 10*time.Minute) // with an empty build cache everything is compiled first
 	if n := strings.Count(s.output(), " PASSED\n"); n != 6 {
 		t.Errorf("%d of 6 levels passed", n)
 	}

@@ -11,8 +11,8 @@ import (
 
 var apiPath = regexp.MustCompile(`(?:\$api|4321/api)(/[a-z]+)(/\$ID)?(/[a-z]+)?`)
 
-// The guide's scenario works as its sections describe: the commands up to "In CI" are run as they stand, in a folder where
-// my.yaml is the scenario shown. Each must succeed, which for a run means that every expectation held.
+// The guide's scenario works as the guide's sections describe. The commands up to "In CI" run unchanged, in a folder
+// where my.yaml is the scenario shown. Each must succeed, which for a run means that every expectation held.
 func TestExperimentsGuide(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/experiments.md"))
 	if err != nil {
@@ -58,7 +58,7 @@ func TestExperimentsGuide(t *testing.T) {
 	}
 }
 
-// Every path of the API that the guide shows is one that the server has.
+// Every path of the API that the guide shows exists in the server.
 func TestPathsShownExist(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/experiments.md"))
 	if err != nil {
@@ -85,7 +85,7 @@ func TestPathsShownExist(t *testing.T) {
 
 var route = regexp.MustCompile(`"(/(?:api/|healthz|readyz|ws)[^"]*)"`)
 
-// docs/api.md has every path of the server, and no other.
+// docs/api.md documents every path of the server, and no other.
 func TestAPIIsDocumented(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/api.md"))
 	if err != nil {

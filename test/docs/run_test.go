@@ -17,13 +17,13 @@ import (
 	"chordconductor/test/internal/polltest"
 )
 
-// elsewhere lists the blocks of commands that these tests do not run, by how they begin, and the test that does.
+// elsewhere lists the blocks of commands that these tests do not run, by their first words, with the test that runs them.
 var elsewhere = map[string]string{
 	"make test":         "the continuous run",
 	"docker compose up": "test/e2e, TestCompose",
 }
 
-// section is the part of a page under a heading.
+// section returns the part of a page under a heading.
 func section(t *testing.T, page, heading string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, page))
@@ -38,7 +38,7 @@ func section(t *testing.T, page, heading string) string {
 	return body
 }
 
-// A script is a block of commands in a shell of its own, with all that it leaves in the background.
+// A script is a block of commands that runs in its own shell, with the processes that it leaves in the background.
 type script struct {
 	cmd  *exec.Cmd
 	mu   sync.Mutex
@@ -59,14 +59,14 @@ func (s *script) output() string {
 	return s.buf.String()
 }
 
-// begin starts a block, which ends with the test at the latest.
+// begin starts a block of commands, which is killed at the test's end if it still runs.
 func begin(t *testing.T, dir, block string, env ...string) *script {
 	t.Helper()
 	s := &script{cmd: exec.Command("bash", "-euo", "pipefail", "-c", block), done: make(chan struct{})}
 	s.cmd.Dir, s.cmd.Env = dir, append(os.Environ(), env...)
 	s.cmd.Stdout, s.cmd.Stderr = s, s
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	s.cmd.WaitDelay = time.Second // what runs in the background keeps the output open
+	s.cmd.WaitDelay = time.Second // processes in the background keep the output open
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func begin(t *testing.T, dir, block string, env ...string) *script {
 	return s
 }
 
-// ends waits until a block has run to its end, which must be a good one.
+// ends waits until a script has ended, which must be with exit code 0.
 func (s *script) ends(t *testing.T, limit time.Duration) {
 	t.Helper()
 	select {
@@ -97,7 +97,7 @@ func (s *script) ends(t *testing.T, limit time.Duration) {
 	}
 }
 
-// active asks a conductor how many members are active.
+// active returns how many members are active, from a conductor's API; ask has curl's arguments.
 func active(ask ...string) (n int, err error) {
 	out, err := exec.Command("curl", append([]string{"--silent", "--fail", "--max-time", "5"}, ask...)...).Output()
 	if err != nil {
@@ -128,13 +128,13 @@ func untilActive(t *testing.T, limit time.Duration, want int, ask ...string) {
 	})
 }
 
-// The first command of the README, and its nodes by hand.
+// The first command of the README works, and so do the README's commands that start single nodes.
 func TestReadme(t *testing.T) {
 	const api = "http://127.0.0.1:4321/api/ring"
 	t.Run("Start", func(t *testing.T) {
 		demo := begin(t, root, blocks(section(t, "README.md", "Start"), "sh")[0])
-		untilActive(t, 5*time.Minute, 32, api)                                      // on a machine new to it all is compiled first
-		if err := syscall.Kill(-demo.cmd.Process.Pid, syscall.SIGINT); err != nil { // Ctrl-C reaches the whole group
+		untilActive(t, 5*time.Minute, 32, api)                                      // with an empty build cache everything is compiled first
+		if err := syscall.Kill(-demo.cmd.Process.Pid, syscall.SIGINT); err != nil { // as Ctrl-C, which signals the whole process group
 			t.Fatal(err)
 		}
 		select {
@@ -157,8 +157,8 @@ func TestReadme(t *testing.T) {
 
 var machine = regexp.MustCompile(`\b(conductor|gateway|host-[ab])\.example:`)
 
-// Many machines over mutual TLS, with a Collector as gateway: all commands of the page, with the machines' names leading
-// to this one. Jaeger's program is a Collector distribution.
+// All commands of the page's section on many machines work, over mutual TLS and with a Collector as gateway. The
+// machines' names resolve to this machine. The Collector is Jaeger's program, which is a distribution of it.
 func TestManyMachines(t *testing.T) {
 	dir, bin := t.TempDir(), t.TempDir()
 	link := func(target, name string) {
@@ -227,7 +227,7 @@ func TestManyMachines(t *testing.T) {
 	})
 }
 
-// Every block of commands on these pages is run: here, or by what is named above.
+// Every block of commands on these pages is run, here or by the tests that elsewhere names.
 func TestEveryBlockIsRun(t *testing.T) {
 	run := map[string]bool{}
 	for _, s := range []string{section(t, "README.md", "Start"), section(t, "README.md", "Nodes by hand"), section(t, "docs/deploy.md", "Many machines"), whole(t, emitter)} {

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// A ring with a secret in processes of its own, on addresses of different machines as far as the programs know: commands
-// and keys by a conductor that has neither secret nor certificate, only the pinned key and its tokens; and an outsider
-// whose joins, calls and reads of the traffic fail.
+// A ring with a secret runs in separate processes, at addresses that to them belong to different machines. A conductor
+// that has neither secret nor certificate, only the pinned key and its tokens, commands hosts and uses keys. An outsider
+// cannot join, call or read the traffic.
 func TestRingSecret(t *testing.T) {
 	const (
 		ringSecret   = "8d1f6c02b94e7a35d0c8e61f2a7b943c5e0d81f7a6b2c4931f8e7d6c5b4a3921"
@@ -94,8 +94,8 @@ func TestRingSecret(t *testing.T) {
 	}
 }
 
-// A ring over mutual TLS, each host with a certificate for only its own address, commanded by a conductor with one of
-// its own.
+// A ring uses mutual TLS: each host has a certificate for only its own address. A conductor with its own certificate
+// commands the hosts.
 func TestMutualTLS(t *testing.T) {
 	const controlToken = "e7b24d685a1c0e93f7b24d68a1c0e93f7b24d685"
 	certificate := authority(t)
@@ -127,7 +127,8 @@ func TestMutualTLS(t *testing.T) {
 	}
 }
 
-// authority makes a certificate authority; what it returns makes a certificate for an address, and the flags that name it.
+// authority makes a certificate authority. It returns a function that makes a certificate for an address and returns the
+// flags that name the certificate.
 func authority(t *testing.T) func(prefix, subject, ip string) []string {
 	t.Helper()
 	dir := t.TempDir()

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Each mistake gets one clear line and the exit code of the manual.
+// For each kind of wrong input, the program prints one clear line and exits with the documented code.
 func TestBadInput(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"chordconductor/test/internal/polltest"
 )
 
-// composeScales is `docker compose up --scale node=10` beside the running ring.
+// composeScales runs `docker compose up --scale node=10` beside the running ring.
 func composeScales(t *testing.T, c *conductor, must func(...string) string) {
 	before, err := c.ring()
 	if err != nil {
@@ -29,8 +29,8 @@ func composeScales(t *testing.T, c *conductor, must func(...string) string) {
 	c.settles(t, before.with("active"), "ideal", 120*time.Second)
 }
 
-// composeChaos is the profile in which hosts die by themselves and come back: the same container, started again, with a
-// ring that is ideal in between.
+// composeChaos starts the profile in which hosts crash by themselves. The same container starts again each time, and in
+// between the ring is ideal.
 func composeChaos(t *testing.T, c *conductor, docker string, must func(...string) string) {
 	before, err := c.ring()
 	if err != nil {
@@ -77,8 +77,7 @@ func composeChaos(t *testing.T, c *conductor, docker string, must func(...string
 	})
 	must("--profile", "chaos", "stop", "chaos")
 	must("--profile", "chaos", "rm", "--force", "chaos")
-	// A host that died while it joined leaves members that are silent, or that only others name: only these may be
-	// uncertain.
+	// A host that crashed during a join leaves members that are silent, or referenced only. Only these may be uncertain.
 	chaos := func(host string) bool {
 		return slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(host, id[:12]+":") })
 	}

@@ -13,8 +13,8 @@ import (
 	"chordconductor/test/internal/polltest"
 )
 
-// `docker compose up` with the unmodified file: all services but Grafana, whose image the test machines cannot get. The
-// steps follow each other: each begins with the ring as the one before has left it.
+// TestCompose runs `docker compose up` with the unmodified file: all services except Grafana, whose image the test
+// machines cannot get. Each step begins with the ring that the step before it has left.
 func TestCompose(t *testing.T) {
 	s := composeUp(t)
 	for _, step := range []struct {
@@ -38,7 +38,7 @@ func TestCompose(t *testing.T) {
 	}
 }
 
-// services are those of the compose file, and its conductor.
+// services are the running services of the Compose file, with the conductor among them.
 type services struct {
 	c      *conductor
 	docker string

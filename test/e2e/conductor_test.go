@@ -41,7 +41,7 @@ func (c *conductor) ready(t *testing.T) {
 	})
 }
 
-// call makes an API request; status 0 is a failed connection.
+// call makes an API request and returns the answer; status 0 is a failed connection.
 func (c *conductor) call(method, path string, body []byte) (status int, answer string) {
 	request, err := http.NewRequest(method, "http://"+c.http+path, bytes.NewReader(body))
 	if err != nil {
@@ -66,13 +66,13 @@ func (c *conductor) call(method, path string, body []byte) (status int, answer s
 	return response.StatusCode, string(text)
 }
 
-// ring is GET /api/ring.
+// ring is the answer of GET /api/ring.
 type ring struct {
 	Epoch  string `json:"epoch"`
 	Seq    uint64 `json:"seq"`
 	Status string `json:"status"`
 	Error  int    `json:"error"`
-	// How much of the members that is about: a ring has settled when all of it is certain.
+	// How many of the members the status covers. A ring has settled when all of them are certain.
 	Certainty struct {
 		State   string `json:"state"`
 		Count   int    `json:"count"`
@@ -100,7 +100,7 @@ func (c *conductor) ring() (r ring, err error) {
 	return r, json.Unmarshal([]byte(body), &r)
 }
 
-// with counts the members of a status.
+// with counts the members with a status.
 func (r ring) with(status string) (n int) {
 	for _, node := range r.Nodes {
 		if node.Status == status {

@@ -32,7 +32,7 @@ func TestPromtool(t *testing.T) {
 	}
 }
 
-// metricsAreDocumented holds every name that Prometheus has against docs/telemetry.md.
+// metricsAreDocumented checks that docs/telemetry.md contains every metric name that Prometheus has.
 func metricsAreDocumented(t *testing.T, prometheus string) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/telemetry.md"))
 	if err != nil {
@@ -96,8 +96,8 @@ func selectors(node any, into *[]selector) error {
 	return nil
 }
 
-// labelsSayWhatIsAsked asks a real Prometheus for every value of a label that dashboards and alert rules name: an alert
-// on a value that nothing emits never fires. All values are emitted from the start, as 0 if need be.
+// labelsSayWhatIsAsked queries a real Prometheus for every label value that dashboards and alert rules name, since an
+// alert on a value that nothing emits never fires. All values are emitted from the start, as 0 if need be.
 func labelsSayWhatIsAsked(t *testing.T, prometheus string) {
 	files, err := filepath.Glob(filepath.Join(root, "dashboards/grafana/dashboards/*.json"))
 	if err != nil || len(files) == 0 {
@@ -170,14 +170,14 @@ func labelsSayWhatIsAsked(t *testing.T, prometheus string) {
 	t.Logf("%d values of labels that dashboards and alert rules name are in Prometheus", len(asked))
 }
 
-// labelsAreDocumented holds every value that labels have in Prometheus against the table of metrics' attributes in
-// docs/telemetry.md.
+// labelsAreDocumented checks that the table of metrics' attributes in docs/telemetry.md contains every value that labels
+// have in Prometheus.
 func labelsAreDocumented(t *testing.T, prometheus string) {
 	text, err := os.ReadFile(filepath.Join(root, "docs/telemetry.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(text), "## Metrics") // spans have such a table, too
+	_, table, _ := strings.Cut(string(text), "## Metrics") // the section on spans has such a table, too
 	_, table, _ = strings.Cut(table, "| attribute | on | values | meaning |")
 	table, _, _ = strings.Cut(table, "\n\n")
 	words := regexp.MustCompile("`([^`]+)`")
@@ -231,7 +231,7 @@ func panels(t *testing.T, file string) []panel {
 	return board.Panels
 }
 
-// dashboardsHaveData asks a real Prometheus every query of every dashboard.
+// dashboardsHaveData sends every query of every dashboard to a real Prometheus, and expects data.
 func dashboardsHaveData(t *testing.T, prometheus string) {
 	member, err := promLabel(prometheus, "chord_member_error", "chord_node_id")
 	if err != nil {

@@ -68,8 +68,8 @@ func TestThroughACollector(t *testing.T) {
 	})
 }
 
-// A conductor that is killed and started again has the whole picture within a keyframe period: nodes notice that it was
-// away, and send their whole state when it is back.
+// A conductor that is killed and started again has the whole picture within a keyframe period: nodes detect the outage,
+// and send their whole state when they reach the conductor again.
 func TestConductorIsKilledAndComesBack(t *testing.T) {
 	dir := t.TempDir()
 	ports := freePorts(t, 3)
@@ -84,7 +84,7 @@ func TestConductorIsKilledAndComesBack(t *testing.T) {
 	first := run()
 	startNodes(t, first.otlpGRPC)
 	before := first.settles(t, deliveryHosts*deliveryVirtual, "ideal", 60*time.Second)
-	// Up to a second of history may be lost with the process: it must have more than that.
+	// Up to a second of history may be lost with the process, so wait until there are two.
 	at := func(t time.Time) string { return "/api/ring?at=" + t.UTC().Format(time.RFC3339Nano) }
 	polltest.Passes(t, 10*time.Second, "history two seconds back", func() error {
 		if status, answer := first.call("GET", at(time.Now().Add(-2*time.Second)), nil); status != 200 {
@@ -111,8 +111,8 @@ func TestConductorIsKilledAndComesBack(t *testing.T) {
 	}
 }
 
-// The host that founded the ring is killed and started again, still without --join: it founds a ring again, and the
-// others, which keep asking the host that they joined through, merge the two.
+// The host that founded the ring is killed and started again, still without --join, so it founds a second ring. The
+// other hosts keep calling the host through which they joined, and merge the two rings.
 func TestFounderComesBack(t *testing.T) {
 	c := startConductor(t, "--scenario", "none")
 	ports := freePorts(t, deliveryHosts)

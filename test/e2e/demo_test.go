@@ -11,7 +11,7 @@ import (
 	"chordconductor/test/internal/polltest"
 )
 
-// The first command of the README: 32 members in one process, known only through OTLP.
+// TestDemoRing runs the first command of the README: 32 members in one process, known to the view only through OTLP.
 func TestDemoRing(t *testing.T) {
 	c := startConductor(t)
 	r := c.settles(t, 32, "ideal", 60*time.Second)
@@ -90,7 +90,7 @@ func hasStatus(c *conductor, id, want string) error {
 	if err != nil {
 		return err
 	}
-	// A member that has gone for good may already be forgotten by the view; then it is as gone as it can be.
+	// The view may already have removed a member that left or failed, which is right as well.
 	if got := r.statusOf(id); got != want {
 		return fmt.Errorf("member %s is %q", id, got)
 	}

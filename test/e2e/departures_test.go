@@ -12,7 +12,7 @@ import (
 	"chordconductor/test/internal/polltest"
 )
 
-// departing starts hosts of two members each with the given number of replicas of each key, and puts keys.
+// departing starts hosts of two members each, with the given number of replicas per key, and puts keys.
 func departing(t *testing.T, hosts, replicas, keys int) ([]*process, string) {
 	t.Helper()
 	ports := freePorts(t, hosts)
@@ -39,7 +39,7 @@ func departing(t *testing.T, hosts, replicas, keys int) ([]*process, string) {
 	return list, local(ports[0])
 }
 
-// terminate sends SIGTERM to all, and returns how long each took to end with exit code 0.
+// terminate sends SIGTERM to all processes, expects exit code 0, and returns how long the slowest one took.
 func terminate(t *testing.T, limit time.Duration, list ...*process) (longest time.Duration) {
 	t.Helper()
 	begin := time.Now()
@@ -61,8 +61,8 @@ func terminate(t *testing.T, limit time.Duration, list ...*process) (longest tim
 	return time.Since(begin)
 }
 
-// TestEightOfNineHostsLeave guards against a fault that was seen: SIGTERM to 8 of 9 hosts took 20 s, half of them gave
-// up, and a fifth of the keys was lost.
+// TestEightOfNineHostsLeave guards against an old fault: after SIGTERM to 8 of 9 hosts, leaving took 20 s, half of the
+// hosts gave up, and a fifth of the keys was lost.
 func TestEightOfNineHostsLeave(t *testing.T) {
 	for _, replicas := range []int{1, 3} {
 		t.Run(fmt.Sprintf("R=%d", replicas), func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestEightOfNineHostsLeave(t *testing.T) {
 
 var keysEnd = regexp.MustCompile(`(\d+) key\(s\) end with it`)
 
-// SIGTERM to all hosts of a ring, and to its only one: they end soon, and print how many keys end with them.
+// After SIGTERM, all hosts of a ring, or its only host, end soon and print how many keys are lost with them.
 func TestAllHostsLeave(t *testing.T) {
 	for _, hosts := range []int{3, 1} {
 		t.Run(fmt.Sprint(hosts), func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestAllHostsLeave(t *testing.T) {
 	}
 }
 
-// A command to leave is refused where no other host stays, unless it is forced.
+// A host refuses a command to leave if no other host stays in the ring, unless the command is forced.
 func TestLeaveCommand(t *testing.T) {
 	list, addr := departing(t, 2, 1, 10)
 	node := binary(t, "node")

@@ -14,7 +14,7 @@ import (
 	"chordconductor/test/internal/polltest"
 )
 
-// The example emitter of docs/telemetry.md, in JavaScript on the public SDK, conforms at all levels, and the conductor
+// The example emitter, in JavaScript with the public SDK, passes all levels of the conformance check, and the conductor
 // shows its ring.
 func TestForeignEmitter(t *testing.T) {
 	dir := t.TempDir()

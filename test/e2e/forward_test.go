@@ -9,7 +9,7 @@ import (
 	"chordconductor/test/internal/polltest"
 )
 
-// The real Jaeger gets spans over HTTP as well; over gRPC it does in TestNodeProcesses.
+// The conductor forwards spans to the real Jaeger over HTTP; TestNodeProcesses covers gRPC.
 func TestSpansReachJaegerOverHTTP(t *testing.T) {
 	_, otlp, jaeger := startJaeger(t, startPrometheus(t))
 	c := startConductor(t, "--forward-traces", "http://"+otlp, "--forward-traces-header", "x-scope-orgid=ring")

@@ -12,7 +12,7 @@ import (
 	"chordconductor/test/internal/polltest"
 )
 
-// restless is a ring in which something happens all the time.
+// restless is a scenario in which something happens to the ring all the time.
 const restless = `name: restless
 ring: {members: 16, successors: 4, transport: memory}
 timing: {stabilize: 100ms, keyframe: 2s}
@@ -22,8 +22,8 @@ phases:
 duration: 1h
 `
 
-// A conductor that is killed in the middle of an experiment, its ring with it, keeps the history up to its last second:
-// the next one shows it.
+// A conductor is killed in the middle of an experiment, with its ring. The next conductor shows the history up to the
+// last second before that.
 func TestHistoryOutlivesAKill(t *testing.T) {
 	dir := t.TempDir()
 	scenario := filepath.Join(dir, "restless.yaml")

@@ -12,7 +12,7 @@ import (
 	"chordconductor/test/internal/polltest"
 )
 
-// onHosts does everything to node hosts that a scenario can do to them.
+// onHosts is a scenario with every kind of phase that node hosts support.
 const onHosts = `name: on-hosts
 network: {latency: 1ms, jitter: 1ms}
 workload: {rate: 20/s, keys: 200}
@@ -27,8 +27,8 @@ duration: 65s
 expect: {lost_keys: 0, final_ring_error: 0}
 `
 
-// A scenario without a ring of its own runs on node processes, which are known by their telemetry and commanded with a
-// token. What it did to them is over when it ends, though a paused host's members were taken for dead meanwhile.
+// A scenario without its own ring runs on node processes, which the conductor knows by their telemetry and commands with
+// a token. At the scenario's end all faults are over, although other hosts took a paused host's members for dead.
 func TestScenarioOnNodeHosts(t *testing.T) {
 	const hosts, virtual = 4, 4
 	const token = "t0ken"
@@ -81,6 +81,6 @@ func TestScenarioOnNodeHosts(t *testing.T) {
 	if report.Verdict != "passed" || len(report.Notes) > 0 {
 		t.Errorf("%s: %s; notes: %s; phases: %s", report.Verdict, report.Expectations, strings.Join(report.Notes, "; "), report.Phases)
 	}
-	// 16 came, 2 joined, 2 crashed, 2 left; all hosts are there again, and none is partitioned or paused.
+	// Of hosts*virtual members at the start, 2 joined, 2 crashed and 2 left. No host is partitioned or paused any more.
 	c.settles(t, hosts*virtual-2, "ideal", 60*time.Second)
 }

@@ -15,8 +15,8 @@ import (
 
 var traceLine = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
 
-// Node processes of their own, a conductor that only listens, and the real stores behind it. The steps follow each other:
-// each begins with the ring as the one before has left it.
+// TestNodeProcesses runs separate node processes, a conductor that only receives, and the real stores behind it. Each
+// step begins with the ring that the step before it has left.
 func TestNodeProcesses(t *testing.T) {
 	n := startNodeProcesses(t)
 	for _, step := range []struct {
@@ -54,7 +54,7 @@ func TestNodeProcesses(t *testing.T) {
 
 const nodeHosts, nodeVirtual = 5, 4 // with r = 8, a ring is small with fewer than nine members
 
-// nodes are node processes, the third of which is killed and the fourth ended, and what receives their telemetry.
+// nodes has the node processes, of which the third is killed and the fourth ends, and the receivers of their telemetry.
 type nodes struct {
 	c                  *conductor
 	prometheus, jaeger string
@@ -176,7 +176,7 @@ func (n *nodes) killIsSeen(t *testing.T) {
 }
 
 func (n *nodes) sigtermLeaves(t *testing.T) {
-	for range 2 { // as from a supervisor that passes on what the group has got already
+	for range 2 { // twice, as if a supervisor passed on a signal that the whole process group has received
 		if err := n.processes[3].cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}

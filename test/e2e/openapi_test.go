@@ -10,8 +10,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// The description of the API that the program serves is an OpenAPI 3.1 document by OpenAPI's own schema, also behind a
-// prefix; and the check rejects a document that is not one.
+// The API's description that the program serves is valid by OpenAPI's own schema of 3.1 documents, also behind a prefix.
+// The check itself rejects invalid documents.
 func TestOpenAPIDocument(t *testing.T) {
 	meta, err := jsonschema.UnmarshalJSON(strings.NewReader(datamodel.OpenAPI31SchemaData))
 	if err != nil {
@@ -44,7 +44,7 @@ func TestOpenAPIDocument(t *testing.T) {
 		}
 	}
 
-	// Each is the whole document with one thing taken away or put wrong.
+	// Each is the whole document with one part removed or wrong.
 	c := startConductor(t, "--scenario", "none")
 	_, text := c.call("GET", "/api/openapi.json", nil)
 	for name, spoil := range map[string]func(doc map[string]any){

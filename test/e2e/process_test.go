@@ -104,7 +104,7 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// stop sends SIGINT and returns the exit code and how long the end took.
+// stop sends SIGINT, and returns the exit code and how long the process took to end.
 func (p *process) stop(limit time.Duration) (code int, took time.Duration) {
 	p.t.Helper()
 	begin := time.Now()
@@ -119,7 +119,7 @@ func (p *process) stop(limit time.Duration) (code int, took time.Duration) {
 	return p.cmd.ProcessState.ExitCode(), time.Since(begin)
 }
 
-// run runs a program to its end.
+// run runs a program to its end, and returns its exit code and output.
 func run(t *testing.T, env []string, path string, args ...string) (code int, out string) {
 	t.Helper()
 	cmd := exec.Command(path, args...)
@@ -136,8 +136,8 @@ func run(t *testing.T, env []string, path string, args ...string) (code int, out
 	return cmd.ProcessState.ExitCode(), buf.String()
 }
 
-// freePorts finds n free ports, below the range from which systems assign ports: any port of that range may be
-// another's a moment later, and for good where a program is to come back at its old one.
+// freePorts returns n free ports below the range from which systems assign ports: a port of that range may soon belong
+// to another process, and then a program could not start again at its old port.
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()
 	var ports []int

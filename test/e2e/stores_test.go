@@ -15,7 +15,7 @@ import (
 	"chordconductor/test/internal/polltest"
 )
 
-// getJSON decodes what a real store answers.
+// getJSON requests an address of a real store and decodes the answer.
 func getJSON(address string, into any) error {
 	client := http.Client{Timeout: 10 * time.Second}
 	response, err := client.Get(address)
@@ -105,7 +105,7 @@ func promValue(base, query string) (value string, err error) {
 	return fmt.Sprint(answer.Data.Result[0].Value[1]), nil
 }
 
-// promLabel finds the value of a label on some series of a metric.
+// promLabel returns the value of a label on any one series of a metric.
 func promLabel(base, metric, label string) (string, error) {
 	var answer struct {
 		Data []map[string]string `json:"data"`
@@ -161,7 +161,7 @@ func (e event) field(key string) string { return find(e.Fields, key) }
 
 func (s span) tag(key string) string { return find(s.Tags, key) }
 
-// event is the first of a name; nil: there is none.
+// event returns the span's first event with a name; nil if there is none.
 func (s span) event(name string) *event {
 	for i := range s.Logs {
 		if s.Logs[i].field("event") == name {
@@ -197,7 +197,7 @@ func jaegerTraces(base, path string) ([]trace, error) {
 	return answer.Data, err
 }
 
-// servicePerformance asks Jaeger's Monitor page's question: the call rate of the lookups, and their latency.
+// servicePerformance makes the queries of Jaeger's Monitor page: the call rate and the latency of lookups.
 func servicePerformance(base string) error {
 	for _, path := range []string{"calls?", "latencies?quantile=0.95&"} {
 		var answer struct {
@@ -223,8 +223,8 @@ func servicePerformance(base string) error {
 	return nil
 }
 
-// hopsNest checks that a trace's hop spans form one chain, each hop the child of the one before (spans of the RPCs
-// between may be in the chain), all with their member and the pointer used. It returns the number of hops.
+// hopsNest checks that a trace's hop spans form one chain: each is a descendant of the hop before it, with only spans of
+// RPCs between, and each names its member and the pointer used. It returns the number of hops.
 func hopsNest(tr trace) (int, error) {
 	byID := map[string]span{}
 	var hops []span

@@ -24,7 +24,7 @@ func (tr trace) members() map[string]bool {
 	return all
 }
 
-// whole reports a missing parent span.
+// whole returns an error if a parent span is missing.
 func (tr trace) whole() error {
 	known := map[string]bool{}
 	for _, s := range tr.Spans {
@@ -140,8 +140,8 @@ func joinsAndMoves(jaeger string) error {
 	return nil
 }
 
-// deathIsReported finds the trace in which a neighbour detects that the host at an address is gone: the failed call is an
-// error with that address, and its round carries the events that it caused.
+// deathIsReported checks the trace in which a neighbour detects that the host at an address has crashed: the span of the
+// failed call has an error and that address, and the span of its round has the events that the failure caused.
 func deathIsReported(jaeger, address string) error {
 	traces, err := jaegerTraces(jaeger, "/api/traces?service=chord-node&operation=chord.stabilize&limit=500")
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"chordconductor/test/internal/polltest"
 )
 
-// A node whose telemetry is not received serves its ring, logs that in whole lines of its own, and names its port.
+// A node without a receiver for its telemetry serves its ring, logs the problem in whole lines, and names the port.
 func TestNodeWithoutCollector(t *testing.T) {
 	env := []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + local(freePorts(t, 1)[0])}
 	node := start(t, env, binary(t, "node"), "--listen", local(0), "--stabilize", "200ms")

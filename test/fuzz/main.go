@@ -1,5 +1,5 @@
-// Command fuzz runs every fuzzer of the module one after another and writes the results to a page. `make fuzz-full` runs
-// it. go test stores a fuzzer's findings in the package's testdata/fuzz, to be fixed and kept.
+// Command fuzz runs every fuzzer of the module, one after another, and writes the results to a page; `make fuzz-full`
+// runs it. go test stores failing inputs in the package's testdata/fuzz; commit them with the fix.
 package main
 
 import (
@@ -43,7 +43,7 @@ type fuzzer struct{ dir, name string }
 // A result is the outcome of a fuzzer's run.
 type result struct {
 	fuzzer
-	execs, inputs int // executions; inputs kept since they reach something new
+	execs, inputs int // executions; inputs kept because they cover new code
 	took          time.Duration
 	failed        bool
 }
@@ -91,7 +91,7 @@ func run(ctx context.Context, root, out string, each time.Duration, only string)
 
 var declaration = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
 
-// find lists the fuzzers of a module.
+// find returns the fuzzers of a module.
 func find(root string) (all []fuzzer, err error) {
 	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -119,12 +119,12 @@ func find(root string) (all []fuzzer, err error) {
 	return all, err
 }
 
-// progress is what go test prints every few seconds.
+// progress matches the line that go test prints every few seconds.
 var progress = regexp.MustCompile(`elapsed: (\S+), execs: (\d+) .*new interesting: (\d+)`)
 
-// run runs a fuzzer. It returns an error if the fuzzer cannot run; findings are in the result.
+// run runs a fuzzer. It returns an error only if the fuzzer cannot run; failing inputs are part of the result.
 func (f fuzzer) run(ctx context.Context, root string, each time.Duration) (result, error) {
-	// Minimizing an input that is merely new would take up to a minute each time.
+	// The default would minimize each input that covers new code for up to a minute.
 	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-fuzz", "^"+f.name+"$", "-fuzztime", each.String(), "-fuzzminimizetime", "2s", "./"+f.dir)
 	cmd.Dir = root
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -152,7 +152,7 @@ func (f fuzzer) run(ctx context.Context, root string, each time.Duration) (resul
 
 const begin, end = "<!-- results -->\n", "<!-- end -->\n"
 
-// write replaces the table in a file.
+// write replaces the table of results in a page.
 func write(path string, results []result) error {
 	page, err := os.ReadFile(path)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Every decoder of foreign bytes has its fuzzer, and make fuzz-full finds it.
+// find finds the fuzzers of all decoders of foreign bytes.
 func TestFind(t *testing.T) {
 	all, err := find("../..")
 	if err != nil {

@@ -11,7 +11,7 @@
 //	cd test && go run ./mutants -results FILE          # goes on where a run with this file was interrupted
 //	cd test && go run ./mutants -results FILE -again   # the same, and runs its survivors again
 //
-// A mutant is killed when a test fails, or when the tests use far more time than without it: the two are counted
-// separately. A change that does not compile does not count as a mutant: another is drawn. With -out a section of a
-// page is replaced by the outcome.
+// A mutant is killed when a test fails, or when the tests use far more time than without the mutant; the two are counted
+// separately. A change that does not compile does not count as a mutant, and another is drawn. With -out, the outcome
+// replaces a section of a page.
 package main

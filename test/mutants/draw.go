@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// draw puts mutants in a random order in which directories and operators take turns, so that any first part of it has
-// something of each.
+// draw returns the mutants in a random order in which directories and operators alternate, so that any first part of the
+// order has mutants of each.
 func draw(all []mutant, dirOf func(mutant) string, seed uint64) []mutant {
 	r := rand.New(rand.NewPCG(seed, 0))
 	type class struct{ dir, operator string }

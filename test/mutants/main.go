@@ -102,12 +102,12 @@ func run() error {
 	return replaceSection(*out, page)
 }
 
-// all gives the outcomes of the chosen mutants, then of the drawn ones until count have compiled.
+// all returns the outcomes of the chosen mutants, then of drawn mutants until count of these have compiled.
 func all(run func(mutant) (outcome, error), chosen, drawn []mutant, count, workers int, most time.Duration) ([]outcome, error) {
 	var mu sync.Mutex
 	var outcomes []outcome
 	var failure error
-	valid := 0 // drawn ones that compile, or are being tried
+	valid := 0 // drawn mutants that compile, or are being tried
 	begin := time.Now()
 	next := func() (mutant, bool) {
 		mu.Lock()
@@ -153,7 +153,7 @@ func all(run func(mutant) (outcome, error), chosen, drawn []mutant, count, worke
 	return outcomes, failure
 }
 
-// choose gives a suite's named mutants, the others in the order in which they are drawn, and how many those are.
+// choose returns a suite's named mutants, the others in the order in which they are drawn, and the number of others.
 func (s suite) choose(root string, seed uint64) (chosen, drawn []mutant, total int, err error) {
 	for _, n := range s.named {
 		m, err := n.mutant(root)

@@ -30,7 +30,7 @@ func f(a, b int) int {
 }
 `
 
-// TestSites: each operator finds its places, and what it makes of them is still Go.
+// TestSites checks that each operator finds its sites, and that the changed source is still Go.
 func TestSites(t *testing.T) {
 	found, err := sitesOf("p.go", []byte(source))
 	if err != nil {
@@ -68,8 +68,8 @@ func TestSites(t *testing.T) {
 	}
 }
 
-// TestChoice: the named mutants of every suite still apply, one seed is one draw, and a first part of it has something of
-// each directory and operator.
+// TestChoice checks that the named mutants of every suite still apply, that one seed gives one draw, and that a first
+// part of the draw has mutants of each directory and operator.
 func TestChoice(t *testing.T) {
 	for _, s := range suites {
 		chosen, drawn, total, err := s.choose("../..", 1)
@@ -120,8 +120,8 @@ func TestChoice(t *testing.T) {
 	}
 }
 
-// TestVerdicts: a test that fails, one that loops forever, one that waits forever, a change that does not compile, one
-// that nothing notices.
+// TestVerdicts runs five mutants: a test fails, a test loops forever, a test waits forever, the change does not compile,
+// no test notices it.
 func TestVerdicts(t *testing.T) {
 	root := t.TempDir()
 	for name, text := range map[string]string{
@@ -167,7 +167,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestReport: the outcome takes the place of the section, and nothing else changes.
+// TestReport checks that the outcome replaces the section and nothing else of the page.
 func TestReport(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "page.md")
 	if err := os.WriteFile(file, []byte("# Page\n\n"+beginMark+"old\n"+endMark+"\nEnd.\n"), 0o600); err != nil {
@@ -198,7 +198,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// TestResults: a run that was interrupted goes on: what the file has is not run again, except survivors if they are to be.
+// TestResults checks that an interrupted run continues: outcomes in the file are not run again, except survivors if asked.
 func TestResults(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results")
 	first, err := readResults(file)

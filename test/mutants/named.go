@@ -29,7 +29,7 @@ func (n named) mutant(root string) (mutant, error) {
 	}, nil
 }
 
-// nodeRules break the rules of docs/protocol.md and docs/promises.md, one each.
+// nodeRules are mutants of which each breaks one rule of docs/protocol.md or docs/promises.md.
 var nodeRules = []named{
 	{"join-unchecked", "node/chord/maintain.go", "return j != m.Peer.ID && Between(m.Peer.ID, j, m.Head().ID)", "return j != m.Peer.ID"},
 	{"candidate-always-adopted", "node/chord/maintain.go", "	if Nearer(s, n.Peer) {\n", "	if n.Peer.Real() {\n"},

@@ -1,6 +1,6 @@
 package main
 
-// An equivalent mutant does the same as the program, which the proof shows. Its line is not named: it may move.
+// An equivalent mutant behaves as the program does, for the reason in proof. It has no line number, since lines move.
 type equivalent struct{ file, operator, change, proof string }
 
 var equivalents = []equivalent{
@@ -25,7 +25,7 @@ func (e equivalent) is(m mutant) bool {
 	return e.file == m.file && e.operator == m.operator && e.change == m.change()
 }
 
-// proof is empty unless the mutant is equivalent.
+// proof returns why the mutant is equivalent; empty if it is not known to be.
 func proof(m mutant) string {
 	for _, e := range equivalents {
 		if e.is(m) {

@@ -13,7 +13,7 @@ const (
 	endMark   = "<!-- mutants: end -->\n"
 )
 
-// A tally counts the mutants of one kind by what became of them.
+// A tally counts the mutants of one kind by verdict.
 type tally struct{ killed, tooLong, survived int }
 
 func (t tally) total() int { return t.killed + t.tooLong + t.survived }
@@ -29,7 +29,7 @@ func (t *tally) add(v verdict) {
 	}
 }
 
-// report is the outcome as Markdown.
+// report returns the outcomes as Markdown.
 func report(all []outcome, sites int, seed uint64) string {
 	var b strings.Builder
 	var sum tally

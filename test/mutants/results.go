@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// results keeps outcomes in a file, one a line, so that a run that was interrupted goes on where it was. Without a file it
-// keeps none. A mutant is known by its place and its change: what is changed since is another one.
+// results stores outcomes in a file, one per line, so that an interrupted run can continue. Without a file it stores
+// nothing. A mutant is identified by its position and its change, so after an edit there it counts as another mutant.
 type results struct {
 	file string
 	of   map[string]result

@@ -28,16 +28,16 @@ const (
 type outcome struct {
 	mutant
 	verdict verdict
-	stage   string // that noticed it
-	by      string // what noticed it there
+	stage   string // that noticed the mutant
+	by      string // the test that noticed the mutant
 	took    time.Duration
 }
 
-// A limit ends a run of tests. CPU time shows an endless loop on however busy a machine; the time that passes, what
-// waits forever.
+// A limit ends a run of tests. CPU time detects an endless loop even on a busy machine; passed time detects endless
+// waiting.
 type limit struct{ cpu, passed time.Duration }
 
-// after gives a stage's limits by what it uses without a mutant.
+// after returns a stage's limits from the times that the stage uses without a mutant.
 func after(u limit) limit { return limit{3*u.cpu + 10*time.Second, 6*u.passed + 3*time.Minute} }
 
 // A runner runs a suite's stages on mutants.
@@ -49,8 +49,8 @@ type runner struct {
 	limits  map[string]limit // of stages; under mu
 }
 
-// run gives a mutant to the stages of its directory until one notices it. Each package of tests is built once. What ended
-// by the time that passed, as it may on a machine that became busy, is run again with three times as much.
+// run runs the stages of a mutant's directory until one notices the mutant. Each package of tests is built once. A stage
+// that exceeded its passed time, as it may on a busy machine, runs again with three times the limit.
 func (r *runner) run(ctx context.Context, m mutant) (outcome, error) {
 	o := outcome{mutant: m, verdict: survived}
 	dir, err := os.MkdirTemp("", "mutant")
@@ -101,7 +101,7 @@ func (r *runner) run(ctx context.Context, m mutant) (outcome, error) {
 	return o, nil
 }
 
-// limit gives a stage's limits. Its first call runs the stage without a mutant, which must pass.
+// limit returns a stage's limits. The first call for a stage runs it without a mutant, which must pass.
 func (r *runner) limit(ctx context.Context, s stage) (limit, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -157,7 +157,7 @@ func isLimit(err error) bool {
 // A mutant may allocate without end. The shell limits its address space to 6 GB, and its CPU time, where it can.
 const limited = `ulimit -v 6000000 2>/dev/null; ulimit -t "$1"; shift; exec "$@"`
 
-// test runs one stage and gives the time that it used.
+// test runs one stage and returns the output and the times that it used.
 func (r *runner) test(ctx context.Context, s stage, binary string, most limit) ([]byte, limit, error) {
 	inTime, stop := context.WithTimeoutCause(ctx, most.passed, errTooLong)
 	defer stop()
@@ -167,7 +167,7 @@ func (r *runner) test(ctx context.Context, s stage, binary string, most limit) (
 	cmd := exec.CommandContext(waits, "sh", append(args, s.args...)...)
 	cmd.Dir = filepath.Join(r.root, s.dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // what it started, too
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // also kills the processes that it started
 	cmd.WaitDelay = 10 * time.Second
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &text
@@ -195,8 +195,8 @@ func (r *runner) test(ctx context.Context, s stage, binary string, most limit) (
 	return text.Bytes(), used, err
 }
 
-// idle reports that a process has used no CPU time for long, unless the context ends first. On the busiest machine one that
-// can run has some. Where the system does not say how much, it is never idle.
+// idle reports whether a process has used no CPU time for long; false if the context ends first. Even on a busy machine
+// a process that can run gets some. On systems that do not report CPU time, no process is idle.
 func idle(ctx context.Context, pid int) bool {
 	const often, most = 10 * time.Second, 9
 	before, times := "", 0
@@ -218,7 +218,7 @@ func idle(ctx context.Context, pid int) bool {
 	return true
 }
 
-// reason is the first test that failed, or how else the run ended.
+// reason returns the first test that failed, or else how the run ended.
 func reason(out []byte, err error) string {
 	if isLimit(err) {
 		return err.Error()
@@ -238,7 +238,7 @@ func reason(out []byte, err error) string {
 
 const overlayName = "overlay.json"
 
-// overlay writes to dir the changed file and the list that puts it in the other's place.
+// overlay writes the changed file to dir, and the list with which `go test -overlay` replaces the original.
 func (r *runner) overlay(m mutant, dir string) error {
 	file := filepath.Join(r.root, m.file)
 	source, err := os.ReadFile(file)

@@ -21,7 +21,7 @@ type mutant struct {
 	line       int
 	start, end int
 	text       string
-	before     string // the line, and after it what it becomes
+	before     string // the line before the change; after: the line after it
 	after      string
 }
 
@@ -32,17 +32,17 @@ func (m mutant) String() string {
 	return fmt.Sprintf("%s:%d/%s", m.file, m.line, m.operator)
 }
 
-// key differs for any two mutants of one program.
+// key returns a text that is different for any two mutants of one program.
 func (m mutant) key() string { return fmt.Sprintf("%v@%d: %s", m, m.start, m.change()) }
 
 func (m mutant) change() string { return m.before + " → " + m.after }
 
-// apply gives the changed file.
+// apply returns the changed file.
 func (m mutant) apply(source []byte) []byte {
 	return slices.Concat(source[:m.start], []byte(m.text), source[m.end:])
 }
 
-// sites lists every mutant of a directory's files, tests and generated files aside, in the order of the source.
+// sites returns every mutant of a directory's files, except tests and generated files, in the order of the source.
 func sites(root, dir string) ([]mutant, error) {
 	files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
 	if err != nil {
@@ -167,7 +167,8 @@ func (f *finder) visit(n ast.Node) bool {
 	return true
 }
 
-// statements drops each of a list that can be missing. What assigns again to a variable leaves a stale copy behind.
+// statements drops each statement that the program compiles without. Without a later assignment a variable keeps its old
+// value: a stale copy.
 func (f *finder) statements(list []ast.Stmt) {
 	for _, s := range list {
 		operator := "drop"

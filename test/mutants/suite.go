@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A suite is a part of the program and the tests that must notice a change of it, the cheapest first.
+// A suite is a part of the program and the tests that must notice a change of that part, the cheapest tests first.
 type suite struct {
 	name   string
 	dirs   []string
@@ -13,7 +13,8 @@ type suite struct {
 	stages func(dir string) []stage // of one directory
 }
 
-// part returns the part of the program that a file is in, of which each is drawn from alike: a package with its rooms.
+// part returns the part of the program that contains a file: a package with the packages below it. The draw takes equal
+// numbers of mutants from each part.
 func part(file string) string {
 	names := strings.SplitN(file, "/", 3)
 	return path.Join(names[:min(len(names), 2)]...)

@@ -59,7 +59,7 @@ func BenchmarkPipeline(b *testing.B) {
 	}
 }
 
-// A race is two systems with the same to do.
+// A race gives two systems the same work.
 type race struct {
 	events, spans bool
 	senders       []*sender
@@ -67,7 +67,7 @@ type race struct {
 	turns         int
 }
 
-// A runner is one of them, and what it took.
+// A runner is one of the two systems, with its measured times.
 type runner struct {
 	*system
 	export       [senders]func(testing.TB, string, []byte)
@@ -133,7 +133,7 @@ func (race *race) run(b *testing.B, rounds int) {
 			if time.Now().After(deadline) {
 				b.Fatalf("%s: not all of %d requests of events and %d of spans came through", r.name, r.logs, r.traces)
 			}
-			<-time.After(10 * time.Millisecond) // each look costs the conductor an answer
+			<-time.After(10 * time.Millisecond) // polling costs the conductor processor time
 		}
 		r.took += time.Since(begin)
 		r.used += r.system.used(b) - before

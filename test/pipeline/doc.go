@@ -1,3 +1,3 @@
-// Package pipeline measures the conductor as a pipeline of telemetry against a bare OpenTelemetry Collector: both as
-// programs of their own, given the same bytes by the same senders and the same sink to forward to.
+// Package pipeline compares the conductor, as a pipeline of telemetry, with a bare OpenTelemetry Collector. Both run as
+// separate programs, receive the same bytes from the same senders, and forward to the same sink.
 package pipeline

@@ -17,13 +17,13 @@ const (
 	members = 1000
 	listLen = 8
 	fingers = 10
-	records = 512 // in one request, as nodes send them
+	records = 512 // in one request, as nodes send
 )
 
 // A sender emits one process's telemetry: the events of its share of a settled ring, and spans of lookups.
 // The attributes are those of docs/telemetry.md, written here as any implementation might.
 type sender struct {
-	first, count int // its members
+	first, count int // its range of members
 	random       *rand.Rand
 	seq          []int64 // the newest event's number, by member
 	emitted      int     // events so far
@@ -35,7 +35,7 @@ func newSender(share, of int) *sender {
 	return &sender{first: share * n, count: n, random: rand.New(rand.NewPCG(1, uint64(share))), seq: make([]int64, n), now: time.Now()}
 }
 
-// id is a member's identifier; identifiers are at even distances around the circle.
+// id returns a member's identifier; identifiers are at even distances around the circle.
 func id(member int) string {
 	return fmt.Sprintf("%08x%032x", uint64(member%members)<<32/members, member%members)
 }
@@ -46,7 +46,7 @@ func address(member int) string {
 
 const incarnation = 1790000000000000000
 
-// events is a request of 512 events: half of them loads, the rest lists, predecessors, fingers and keyframes.
+// events returns a request of 512 events: half of them loads, the others successor lists, predecessors, fingers, keyframes.
 func (s *sender) events(tb testing.TB) []byte {
 	logs := plog.NewLogs()
 	rl := logs.ResourceLogs().AppendEmpty()
@@ -161,7 +161,7 @@ func (s *sender) load(a pcommon.Map) {
 	}
 }
 
-// spans is a request of 512 spans: of three, one is a lookup's hop, the others the client and the server of its RPC.
+// spans returns a request of 512 spans: of every three, one is a lookup's hop, two are the client and server of its RPC.
 func (s *sender) spans(tb testing.TB) []byte {
 	traces := ptrace.NewTraces()
 	rs := traces.ResourceSpans().AppendEmpty()

@@ -20,10 +20,10 @@ import (
 type system struct {
 	name    string
 	process *os.Process
-	otlp    string // where it takes OTLP over gRPC
+	otlp    string // address that receives OTLP over gRPC
 	sink    *sink
 	api     string // of a conductor
-	logs    bool   // it forwards them
+	logs    bool   // whether it forwards logs
 }
 
 const collectorConfig = `
@@ -108,7 +108,7 @@ func free(b *testing.B) string {
 	return l.Addr().String()
 }
 
-// done reports whether the system has processed at least logs requests of logs and traces requests of spans.
+// done reports whether the system has processed at least the given numbers of requests of logs and of spans.
 func (s *system) done(b *testing.B, logs, traces int64) bool {
 	if s.sink.traces.Load() < traces || s.logs && s.sink.logs.Load() < logs {
 		return false
@@ -116,7 +116,7 @@ func (s *system) done(b *testing.B, logs, traces int64) bool {
 	return s.api == "" || s.folded(b) >= uint64(logs)*records
 }
 
-// folded is how many events a conductor has applied. What it lost or refused fails the benchmark.
+// folded returns how many events a conductor has applied. It fails the benchmark if the conductor lost or refused any.
 func (s *system) folded(b *testing.B) uint64 {
 	b.Helper()
 	answer, err := http.Get("http://" + s.api + "/api/stats")

@@ -14,13 +14,13 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// OTLP's two methods that the measurement needs.
+// The two methods of OTLP that the measurement uses.
 const (
 	exportLogs   = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 	exportTraces = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 )
 
-// rawCodec sends and receives bytes as they are.
+// rawCodec sends and receives bytes unchanged.
 type rawCodec struct{}
 
 func (rawCodec) Name() string { return "proto" }
@@ -34,7 +34,7 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// A sink takes every request, looks at none, and counts them.
+// A sink accepts and counts every request, without decoding it.
 type sink struct {
 	address      string
 	logs, traces atomic.Int64
@@ -76,7 +76,7 @@ func dial(tb testing.TB, address string) *grpc.ClientConn {
 	return conn
 }
 
-// send sends a request until it is accepted, as nodes do: an overloaded system refuses it, and gets it again.
+// send repeats a request until the system accepts it, as nodes do: an overloaded system refuses requests.
 func send(ctx context.Context, conn *grpc.ClientConn, method string, request []byte, again *atomic.Int64) error {
 	for {
 		var reply []byte

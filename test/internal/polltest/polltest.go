@@ -1,6 +1,6 @@
-// Package polltest waits in tests, in real time, for what processes show from outside. The programs' module has one of
-// the same name for its own tests; this module does not depend on that one, whose versions of what both use would
-// become its own.
+// Package polltest waits in tests, in real time, for conditions on processes. The programs' module has a package of the
+// same name for its own tests. This module does not import that one, since the versions of dependencies that both
+// modules use would then have to agree.
 package polltest
 
 import (
@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Passes returns when check returns nil, and how long that took. After limit the test fails with what it waited for and
-// check's last error.
+// Passes calls check until it returns nil, and returns how long that took. After limit the test fails with a message that
+// contains what and check's last error.
 func Passes(t testing.TB, limit time.Duration, what string, check func() error) time.Duration {
 	t.Helper()
 	begin := time.Now()
