@@ -99,7 +99,7 @@ func commandWith() (*cobra.Command, *options) {
 	root.SetFlagErrorFunc(flagError)
 	flags := root.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&o.scenario, "scenario", "demo", "`scenario` to run: the name of a shipped one, a file, or none")
+	flags.StringVar(&o.scenario, "scenario", "demo", "`scenario` to run: the name of a shipped scenario, a file, or none")
 	flags.StringVar(&o.speed, "speed", speedReal, "real `time`; virtual, a simulated clock and network as fast as possible; or simulated seconds per second, 0.1 to 100")
 	o.pageFlags(flags)
 	o.receiverFlags(flags)

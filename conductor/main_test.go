@@ -481,7 +481,7 @@ func TestHelpAndLists(t *testing.T) {
 		want []string
 	}{
 		{[]string{"--help"}, []string{"demo ring of 32", "conductor run adjacent-crashes", "--forward-traces", "--token", "scenarios"}},
-		{[]string{"run", "--help"}, []string{"Exit code 0", "--speed", "--seed"}},
+		{[]string{"run", "--help"}, []string{"exit code is 0", "--speed", "--seed"}},
 		{[]string{"--version"}, []string{"conductor "}},
 		{[]string{"scenarios"}, []string{"flash-crowd\n", "Look at the ring error", "table-iii-churn"}},
 		{[]string{"scenarios", "churn-demo"}, []string{"name: churn-demo", "adjacent: true"}},

@@ -45,12 +45,16 @@ func runCommand() *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
 		Use:   "run SCENARIO",
-		Short: "Run a scenario without a page, and report",
-		Long: `Run a scenario without a page, and report: a shipped one by its name, a YAML file, or - for standard input.
+		Short: "Run a scenario without a page, and report the result",
+		Long: `Run a scenario without a page, and report the result. SCENARIO is the name of a shipped scenario, a YAML
+file, or - for standard input.
 
-Exit code 0 if every expectation held and every phase did what it asks for, 1 if not, 2 if it could not run. In real time the members
-speak gRPC (or memory, as set in the scenario) and their telemetry is sent over OTLP; in virtual
-time the same member code runs on a simulated clock and network, and one seed is one run.`,
+The exit code is 0 if every expectation was met and every phase did what it requests, 1 if not, and 2 if the
+scenario could not be run.
+
+In real time the members call each other over gRPC (or in memory, as the scenario sets) and send their telemetry
+over OTLP. In virtual time the same member code runs on a simulated clock and network, and one seed always gives
+the same run.`,
 		Example: `  conductor run adjacent-crashes
   conductor run churn-demo --speed virtual --seed 7 --report out.html --json out.json
   conductor run churn-demo --speed virtual --record churn.otlp && conductor replay churn.otlp

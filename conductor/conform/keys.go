@@ -45,7 +45,7 @@ func (c *Verifier) keys(ev *chordevent.Event, attrs pcommon.Map) {
 			s.see("keyframes with an owned range", 1)
 		}
 		if !body.Ownership.Owns && body.Load.OwnedKeys > 0 {
-			s.errs(exampleOf(ev), "%s: keys in the range of a member that owns none by %s", chordevent.LoadOwnedKeysKey, chordevent.OwnershipOwnsKey)
+			s.errs(exampleOf(ev), "%s: above 0 for a member that owns no range, according to %s", chordevent.LoadOwnedKeysKey, chordevent.OwnershipOwnsKey)
 		}
 		c.load(ev, &body.Load, attrs, body.Replicas)
 	case chordevent.KeysMoved:
@@ -81,7 +81,7 @@ func (c *Verifier) move(ev *chordevent.Event, body *chordevent.KeysMoved) {
 		return
 	}
 	if !body.Peer.Real() {
-		s.errs(exampleOf(ev), "%s: a move without its other side", chordevent.PeerIDKey)
+		s.errs(exampleOf(ev), "%s: the event does not name the other member of the move", chordevent.PeerIDKey)
 	}
 	m := c.moves[body.MoveID]
 	if m == nil {
@@ -97,7 +97,7 @@ func (c *Verifier) move(ev *chordevent.Event, body *chordevent.KeysMoved) {
 		side = 1
 	}
 	if m.from != body.From || m.to != body.To {
-		s.errs(exampleOf(ev), "%s, %s: the two sides of a move name different ranges", chordevent.MoveFromKey, chordevent.MoveToKey)
+		s.errs(exampleOf(ev), "%s, %s: the two members of a move name different ranges", chordevent.MoveFromKey, chordevent.MoveToKey)
 	}
 	if body.Phase == chordevent.MoveStarted {
 		m.begun[side] = true
@@ -120,9 +120,9 @@ func (c *Verifier) endKeys(v *ring.View) {
 		for side, direction := range []string{"out", "in"} {
 			switch {
 			case m.ended[side] && !m.begun[side]:
-				s.lacks(m.example, "%s started of a move whose end was seen", chordevent.KindKeysMoved)
+				s.lacks(m.example, "event %s with the phase started, of a move whose end was received", chordevent.KindKeysMoved)
 			case m.begun[side] && !m.ended[side] && c.now.Sub(m.updated) > moveLimit && !m.ended[1-side]:
-				s.errs(m.example, "%s: a move (%s) began and did not end within a minute", chordevent.MovePhaseKey, direction)
+				s.errs(m.example, "%s: a move (%s) started and did not end within a minute", chordevent.MovePhaseKey, direction)
 			}
 		}
 	}
@@ -136,7 +136,7 @@ func (c *Verifier) endKeys(v *ring.View) {
 		}
 		switch {
 		case !m.Ownership.Owns:
-			s.lacks(fmt.Sprintf("member %s at the end", space.Format(m.ID)), "%s true of an active member in an ideal ring: it owns the range from its predecessor on", chordevent.OwnershipOwnsKey)
+			s.lacks(fmt.Sprintf("member %s at the end", space.Format(m.ID)), "%s = true for an active member in an ideal ring: such a member owns the range after its predecessor", chordevent.OwnershipOwnsKey)
 		case m.Predecessor.Real() && m.Ownership.From != m.Predecessor.ID && len(c.state.members) > 1:
 			s.errs(fmt.Sprintf("member %s: range from %s, predecessor %s", space.Format(m.ID), space.Format(m.Ownership.From), space.Format(m.Predecessor.ID)),
 				"%s: not the predecessor, in an ideal ring at the end", chordevent.OwnershipFromKey)

@@ -140,7 +140,7 @@ func (c *Verifier) endLookups() {
 		s.lacks("", "span %s: without it no hop belongs to a lookup", chordevent.SpanLookup)
 	}
 	if n := c.lookups.assembler.Dropped(); n > 0 {
-		s.note("", "%d traces have hops and no span %s, as those of a join, or too many spans", n, chordevent.SpanLookup)
+		s.note("", "%d traces have hops without a span %s, like those of a join, or have too many spans", n, chordevent.SpanLookup)
 	}
 	s.see("measurements of lookups ("+chordevent.LookupDuration.Name+" and others)", c.lookups.points)
 	if c.lookups.points == 0 {

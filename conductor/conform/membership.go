@@ -124,7 +124,7 @@ func (c *Verifier) newIncarnation(ev *chordevent.Event) *incarnationRecord {
 	case x.inc > newest.inc:
 		c.latest[x.id] = x
 	case x.begun.After(newest.begun):
-		s.errs(exampleOf(ev), "%s: expected a greater one with each start of a member, got one less than before", chordevent.NodeIncarnationKey)
+		s.errs(exampleOf(ev), "%s: expected a greater value at each start of a member, got a lesser one than before", chordevent.NodeIncarnationKey)
 	}
 	return x
 }
@@ -135,7 +135,7 @@ func (c *Verifier) number(x *incarnationRecord, ev *chordevent.Event) {
 	is := stamp{ev.Time.UnixNano(), ev.Body.Kind()}
 	if was, seen := c.numbers[key]; seen {
 		if was != is {
-			c.sheets[Membership].errs(exampleOf(ev), "%s: one number for two events of an incarnation", chordevent.EventSeqKey)
+			c.sheets[Membership].errs(exampleOf(ev), "%s: two events of an incarnation have the same number", chordevent.EventSeqKey)
 		}
 		return
 	}
@@ -153,7 +153,7 @@ func (c *Verifier) keyframe(x *incarnationRecord, ev *chordevent.Event, body *ch
 	s := c.sheets[Membership]
 	leaves := body.Status == chordevent.StatusLeaving || body.Status == chordevent.StatusLeft
 	if body.Period <= 0 && !leaves {
-		s.errs(exampleOf(ev), "%s: expected more than 0 of a member that does not leave, got 0", chordevent.KeyframePeriodKey)
+		s.errs(exampleOf(ev), "%s: expected more than 0 for a member that is not leaving, got 0", chordevent.KeyframePeriodKey)
 	}
 	if gap := ev.Time.Sub(x.keyframe); x.keyframes > 0 && x.period > 0 && gap > x.period+x.period/2 {
 		s.errs(fmt.Sprintf("%s, %s after the previous one, which announced %s", exampleOf(ev), duration.Text(gap.Round(time.Millisecond)), duration.Text(x.period)),

@@ -177,7 +177,7 @@ func (c *Verifier) endPointers(v *ring.View) {
 		}
 	}
 	if !fingers {
-		s.note("", "no fingers: none are shown, and none are checked")
+		s.note("", "no fingers were received, so none are shown and none are checked")
 	}
 }
 

@@ -192,7 +192,7 @@ func (c *Verifier) endTraces() {
 	for _, name := range slices.Sorted(maps.Keys(t.had)) {
 		for _, key := range attributesOf[name] {
 			if !t.had[name][key] && key != string(chordevent.LookupPathKey) { // only a failed lookup has it
-				s.note("", "span %s: attribute %s: in none of them", name, key)
+				s.note("", "span %s: attribute %s: no received span has it", name, key)
 			}
 		}
 	}
@@ -226,6 +226,6 @@ func (c *Verifier) endTraces() {
 		}
 	}
 	if s.see("events with a trace context", t.events); t.events == 0 {
-		s.lacks("", "a trace context on the events of an operation: no trace shows what it changed")
+		s.lacks("", "a trace context on the events of an operation: without it no trace shows what the operation changed")
 	}
 }

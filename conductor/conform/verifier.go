@@ -82,7 +82,7 @@ func (c *Verifier) Logs(ld plog.Logs) {
 func (c *Verifier) log(source chordevent.Source, rec plog.LogRecord) {
 	accepted := c.sheets[Accepted]
 	if !chordevent.IsEvent(rec) {
-		accepted.note("", "log records that are no events of a ring") // such records alone show neither a pass nor a failure
+		accepted.note("", "log records that are not events of a ring") // such records alone show neither a pass nor a failure
 		return
 	}
 	if !c.ours(source, fmt.Sprintf("an event %.64q", rec.EventName())) {
@@ -256,7 +256,7 @@ func (c *Verifier) Report() *Report {
 	c.endLookups()
 	c.endTraces()
 	if n := view.Counts.RefusedMembers; n > 0 {
-		c.sheets[Accepted].errs(fmt.Sprintf("%d members", n), "%s, %s or %s: another value than most members of the ring have", chordevent.RingBitsKey, chordevent.RingSuccessorsKey, chordevent.RingReplicasKey)
+		c.sheets[Accepted].errs(fmt.Sprintf("%d members", n), "%s, %s or %s: differs from the value of most members of the ring", chordevent.RingBitsKey, chordevent.RingSuccessorsKey, chordevent.RingReplicasKey)
 	}
 	r := &Report{Source: c.cfg.Source, Ring: c.ring, Passed: true}
 	if !c.from.IsZero() {

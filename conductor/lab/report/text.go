@@ -19,7 +19,7 @@ func (rep *Report) Text(w io.Writer) {
 	if s.RefusedShown > 0 {
 		row("error", "reads show %d writes that were refused", s.RefusedShown)
 	}
-	row("lookups", "%d checked, %d wrong, %.2f hops in the mean (½ log2 N is %.2f)", s.JudgedLookups, s.WrongLookups, s.MeanHops, s.HalfLog)
+	row("lookups", "%d checked, %d wrong, %.2f hops on average (½ log2 N is %.2f)", s.JudgedLookups, s.WrongLookups, s.MeanHops, s.HalfLog)
 	row("latency", "p50 %s, p99 %s, p99.9 %s, max %s, from the intended start", millisText(s.P50MS), millisText(s.P99MS), millisText(s.P999MS), millisText(s.MaxMS))
 	staleness := "not measured"
 	if rep.Environment.Speed == "real" {

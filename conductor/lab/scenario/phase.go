@@ -123,7 +123,7 @@ func (a Churn) String() string {
 }
 
 func (a Partition) String() string {
-	return fmt.Sprintf("partition: %.0f %% of the hosts separated from the others", 100*a.Fraction)
+	return fmt.Sprintf("partition: %.0f %% of the hosts", 100*a.Fraction)
 }
 func (a OneWayCut) String() string {
 	return fmt.Sprintf("one-way partition: %.0f %% of the hosts cannot call another %.0f %%", 100*a.From, 100*a.To)
@@ -134,7 +134,7 @@ func (a SlowLink) String() string {
 func (a Pause) String() string { return fmt.Sprintf("pause %d", a.Count) }
 func (Heal) String() string    { return "heal" }
 func (a TelemetryOutage) String() string {
-	return fmt.Sprintf("telemetry outage of %.0f %% of the hosts", 100*a.Fraction)
+	return fmt.Sprintf("telemetry outage of %.0f %% of hosts", 100*a.Fraction)
 }
 func (a SetLoad) String() string {
 	return fmt.Sprintf("workload %g/s, %.0f %% reads, %s", a.Workload.Rate, 100*a.Workload.Reads, a.Workload.Distribution)

@@ -34,7 +34,7 @@ expect: {lost_keys: 0, final_ring_error: 0, wrong_lookups: 0, p99_lookup: 80ms}
 	want := []Phase{
 		{"churn: join 0.5/s, leave 0.25/s, crash 0.25/s", 10 * time.Second, 20 * time.Second, Churn{0.5, 0.25, 0.25}, false},
 		{"crash 2 adjacent", 35 * time.Second, 0, Crash{2, true}, false},
-		{"partition: 30 % of the hosts separated from the others", 45 * time.Second, 10 * time.Second, Partition{0.3}, false},
+		{"partition: 30 % of the hosts", 45 * time.Second, 10 * time.Second, Partition{0.3}, false},
 	}
 	if fmt.Sprint(s.Phases) != fmt.Sprint(want) {
 		t.Errorf("phases, which come in order of time:\n%v\nwant\n%v", s.Phases, want)
