@@ -219,7 +219,7 @@ func TestMeaningsOfKeys(t *testing.T) {
 		}}, []string{"chord.ownership.owns"}},
 		{"moves that never started", only(chordevent.KindKeysMoved, func(rec plog.LogRecord) bool {
 			return text(rec.Attributes(), chordevent.MovePhaseKey) != "started"
-		}), []string{"chord.keys.moved started"}},
+		}), []string{"chord.keys.moved with the phase started"}},
 		{"moves that never end", only(chordevent.KindKeysMoved, func(rec plog.LogRecord) bool {
 			return text(rec.Attributes(), chordevent.MovePhaseKey) == "started"
 		}), []string{"chord.move.phase"}},
