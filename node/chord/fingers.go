@@ -18,7 +18,7 @@ type Fingers struct {
 // Runs lists the table's runs by slot. Empty slots are in no run. The caller must not change the slice.
 func (f Fingers) Runs() []Run { return f.runs }
 
-// At is the peer in a slot, or the zero Peer if the slot is empty.
+// At returns the peer in a slot, or the zero Peer if the slot is empty.
 func (f Fingers) At(slot int) Peer {
 	for _, r := range f.runs {
 		if r.First <= slot && slot <= r.Last {

@@ -56,7 +56,7 @@ type Global struct {
 	best   []int // by rank: BestSucc
 }
 
-// Observe makes a Global of the states of all live members.
+// Observe returns the Global of the states of all live members.
 func Observe(states []State) *Global {
 	g := &Global{States: slices.Clone(states), at: make(map[Peer]int, len(states))}
 	slices.SortFunc(g.States, func(a, b State) int { return inOrder(a.Self, b.Self) })
@@ -76,7 +76,7 @@ func Observe(states []State) *Global {
 	return g
 }
 
-// Rank is a live member's index in States, or -1 for any other peer.
+// Rank returns a live member's index in States, or -1 for any other peer.
 func (g *Global) Rank(p Peer) int {
 	if i, live := g.at[p]; live {
 		return i
@@ -84,7 +84,7 @@ func (g *Global) Rank(p Peer) int {
 	return -1
 }
 
-// BestSucc is the rank of the first live entry of a member's list, or -1.
+// BestSucc returns the rank of the first live entry of a member's list, or -1.
 func (g *Global) BestSucc(rank int) int { return g.best[rank] }
 
 // RingMembers reports for each rank whether that member reaches itself along first live successors. A member that does
@@ -233,7 +233,8 @@ func (g *Global) astray(on []bool) []ID {
 	return out
 }
 
-// Invariant is nil if every member has a live successor and at least r+1 are principals.
+// Invariant returns nil if every member has a live successor and at least r+1 members are
+// principal.
 func (g *Global) Invariant(r int) error {
 	var broken []string
 	for _, b := range g.Breaches(r) {

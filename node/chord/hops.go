@@ -118,9 +118,9 @@ func (r *Routes) Next(hops []Hop, key *ID, dead func(Peer) bool) ([]Hop, bool) {
 	return hops, false
 }
 
-// Substitute is the member that will own key once all members known to precede it have been found dead: the first
-// successor at or after key that dead does not report. It is the next hop from the last live member before the key
-// while the members between have not been found dead yet.
+// Substitute returns the member that will own key once all members known to precede it have been
+// found dead: the first successor at or after key that dead does not report. It is the next hop
+// from the last live member before the key while the members between have not been found dead yet.
 func (r *Routes) Substitute(key *ID, dead func(Peer) bool) (Hop, bool) {
 	for i := range r.succ {
 		if p := &r.succ[i]; owns(&r.self.ID, key, &p.ID) && (dead == nil || !dead(*p)) {

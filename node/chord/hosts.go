@@ -13,8 +13,8 @@ import "slices"
 // member right before a dead entry drops it, since from there it lies before its own head, and no list further back
 // names it again.
 
-// Hosts makes the host list of a member, of at most `most` entries, from peers after it in circle order: its head, the
-// head's successor list, and HostsPast of the head's host list. It appends to dst.
+// Hosts appends to dst the host list of a member, at most `most` entries, made from peers after it
+// in circle order: its head, the head's successor list, and HostsPast of the head's host list.
 func Hosts(dst []Peer, self Peer, most int, beyond ...[]Peer) []Peer {
 	last := self.ID
 	for _, part := range beyond {
@@ -36,8 +36,8 @@ func Hosts(dst []Peer, self Peer, most int, beyond ...[]Peer) []Peer {
 	return dst
 }
 
-// HostsPast is the part of a member's host list past its successor list: the hosts whose first member lies after the
-// last entry of that list.
+// HostsPast returns the part of a member's host list beyond its successor list: the hosts whose
+// first member lies after the last entry of the successor list.
 func HostsPast(s State, hosts []Peer) []Peer {
 	n := realEntries(s.Succ)
 	if n == 0 {

@@ -17,9 +17,10 @@ const (
 	Bound  // it has answered a last call: it cannot cancel its leave
 )
 
-// Receiver is the member that a leaver hands its range to: the first one that stays, of the members after the leaver,
-// nearest first. So each byte is transferred once, however many neighbors leave at the same time. A silent member is
-// skipped: if it is dead the receiver inherits its range, if not it is queried again before the release.
+// Receiver returns the member to which a leaver hands off its range: the first member that stays,
+// of the members after the leaver, nearest first. So each byte is transferred once, however many
+// neighbors leave at the same time. A silent member is skipped: if it is dead, the receiver
+// inherits its range; otherwise it is queried again before the release.
 func Receiver(after []Peer, stance func(Peer) Stance) (Peer, bool) {
 	for _, p := range after {
 		if stance(p).Receives() {
@@ -59,14 +60,15 @@ func Turns(from ID, complete []Range) (turns []int) {
 // leavers one may leave.
 func DepartsFirst(second, first Peer) bool { return second.ID.Compare(first.ID) > 0 }
 
-// DepartingList is the part of its successor list that a leaver sends when it departs: from the first member that stays
-// to the end, so that the leavers before that member may end immediately. It is the whole list if stays is not in it.
+// DepartingList returns the part of its successor list that a leaver sends when it departs: from
+// the first member that stays to the end, so that the leavers before that member may end
+// immediately. It is the whole list if stays is not in it.
 func DepartingList(succ []Peer, stays Peer) []Peer {
 	return succ[max(slices.Index(succ, stays), 0):]
 }
 
-// AnswerLastCall is a member's answer to a last call. Only a leaver that may end with its keys agrees, and is bound
-// afterwards; any other one stays, or will when it finds no receiver.
+// AnswerLastCall returns a member's answer to a last call. Only a leaver that may end with its keys
+// agrees, and is bound afterwards; any other member stays, or will stay when it finds no receiver.
 func (s Stance) AnswerLastCall(mayEnd bool) Stance {
 	if s == Bound || s == Leaves && mayEnd {
 		return Bound
@@ -74,8 +76,8 @@ func (s Stance) AnswerLastCall(mayEnd bool) Stance {
 	return Stays
 }
 
-// MayTakeBack reports whether a leaver that cannot hand its range over may stay. Not after it has answered a last call:
-// the members that asked may have ended because of it.
+// MayTakeBack reports whether a leaver that cannot hand off its range may stay. It may not after it
+// has answered a last call: the members that asked may have ended because of the answer.
 func (s Stance) MayTakeBack() bool { return s == Leaves }
 
 // A Verdict is the result of a last call.

@@ -24,20 +24,25 @@ func HeadDead(space Space, s State) State {
 	return s
 }
 
-// HeadAlive is StabilizeFromSuccessor: the head has answered n, and its list behind it becomes the member's own. If
-// follow is true the head's predecessor is a candidate that would be a nearer successor: query it, and pass its answer
+// HeadAlive is Zave's StabilizeFromSuccessor: the head has answered with n, and the member's new
+// list is the head followed by the head's list. If follow is true, the head's predecessor is a
+// candidate that would be a nearer successor: query it, and pass its answer to CandidateAlive.
+// Otherwise notify the head.
 // to CandidateAlive. Otherwise notify the head.
 //
-// A member without a real successor is its own head and "answers" itself. This is how a ring's first member finds its
-// first joiner: the joiner has notified it, so its own predecessor is the candidate. If that one is dead, PredDead with
-// the zero Peer removes it.
+// A member without a real successor is its own head and "answers" itself. This is how a ring's
+// first member finds its first joiner: the joiner has notified the first member and thereby become
+// its predecessor, so the candidate is the joiner. If the joiner is dead, PredDead with the zero
+// Peer removes it.
 func HeadAlive(space Space, s State, n Neighbors) (next State, candidate Peer, follow bool) {
 	s.Succ = compose(space, s.Self.ID, len(s.Succ), n.Peer, n.Succ)
 	return s, n.Pred, Nearer(s, n.Pred)
 }
 
-// CandidateAlive is StabilizeFromPredecessor: the candidate has answered n, so it is alive and becomes the head, with
-// its list behind it. The state is unchanged if the candidate no longer lies between the member and its head.
+// CandidateAlive is Zave's StabilizeFromPredecessor: the candidate has answered with n, so it is
+// alive and becomes the head, and the member's new list is the candidate followed by the
+// candidate's list. The state is unchanged if the candidate no longer lies between the member and
+// its head.
 func CandidateAlive(space Space, s State, n Neighbors) State {
 	if Nearer(s, n.Peer) {
 		s.Succ = compose(space, s.Self.ID, len(s.Succ), n.Peer, n.Succ)
@@ -92,7 +97,7 @@ func PredecessorDeparts(s State, leaver, leaverPred Peer) State {
 	return s
 }
 
-// predecessor is p, or none if p cannot be a predecessor of self.
+// predecessor returns p, or no peer if p cannot be a predecessor of self.
 func predecessor(self, p Peer) Peer {
 	if !p.Real() || p.ID == self.ID {
 		return Peer{}

@@ -1,7 +1,7 @@
 package chord
 
-// RingError is how far each member's pointers, by rank, are from ideal, and the total. The total is 0 exactly when the
-// ring is Ideal. A member's part is
+// RingError returns how far each member's pointers, by rank, are from ideal, and the total. The
+// total is 0 exactly when the ring is Ideal. A member's part is
 //
 //   - the number of members between its predecessor and the right one; the number of all members if it knows none, one
 //     more if the one it knows is dead;
@@ -33,9 +33,9 @@ func (g *Global) RingError(space Space) (each []int, total int) {
 	return each, total
 }
 
-// pointerError is the distance, counted in members, from the rank that p names to the right rank, for the member of
-// rank self. direction is +1 for a successor, which may lie too far on, and -1 for a predecessor, which may lie too far
-// back.
+// pointerError returns the distance, counted in members, from the rank that p names to the right
+// rank, for the member of rank self. direction is +1 for a successor, which may lie too far on, and
+// -1 for a predecessor, which may lie too far back.
 func (g *Global) pointerError(p Peer, right, self, direction int) int {
 	n := len(g.States)
 	if !p.Real() {

@@ -2,10 +2,10 @@ package chord
 
 import "slices"
 
-// State is one member's ring pointers. Succ always has exactly r entries, ordered clockwise from Self: first the real
-// ones, which may be dead, then placeholders, which have an identifier and no address. Placeholders take the
-// identifiers right after the last real entry (or after Self), so that they declare no range of the circle empty of
-// members.
+// State is one member's ring pointers. Succ always has exactly r entries, ordered clockwise from
+// Self: first the real ones, which may be dead, then placeholders, which have an identifier and no
+// address. Placeholders take the identifiers right after the last real entry (or after Self), so
+// that no gap between two entries implies that a part of the circle has no members.
 type State struct {
 	Self Peer
 	Pred Peer // zero: none known
@@ -20,18 +20,19 @@ type Neighbors struct {
 	Past []Peer // the part of its host list past Succ (HostsPast); the rules of the ring do not use it
 }
 
-// New is the state of a ring's first member: alone, with no predecessor and r placeholders.
+// New returns the state of a ring's first member: alone, with no predecessor and r placeholders.
 func New(space Space, self Peer, r int) State {
 	return State{Self: self, Succ: compose(space, self.ID, r, Peer{}, nil)}
 }
 
-// Head is the first real successor, or the member itself when it has none.
+// Head returns the first real successor, or the member itself if it has none.
 func (s State) Head() Peer { return head(s.Self, s.Succ) }
 
-// Head is the first real successor of the member that answered, or that member itself when it has none.
+// Head returns the first real successor of the member that answered, or that member itself if it
+// has none.
 func (n Neighbors) Head() Peer { return head(n.Peer, n.Succ) }
 
-// Neighbors is the member's answer to a query for its pointers.
+// Neighbors returns the member's answer to a query for its pointers.
 func (s State) Neighbors() Neighbors { return Neighbors{Peer: s.Self, Pred: s.Pred, Succ: s.Succ} }
 
 // Equal reports whether both states are of the same member with the same pointers.
@@ -87,7 +88,7 @@ func compose(space Space, self ID, r int, first Peer, rest []Peer) []Peer {
 	return composeInto(make([]Peer, 0, r), space, self, r, first, rest)
 }
 
-// composeInto is compose with the memory of list.
+// composeInto does what compose does, in the memory of list.
 func composeInto(list []Peer, space Space, self ID, r int, first Peer, rest []Peer) []Peer {
 	list = list[:0]
 	last := self

@@ -30,7 +30,7 @@ func (a *agenda) add(at time.Duration, run func()) {
 	}
 }
 
-// first is the time of the next event.
+// first returns the time of the next event.
 func (a *agenda) first() (time.Duration, bool) {
 	if len(a.heap) == 0 {
 		return 0, false

@@ -27,7 +27,7 @@ type Host struct {
 
 var _ env.Env = (*Host)(nil)
 
-// Host makes a host. An address can be used again once its host has crashed.
+// Host adds a host. An address can be used again once its host has crashed.
 func (w *World) Host(addr string) (*Host, error) {
 	if old := w.hosts[addr]; old != nil && !old.crashed {
 		return nil, fmt.Errorf("address %s is in use", addr)
@@ -38,7 +38,7 @@ func (w *World) Host(addr string) (*Host, error) {
 	return h, nil
 }
 
-// Address is the host's address.
+// Address returns the host's address.
 func (h *Host) Address() string { return h.addr }
 
 // Serve sets the services that answer calls to the host; intercept, if it is not nil, handles each call before them.
@@ -76,13 +76,14 @@ func (h *Host) Exit() {
 	h.Crash()
 }
 
-// Now is the virtual time.
+// Now returns the virtual time.
 func (h *Host) Now() time.Time { return h.w.Now() }
 
-// Wall is the time of the host's clock: the virtual time. A layer over the host makes a clock that is off.
+// Wall returns the time of the host's clock: the virtual time. A layer over the host can make a
+// clock that is wrong.
 func (h *Host) Wall() time.Time { return h.w.Now() }
 
-// Uint64 is a random number of the world.
+// Uint64 returns a random number of the world.
 func (h *Host) Uint64() uint64 { return h.w.random.Uint64() }
 
 // Sleep blocks the task for d of virtual time.
@@ -103,10 +104,10 @@ func (h *Host) Go(ctx context.Context, task func(context.Context)) error {
 	return nil
 }
 
-// NewSignal makes a signal.
+// NewSignal returns a signal on which tasks can wait.
 func (h *Host) NewSignal() env.Signal { return &signal{w: h.w} }
 
-// Conn gives access to the host at an address.
+// Conn returns the connection to the host at an address.
 func (h *Host) Conn(addr string, limit time.Duration) grpc.ClientConnInterface {
 	return env.Call(caller{h, addr, limit}.call)
 }

@@ -28,7 +28,8 @@ func (p *pace) reached() time.Duration {
 	return p.at + time.Duration(float64(time.Since(p.since))*p.speed)
 }
 
-// until is how long it takes in real time to reach a virtual time; 0 or less: it has been reached.
+// until returns the real time until a virtual time is reached; 0 or less means that it has been
+// reached.
 func (p *pace) until(at time.Duration) time.Duration {
 	if p.speed == 0 {
 		return longestSleep

@@ -8,7 +8,7 @@ import (
 
 // Config of a World. Zero values stand for the defaults named beside them.
 type Config struct {
-	// Seed decides the run.
+	// Seed determines the run.
 	Seed uint64
 	// Start is the virtual time at which the world begins. Default 2001-08-27, the day on which Chord was presented.
 	Start time.Time
@@ -18,17 +18,17 @@ type Config struct {
 	Loss float64
 }
 
-// Fixed is a network in which every message takes d.
+// Fixed returns a network in which every message takes d.
 func Fixed(d time.Duration) func(*rand.Rand) time.Duration {
 	return func(*rand.Rand) time.Duration { return d }
 }
 
-// Uniform is a network in which messages take from low to high.
+// Uniform returns a network in which messages take from low to high, uniformly distributed.
 func Uniform(low, high time.Duration) func(*rand.Rand) time.Duration {
 	return func(r *rand.Rand) time.Duration { return low + time.Duration(r.Float64()*float64(high-low)) }
 }
 
-// Exponential is a network whose delays are distributed exponentially.
+// Exponential returns a network whose delays are distributed exponentially.
 func Exponential(mean time.Duration) func(*rand.Rand) time.Duration {
 	return func(r *rand.Rand) time.Duration { return time.Duration(r.ExpFloat64() * float64(mean)) }
 }
@@ -54,7 +54,7 @@ type World struct {
 	}
 }
 
-// New makes an empty world.
+// New returns an empty world.
 func New(cfg Config) *World {
 	if cfg.Start.IsZero() {
 		cfg.Start = time.Date(2001, time.August, 27, 12, 0, 0, 0, time.UTC)
@@ -78,10 +78,10 @@ func (w *World) Renew(cfg Config) {
 	w.configure(cfg)
 }
 
-// Now is the virtual time.
+// Now returns the virtual time.
 func (w *World) Now() time.Time { return w.cfg.Start.Add(w.now) }
 
-// Elapsed is the virtual time since the start.
+// Elapsed returns the virtual time since the start.
 func (w *World) Elapsed() time.Duration { return w.now }
 
 // Random is the world's random source, for callers that decide what happens to it.

@@ -135,10 +135,10 @@ func (t *trie) upTo(id chord.ID, records *btree.BTreeG[*Record]) Summary {
 	return sum
 }
 
-// digit is the i-th hex digit of an identifier.
+// digit returns the i-th hex digit of an identifier.
 func digit(id chord.ID, i int) int { return int(id[i/2]>>(4*(1-i%2))) & 0xf }
 
-// floor is the least identifier with the same first digits.
+// floor returns the least identifier with the same first digits.
 func floor(id chord.ID, digits int) chord.ID {
 	var out chord.ID
 	copy(out[:digits/2], id[:])
@@ -156,7 +156,8 @@ func summaryOf(r *Record) Summary {
 	return sum
 }
 
-// hash is FNV-1a over key and version, then a finalizer (splitmix64's), since FNV alone spreads too little for sums.
+// hash returns FNV-1a over key and version, then a finalizer (splitmix64's), since FNV alone
+// spreads too little for sums.
 func (r *Record) hash() uint64 {
 	h := uint64(14695981039346656037)
 	mix := func(b byte) { h = (h ^ uint64(b)) * 1099511628211 }

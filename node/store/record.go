@@ -30,7 +30,7 @@ type Record struct {
 // its share of the trie, and the allocator's rounding.
 const recordOverhead = 256
 
-// Size is the record's share of a memory limit.
+// Size returns how many bytes of a memory limit the record takes.
 func (r *Record) Size() int64 {
 	if r == nil {
 		return 0
@@ -38,7 +38,7 @@ func (r *Record) Size() int64 {
 	return SizeOf(len(r.Key), int64(len(r.Value)))
 }
 
-// SizeOf is the size of a record with a key and a value of these numbers of bytes.
+// SizeOf returns the size, in bytes, of a record whose key and value have these numbers of bytes.
 func SizeOf(key int, value int64) int64 { return recordOverhead + int64(key) + value }
 
 // Newer reports whether r supersedes o, a version of the same key or nil: by version, ties by writer.

@@ -15,7 +15,7 @@ type Store struct {
 	digests trie
 }
 
-// New makes an empty store of keys on a circle.
+// New returns an empty store of keys on a circle.
 func New(space chord.Space) *Store {
 	return &Store{
 		records: btree.NewG(degree, less),
@@ -24,13 +24,14 @@ func New(space chord.Space) *Store {
 	}
 }
 
-// Get returns the version held of a key, or nil.
+// Get returns the version of a key that the store has, or nil.
 func (s *Store) Get(id chord.ID, key string) *Record {
 	r, _ := s.records.Get(&Record{ID: id, Key: key})
 	return r
 }
 
-// Put stores a record in place of the version held, even a newer one, and returns that version or nil.
+// Put stores a record in place of the key's present version, even a newer one, and returns that
+// version or nil.
 func (s *Store) Put(r *Record) (old *Record) {
 	old, _ = s.records.ReplaceOrInsert(r)
 	if old != nil {
@@ -43,7 +44,7 @@ func (s *Store) Put(r *Record) (old *Record) {
 	return old
 }
 
-// Delete drops a key, tombstone and all, and returns the version that was held, or nil.
+// Delete removes a key, even a tombstone, and returns the version that the store had, or nil.
 func (s *Store) Delete(id chord.ID, key string) (old *Record) {
 	old, ok := s.records.Delete(&Record{ID: id, Key: key})
 	if ok {
@@ -59,7 +60,7 @@ func (s *Store) forget(r *Record) {
 	s.digests.remove(r)
 }
 
-// Len is the number of records held, tombstones included.
+// Len returns the number of records, tombstones included.
 func (s *Store) Len() int { return s.records.Len() }
 
 // Ascend calls f for the records of (from, to] clockwise until f returns false. From equal to to is the whole circle.
@@ -97,10 +98,10 @@ func (s *Store) Due(until int64, limit int) []*Record {
 // A Snapshot is the content of a store at one moment.
 type Snapshot struct{ records *btree.BTreeG[*Record] }
 
-// Snapshot takes O(1), whatever the store's size.
+// Snapshot returns the present content. It takes O(1), whatever the store's size.
 func (s *Store) Snapshot() Snapshot { return Snapshot{s.records.Clone()} }
 
-// Ascend is as Store.Ascend, but the store may be changed meanwhile.
+// Ascend does what Store.Ascend does, but the store may be changed meanwhile.
 func (s Snapshot) Ascend(from, to chord.ID, f func(*Record) bool) { ascend(s.records, from, to, f) }
 
 func ascend(records *btree.BTreeG[*Record], from, to chord.ID, f func(*Record) bool) {
