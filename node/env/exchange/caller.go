@@ -90,33 +90,47 @@ func (c *Caller) Call(ctx context.Context, limit time.Duration, method string, r
 	if len(message) > MaxMessage {
 		return status.Errorf(codes.ResourceExhausted, "cannot send a request of %s of %d bytes, at most %d are allowed", method, len(message), MaxMessage)
 	}
+	if size := sizeOf(header); size > maxHeader {
+		return status.Errorf(codes.ResourceExhausted, "cannot send a header of %d bytes with a request of %s, %d at most", size, method, maxHeader)
+	}
 	until := time.Now().Add(limit)
 	if at, ok := ctx.Deadline(); ok && at.Before(until) {
-		until = at
+		until = at // for the other end; here ctx ends the call itself, since its end is no silence of the peer
 	}
 	timer := c.timers.Get().(*time.Timer)
-	timer.Reset(time.Until(until))
+	timer.Reset(limit)
 	defer func() {
 		timer.Stop()
 		c.timers.Put(timer)
 	}()
-	for tries := 0; ; {
+	unproven := false // a stream broke that no host had accepted: a proxy may be there, and no host
+	for pause := time.Duration(0); ; pause = min(max(2*pause, time.Millisecond), 100*time.Millisecond) {
+		if pause > time.Millisecond { // the first repetition is immediate
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-timer.C:
+				return context.DeadlineExceeded
+			}
+		}
 		s, err := c.session()
 		if err != nil {
 			return err
 		}
-		// Each try has a request of its own: the broken stream may still be sending the previous
-		// one.
+		// Each try has a request of its own: the earlier stream may still be sending the previous one.
 		q := &nodepb.Request{Method: number, Message: message, Header: header, LimitUs: uint64(max(time.Until(until).Microseconds(), 1))}
 		got, sent, err := s.call(ctx, timer.C, q)
-		if sent {
-			tries++
-		}
 		switch {
-		case err == ErrBroken && (tries == 0 || tries == 1 && !notRepeated(number)):
+		case err == ErrBroken && sent && notRepeated(number):
+			return err
+		case err == ErrBroken && s.isProven():
 			continue
-		case err == ErrBroken && !notRepeated(number):
-			return status.Errorf(codes.Unavailable, "the stream broke twice during the call")
+		case err == ErrBroken && !unproven:
+			unproven = true
+			continue
+		case err == ErrBroken:
+			return status.Error(codes.Unavailable, "the connection broke twice before the peer had accepted the stream")
 		case err != nil:
 			return err
 		case got.answer.Code != uint32(codes.OK):

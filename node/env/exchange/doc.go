@@ -3,20 +3,21 @@
 // stream of its own.
 //
 //	caller := exchange.NewCaller(open, check)                 // at the calling host, one for each other host
-//	err := caller.Call(ctx, method, request, answer, header)
+//	err := caller.Call(ctx, limit, method, request, answer, header)
 //
 //	server := exchange.NewServer(answer, stop)                // at the other one
 //	nodepb.RegisterExchangeServer(s, server)
 //
 // A slow call delays no other. A message above 64 KiB goes over a second stream, which the first
 // call that may need it opens. A stream that breaks is no sign of a dead peer: the calls on it are
-// repeated once over a new one, within their time limits. If the other host serves only unary
-// calls, the error is ErrNoStreams.
+// repeated over a new one within their time limits, a call of Apply by its caller (ErrBroken). If the
+// other host serves only unary calls, the error is ErrNoStreams.
 //
 // Bounds: at the caller 256 requests wait for the first stream and 8 for the second; further calls
 // wait to be queued, each until its own limit. The other end serves at most 1,024 calls of the
 // first stream and 16 of the second at the same time; at the bound it reads no further, and gRPC's
-// flow control stops the caller. A message has at most 8 MiB.
+// flow control stops the caller. A connection has at most 8 sessions. A message has at most 8 MiB, a
+// header 16 KiB.
 //
 // Package node/env/grpcenv uses it. It contains nothing about members, keys, faults or telemetry.
 package exchange

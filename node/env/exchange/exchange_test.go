@@ -236,13 +236,13 @@ func TestBound(t *testing.T) {
 	}
 }
 
-// After a break a call is repeated, and this does not count as a failed try. A write is not
-// repeated, since only its caller can mark it as a repetition.
+// A break is no failure of a call: the call is made again over a new stream, as often as streams break within the limit.
+// A write is not, since only its caller can state that it is a repetition.
 func TestBreaks(t *testing.T) {
-	var tries atomic.Int32
+	var tries, breaks atomic.Int32
 	var p *peer
 	p = serve(t, func(ctx context.Context, method string, _ []string, _ func(any) error) (any, error) {
-		if tries.Add(1) == 1 {
+		if tries.Add(1) <= breaks.Load() {
 			p.proxy.Cut()
 			<-ctx.Done()
 		}
@@ -251,12 +251,96 @@ func TestBreaks(t *testing.T) {
 		}
 		return &nodepb.PingResponse{}, nil
 	})
-	if err := p.ping(t.Context(), time.Minute); err != nil || tries.Load() != 2 {
-		t.Errorf("%v after %d tries, want an answer after 2", err, tries.Load())
+	for _, n := range []int32{0, 1} {
+		tries.Store(0)
+		breaks.Store(n)
+		if err := p.ping(t.Context(), time.Minute); err != nil || tries.Load() != n+1 {
+			t.Errorf("%v after %d tries, want an answer after %d", err, tries.Load(), n+1)
+		}
 	}
 	tries.Store(0)
+	breaks.Store(1)
 	if err := p.Call(t.Context(), time.Minute, apply, &nodepb.ApplyRequest{}, &nodepb.ApplyResponse{}, nil); !errors.Is(err, exchange.ErrBroken) || tries.Load() != 1 {
 		t.Errorf("%v after %d tries of a write, want %v after 1", err, tries.Load(), exchange.ErrBroken)
+	}
+}
+
+// Connections that break all the time, each after its stream has been accepted, are no failures, as long as a call's
+// limit lasts.
+func TestManyBreaks(t *testing.T) {
+	var slow atomic.Bool
+	p := serve(t, func(ctx context.Context, _ string, _ []string, _ func(any) error) (any, error) {
+		for range 3 { // in one piece of 60 ms at last
+			if !slow.Load() {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		return &nodepb.PingResponse{}, nil
+	})
+	if err := p.ping(t.Context(), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	slow.Store(true)
+	done := make(chan struct{})
+	var cutting sync.WaitGroup
+	cutting.Go(func() {
+		for range 8 {
+			select {
+			case <-done:
+				return
+			case <-time.After(40 * time.Millisecond):
+				p.proxy.Cut()
+			}
+		}
+	})
+	if err := p.ping(t.Context(), time.Minute); err != nil && status.Code(err) != codes.Unavailable { // a connection may break while it is made
+		t.Error(err)
+	}
+	close(done)
+	cutting.Wait()
+}
+
+// The end of the caller's own context is not the call's limit: the peer has not been silent for that long.
+func TestCallersDeadline(t *testing.T) {
+	p := serve(t, func(ctx context.Context, _ string, _ []string, _ func(any) error) (any, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	for range 50 {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+		err := p.ping(ctx, time.Minute)
+		if err == nil || ctx.Err() == nil && status.Code(err) != codes.DeadlineExceeded {
+			t.Errorf("%v", err)
+		}
+		cancel()
+	}
+}
+
+// Long headers fit into what gRPC passes, however many calls go out together; one that is too long is an error of its
+// call alone.
+func TestHeaders(t *testing.T) {
+	p := serve(t, echo)
+	var calls sync.WaitGroup
+	for i := range 2000 {
+		calls.Go(func() {
+			size, want := 8<<10, codes.OK
+			if i%100 == 0 {
+				size, want = 17<<10, codes.ResourceExhausted
+			}
+			err := p.Call(t.Context(), time.Minute, ping, &nodepb.PingRequest{}, &nodepb.PingResponse{}, []string{"baggage", string(make([]byte, size))})
+			if status.Code(err) != want {
+				t.Errorf("a header of %d bytes: %v", size, err)
+			}
+		})
+	}
+	calls.Wait()
+	if opened := p.opened.Load(); opened != 1 {
+		t.Errorf("%d streams were opened", opened)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	"chordconductor/node/nodepb"
@@ -22,6 +23,8 @@ type fakeStream struct {
 }
 
 func (f *fakeStream) Context() context.Context { return f.ctx }
+
+func (f *fakeStream) Header() (metadata.MD, error) { return metadata.Pairs(acceptedKey, "1"), nil }
 
 func (f *fakeStream) Send(m *nodepb.CallsRequest) error {
 	for _, q := range m.GetRequests() {

@@ -20,6 +20,8 @@ const (
 	// that are sent with it, and their encoding.
 	MaxFrame = MaxMessage + 256<<10
 
+	maxHeader    = 16 << 10 // bytes of a call's header
+	maxError     = 4 << 10  // bytes of the text of an answer's status
 	largeMessage = 64 << 10 // bytes; a larger message goes over the second stream
 )
 
@@ -61,3 +63,15 @@ func largeAnswers(m nodepb.Method) bool { return m >= nodepb.Method_METHOD_APPLY
 // notRepeated reports whether a call is not repeated after a break: a repeated write is marked as
 // such, and only its caller can do this.
 func notRepeated(m nodepb.Method) bool { return m == nodepb.Method_METHOD_APPLY }
+
+// acceptedKey is in the header that a host sends when it accepts a stream: it proves that a host of this protocol is
+// there, and no proxy in its place.
+const acceptedKey = "chord-exchange"
+
+// sizeOf returns the bytes of a header.
+func sizeOf(header []string) (size int) {
+	for _, text := range header {
+		size += len(text)
+	}
+	return size
+}

@@ -136,7 +136,7 @@ func (in *incoming) write(stream nodepb.Exchange_CallsServer) {
 		select {
 		case a := <-in.answers:
 			m.Answers = append(m.Answers, a)
-			size = len(a.Message)
+			size = answerSize(a)
 		case <-in.session.ctx.Done():
 			return
 		case <-in.session.last:
@@ -151,7 +151,7 @@ func (in *incoming) write(stream nodepb.Exchange_CallsServer) {
 			select {
 			case a := <-in.answers:
 				m.Answers = append(m.Answers, a)
-				size += len(a.Message)
+				size += answerSize(a)
 			default:
 				more = false
 			}
@@ -161,3 +161,6 @@ func (in *incoming) write(stream nodepb.Exchange_CallsServer) {
 		}
 	}
 }
+
+// answerSize returns the bytes of an answer in a batch, or some more.
+func answerSize(a *nodepb.Answer) int { return len(a.Message) + len(a.Error) + 64 }

@@ -2,10 +2,13 @@ package exchange
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -81,6 +84,9 @@ func (s *Server) Calls(stream nodepb.Exchange_CallsServer) error {
 	drained := false
 	defer func() { s.leave(key, in.session, drained) }()
 
+	if err := stream.SendHeader(metadata.Pairs(acceptedKey, strconv.Itoa(Version))); err != nil {
+		return err
+	}
 	written := make(chan struct{})
 	failed := make(chan error, 1)
 	go func() {
@@ -148,6 +154,7 @@ func (s *Server) leave(key sessionKey, c *served, drained bool) {
 // the protocol.
 func (s *Server) read(stream nodepb.Exchange_CallsServer, in *incoming, m *nodepb.CallsRequest) error {
 	for {
+		arrived := time.Now()
 		for _, n := range m.GetEnded() {
 			in.session.cancelCall(n) // before the requests, which may have to wait for a free slot
 		}
@@ -155,7 +162,7 @@ func (s *Server) read(stream nodepb.Exchange_CallsServer, in *incoming, m *nodep
 			if size := len(q.GetMessage()); size > MaxMessage || size > largeMessage && !in.large {
 				return status.Errorf(codes.InvalidArgument, "a request of %d bytes exceeds the bound of its stream", size)
 			}
-			if !s.begin(stream.Context(), in, q) {
+			if !s.begin(stream.Context(), in, q, arrived) {
 				return nil
 			}
 		}
@@ -170,7 +177,12 @@ func (s *Server) read(stream nodepb.Exchange_CallsServer, in *incoming, m *nodep
 }
 
 // begin starts to serve a call. It returns false if the session or the host ends.
-func (s *Server) begin(ctx context.Context, in *incoming, q *nodepb.Request) bool {
+func (s *Server) begin(ctx context.Context, in *incoming, q *nodepb.Request, arrived time.Time) bool {
+	limit := maxLimit
+	if us := q.GetLimitUs(); us > 0 && us < uint64(maxLimit/time.Microsecond) {
+		limit = time.Duration(us) * time.Microsecond
+	}
+	until := arrived.Add(limit) // the caller waits no longer, however long the call waits for a slot
 	select {
 	case in.slots <- struct{}{}:
 	case <-in.session.ctx.Done():
@@ -178,11 +190,7 @@ func (s *Server) begin(ctx context.Context, in *incoming, q *nodepb.Request) boo
 	case <-s.stop:
 		return false
 	}
-	limit := maxLimit
-	if us := q.GetLimitUs(); us > 0 && us < uint64(maxLimit/time.Microsecond) {
-		limit = time.Duration(us) * time.Microsecond
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithDeadline(ctx, until)
 	if !in.session.begin(q.GetNumber(), cancel) {
 		cancel()
 		return false
@@ -207,6 +215,10 @@ const maxLimit = time.Hour
 // serve answers one call.
 func (s *Server) serve(ctx context.Context, q *nodepb.Request) *nodepb.Answer {
 	out := &nodepb.Answer{Number: q.GetNumber()}
+	if ctx.Err() != nil {
+		out.Code, out.Error = uint32(codes.DeadlineExceeded), "the call's limit passed before it could be served"
+		return out
+	}
 	method, ok := names[q.GetMethod()]
 	if !ok {
 		out.Code, out.Error = uint32(codes.Unimplemented), "unknown method "+q.GetMethod().String()
@@ -231,6 +243,9 @@ func (s *Server) serve(ctx context.Context, q *nodepb.Request) *nodepb.Answer {
 			st = status.FromContextError(err)
 		}
 		out.Code, out.Error = uint32(st.Code()), st.Message()
+		if len(out.Error) > maxError {
+			out.Error = strings.ToValidUTF8(out.Error[:maxError], "")
+		}
 	}
 	return out
 }

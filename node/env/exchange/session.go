@@ -5,6 +5,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,7 +37,8 @@ type session struct {
 	last    uint64                   // the latest number of a call
 	used    time.Time                // when the latest call began
 	waiting map[uint64]chan received // calls that wait for an answer, by number; nil when the session has ended
-	opened  bool                     // a stream was opened, so the peer exists
+	opened  bool                     // a stream was opened, so there is a connection
+	proven  bool                     // the peer has accepted a stream, so it is there
 	err     error                    // the error of the session's calls once it has ended; set before ctx ends
 }
 
@@ -68,8 +71,14 @@ func (s *session) stream(length int, large bool) *outgoing {
 	out := &outgoing{requests: make(chan *nodepb.Request, length), givenUp: make(chan struct{}, 1)}
 	go func() {
 		stream, err := s.c.open(s.ctx)
-		if status.Code(err) == codes.Unavailable {
-			stream, err = s.c.open(s.ctx) // an existing connection may have broken; if none can be made, this fails at once
+		// A connection that broke while it was being made is made once more, after gRPC's pause. One that cannot be dialled
+		// is not.
+		for pause := 20 * time.Millisecond; status.Code(err) == codes.Unavailable && !isDial(err) && pause < 200*time.Millisecond; pause *= 2 {
+			select {
+			case <-time.After(pause):
+			case <-s.ctx.Done():
+			}
+			stream, err = s.c.open(s.ctx)
 		}
 		if err != nil {
 			s.end(err)
@@ -83,6 +92,9 @@ func (s *session) stream(length int, large bool) *outgoing {
 	}()
 	return out
 }
+
+// isDial reports whether an error of a connection is that no one could be made to the address. gRPC has it as text only.
+func isDial(err error) bool { return strings.Contains(err.Error(), "Error while dialing") }
 
 // drained notes that the peer, which is ending, has sent all answers on one stream. No further call
 // begins; calls on the other stream may still be answered.
@@ -198,6 +210,13 @@ func (s *session) forget(number uint64) {
 	s.mu.Unlock()
 }
 
+// isProven reports whether the peer has accepted a stream of the session.
+func (s *session) isProven() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.proven
+}
+
 func (s *session) ended() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,7 +242,7 @@ func (o *outgoing) next(s *session, idle *time.Timer) *nodepb.CallsRequest {
 		select {
 		case q := <-o.requests:
 			batch.Requests = append(batch.Requests, q)
-			size, waiting = len(q.Message), false
+			size, waiting = requestSize(q), false
 		case <-o.givenUp:
 			waiting = false
 		case <-idle.C:
@@ -244,15 +263,21 @@ func (o *outgoing) next(s *session, idle *time.Timer) *nodepb.CallsRequest {
 		select {
 		case q := <-o.requests:
 			batch.Requests = append(batch.Requests, q)
-			size += len(q.Message)
+			size += requestSize(q)
 			continue
 		default:
 		}
 		break
 	}
 	batch.Ended = o.takeEnded()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch.Requests = slices.DeleteFunc(batch.Requests, func(q *nodepb.Request) bool { return s.waiting[q.Number] == nil }) // given up
 	return batch
 }
+
+// requestSize returns the bytes of a request in a batch, or some more.
+func requestSize(q *nodepb.Request) int { return len(q.Message) + sizeOf(q.Header) + 64 }
 
 // idle returns the time until the session is idle: none of its calls wait, and none has begun for a while.
 func (s *session) idle() time.Duration {
@@ -267,6 +292,11 @@ func (s *session) idle() time.Duration {
 // receive delivers answers until the stream breaks, which ends the session.
 func (s *session) receive(stream Stream) {
 	from, _ := peer.FromContext(stream.Context())
+	if header, err := stream.Header(); err == nil && len(header.Get(acceptedKey)) > 0 {
+		s.mu.Lock()
+		s.proven = true
+		s.mu.Unlock()
+	}
 	for {
 		m, err := stream.Recv()
 		if err == io.EOF {

@@ -37,13 +37,18 @@ type remote struct {
 // call makes one call over the network and returns its outcome as an error of package env.
 func (r remote) call(ctx context.Context, method string, request, answer any) error {
 	ctx, call := r.e.calls.Client(ctx, r.addr, method, request)
-	err := r.send(ctx, method, request, answer)
+	limit := r.e.late.grant(r.limit)
+	own, has := ctx.Deadline()
+	has = has && time.Until(own) < limit // the call ends for its caller, not for the peer's silence
+	err := r.send(ctx, limit, method, request, answer)
 	call.End(err)
 	switch {
 	case err == nil:
 		return nil
 	case r.e.err() != nil:
 		return env.ErrStopped
+	case has && statusOf(err).Code() == codes.DeadlineExceeded:
+		return context.DeadlineExceeded // the peer may notice it first
 	case ctx.Err() != nil:
 		return ctx.Err() // the caller gave up, which is no evidence about the peer
 	case err == exchange.ErrBroken:
@@ -70,17 +75,17 @@ func statusOf(err error) *status.Status {
 
 // send makes the call over the stream to the host, or as a unary call if the host has no streams.
 // It refuses an answer that names another host as its sender.
-func (r remote) send(ctx context.Context, method string, request, answer any) error {
+func (r remote) send(ctx context.Context, limit time.Duration, method string, request, answer any) error {
+	began := time.Now()
 	c, err := r.e.pool.get(r.addr)
 	if err != nil {
 		return status.Errorf(codes.Unavailable, "transport: %v", err) // an address that cannot be dialled has no host
 	}
 	if c == nil {
-		return env.ErrStopped
+		return context.Canceled // the environment has ended
 	}
 	defer r.e.pool.put(c)
 	header := r.e.calls.Inject(ctx)
-	limit := r.e.late.grant(r.limit)
 	if c.hasStreams() {
 		err := c.streams.Call(ctx, limit, method, request.(proto.Message), answer.(proto.Message), header)
 		if err != exchange.ErrNoStreams {
@@ -88,7 +93,7 @@ func (r remote) send(ctx context.Context, method string, request, answer any) er
 		}
 		c.lacksStreams()
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithDeadline(ctx, began.Add(limit))
 	defer cancel()
 	var from peer.Peer
 	if err := c.Invoke(metadata.AppendToOutgoingContext(ctx, header...), method, request, answer, grpc.Peer(&from)); err != nil {

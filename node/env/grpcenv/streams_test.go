@@ -158,3 +158,17 @@ func TestStatusPasses(t *testing.T) {
 		}
 	}
 }
+
+// The caller's own deadline is no silence of the peer.
+func TestCallersDeadline(t *testing.T) {
+	held := &answerer{hold: make(chan struct{})}
+	defer close(held.hold)
+	e, host := serving(t, grpcenv.Options{}, &answerer{}), serving(t, grpcenv.Options{}, held)
+	for range 100 {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+		if _, err := env.Ring(e, host.Address(), time.Minute).Ping(ctx, &nodepb.PingRequest{}); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, env.ErrTimeout) {
+			t.Fatalf("%v", err)
+		}
+		cancel()
+	}
+}
