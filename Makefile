@@ -8,7 +8,7 @@ NPM := npm --prefix client
 BUF := client/node_modules/.bin/buf
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## bin/conductor and bin/node, with the flags of `go run`, so that both share the build cache
 	$(GO) build -o bin/ ./conductor ./node
@@ -121,4 +121,4 @@ client/node_modules: client/package-lock.json
 	$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-.PHONY: fuzz-full help dashboards build release release-check lint vuln test test-go modelcheck test-client e2e generate generate-check bench results promises promises-slice mutants senders-full clean
+.PHONY: check-newfield fuzz-full help dashboards build release release-check lint vuln test test-go modelcheck test-client e2e generate generate-check bench results promises promises-slice mutants senders-full clean

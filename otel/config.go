@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -129,10 +131,15 @@ func setDefault[T comparable](value *T, byDefault T) {
 func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || u.Host == "":
+	case err != nil || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "":
 		return fmt.Errorf("expected a URL such as %s", defaultGRPC)
 	case u.Scheme != "http" && u.Scheme != "https":
 		return errors.New("expected http:// or https://")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > math.MaxUint16 {
+			return fmt.Errorf("expected a port from 1 to %d", math.MaxUint16)
+		}
 	}
 	return nil
 }

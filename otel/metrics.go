@@ -56,6 +56,20 @@ func (s *setup) metrics(ctx context.Context) error {
 var peersApart = sdkmetric.NewView(sdkmetric.Instrument{Name: "rpc.client.*"},
 	sdkmetric.Stream{AttributeFilter: attribute.NewDenyKeysFilter("server.address", "server.port")})
 
+// withoutAddress returns the reason of an error of net without the address: a variable may hold a secret by mistake.
+func withoutAddress(err error) error {
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		err = op.Err
+	}
+	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
+		return errors.New(dns.Err)
+	}
+	if addr := (*net.AddrError)(nil); errors.As(err, &addr) {
+		return errors.New(addr.Err)
+	}
+	return err
+}
+
 // servePrometheus serves the metrics for scraping, with the names and labels that Prometheus's OTLP endpoint gives to
 // pushed metrics, so that dashboards and alerts work for scraped metrics and pushed ones.
 func (s *setup) servePrometheus() (sdkmetric.Reader, error) {
@@ -72,7 +86,7 @@ func (s *setup) servePrometheus() (sdkmetric.Reader, error) {
 		return nil, fmt.Errorf("cannot serve the metrics for Prometheus: address %s is already in use, perhaps by another node or conductor; choose another with OTEL_EXPORTER_PROMETHEUS_HOST and _PORT", address)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot serve the metrics for Prometheus at %s: %w; choose another address with OTEL_EXPORTER_PROMETHEUS_HOST and _PORT", address, err)
+		return nil, fmt.Errorf("cannot serve the metrics for Prometheus at the address of OTEL_EXPORTER_PROMETHEUS_HOST and _PORT: %w", withoutAddress(err))
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{

@@ -39,7 +39,7 @@ func variables() []variable {
 		{"OTEL_TRACES_EXPORTER", oneOf("otlp", "none")},
 		{"OTEL_LOGS_EXPORTER", oneOf("otlp", "none")},
 		{"OTEL_METRICS_EXPORTER", checkMetricExporters},
-		{"OTEL_EXPORTER_PROMETHEUS_HOST", anyText},
+		{"OTEL_EXPORTER_PROMETHEUS_HOST", checkHost},
 		{"OTEL_EXPORTER_PROMETHEUS_PORT", integer("a port", 0, math.MaxUint16)},
 		{"OTEL_TRACES_SAMPLER", oneOf("always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio")},
 		{"OTEL_TRACES_SAMPLER_ARG", checkSamplerArg},
@@ -102,6 +102,12 @@ func (e environ) mistakes() (wrong []error) {
 			}
 		}
 	}
+	for _, prefix := range []string{"OTEL_BSP_", "OTEL_BLRP_"} {
+		queue, batch := number(prefix+"MAX_QUEUE_SIZE", 2048), number(prefix+"MAX_EXPORT_BATCH_SIZE", 512)
+		if queue > 0 && batch > queue {
+			wrong = append(wrong, fmt.Errorf("%sMAX_EXPORT_BATCH_SIZE: expected at most %sMAX_QUEUE_SIZE", prefix, prefix))
+		}
+	}
 	for _, prefix := range otlpPrefixes {
 		cert, key := e.get(prefix+"CLIENT_CERTIFICATE"), e.get(prefix+"CLIENT_KEY")
 		switch {
@@ -117,6 +123,19 @@ func (e environ) mistakes() (wrong []error) {
 		}
 	}
 	return wrong
+}
+
+// number returns the value of a variable, its default if it is not set, and 0 if it is no number.
+func number(name string, byDefault int64) int64 {
+	text := os.Getenv(name)
+	if text == "" {
+		return byDefault
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // exact reports whether the SDK reads a variable with the white space around its value, and then not as a number.
@@ -150,6 +169,16 @@ func integer(what string, least, most int64) func(string) error {
 	}
 }
 
+// checkHost accepts what may be a host's name or IP address.
+func checkHost(value string) error {
+	if strings.IndexFunc(value, func(r rune) bool {
+		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-_:%", r)
+	}) >= 0 {
+		return errors.New("expected a host name or an IP address")
+	}
+	return nil
+}
+
 func milliseconds(value string) error {
 	return integer("milliseconds", 1, int64(24*time.Hour/time.Millisecond))(value)
 }
@@ -158,7 +187,7 @@ func milliseconds(value string) error {
 func checkSamplerArg(value string) error {
 	sampler := environ{}.get("OTEL_TRACES_SAMPLER")
 	if !strings.HasSuffix(strings.ToLower(sampler), "traceidratio") {
-		return nil // the SDK does not read it
+		return errors.New("is ignored unless OTEL_TRACES_SAMPLER is traceidratio or parentbased_traceidratio")
 	}
 	if ratio, err := strconv.ParseFloat(value, 64); err != nil || !(ratio >= 0 && ratio <= 1) {
 		return errors.New("expected a ratio from 0 to 1")
@@ -175,7 +204,7 @@ func pairs(isKey, isValue func(string) bool) func(string) error {
 			value, err := url.PathUnescape(strings.TrimSpace(raw))
 			key = strings.TrimSpace(key)
 			if !found || key == "" || !isKey(key) || err != nil || !isValue(value) {
-				return fmt.Errorf("entry %d of %d: expected key=value with the value percent-encoded, such as authorization=Bearer%%20token, and commas between entries", i+1, len(entries))
+				return fmt.Errorf("entry %d of %d: expected key=value with the value percent-encoded, such as tenant=a%%20b; commas separate entries", i+1, len(entries))
 			}
 		}
 		return nil

@@ -178,3 +178,52 @@ func tryVariables(t *testing.T) {
 		os.Unsetenv(c.Name)
 	}
 }
+
+// Values that the SDK accepts and then ignores, or that fail only once something is exported, are mistakes as well.
+func TestIgnoredValues(t *testing.T) {
+	for _, test := range []struct {
+		set  string // NAME=value, with spaces between several
+		want string // in the error; empty: it is none
+	}{
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:99999", "expected a port from 1 to 65535"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:0", "expected a port from 1 to 65535"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://:4317", "expected a URL such as"},
+		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:4317/?token=" + secret, "expected a URL such as"},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://[::1]:4317/v1", ""},
+		{"OTEL_TRACES_SAMPLER_ARG=0.5", "OTEL_TRACES_SAMPLER_ARG: is ignored unless"},
+		{"OTEL_TRACES_SAMPLER=always_on OTEL_TRACES_SAMPLER_ARG=0.5", "OTEL_TRACES_SAMPLER_ARG: is ignored unless"},
+		{"OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=0.5", ""},
+		{"OTEL_BSP_MAX_QUEUE_SIZE=10", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE: expected at most OTEL_BSP_MAX_QUEUE_SIZE"},
+		{"OTEL_BLRP_MAX_QUEUE_SIZE=10 OTEL_BLRP_MAX_EXPORT_BATCH_SIZE=11", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: expected at most"},
+		{"OTEL_BSP_MAX_QUEUE_SIZE=10 OTEL_BSP_MAX_EXPORT_BATCH_SIZE=10", ""},
+		{"OTEL_EXPORTER_PROMETHEUS_HOST=not/a/host", "expected a host name or an IP address"},
+		{"OTEL_EXPORTER_PROMETHEUS_HOST=fe80::1%eth0", ""},
+	} {
+		t.Run(test.set, func(t *testing.T) {
+			for _, one := range strings.Fields(test.set) {
+				name, value, _ := strings.Cut(one, "=")
+				t.Setenv(name, value)
+			}
+			switch err := CheckEnvironment(); {
+			case test.want == "" && err != nil:
+				t.Error(err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), secret)):
+				t.Errorf("error %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+// An address that cannot be served is named by its variables: the value may be a secret.
+func TestPrometheusHostIsNotPrinted(t *testing.T) {
+	t.Setenv("OTEL_METRICS_EXPORTER", "prometheus")
+	t.Setenv("OTEL_EXPORTER_PROMETHEUS_HOST", secret+"..") // no name ends like this
+	tel, err := Setup(t.Context(), Config{})
+	if err == nil {
+		_ = tel.Shutdown(t.Context())
+		t.Fatal("an address that does not exist is served")
+	}
+	if strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "OTEL_EXPORTER_PROMETHEUS_HOST") {
+		t.Error(err)
+	}
+}

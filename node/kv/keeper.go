@@ -82,11 +82,8 @@ type Keeper struct {
 	published  *terms.Ownership // guarded by publishing
 }
 
-const (
-	maxSources  = 16 // beyond it the oldest is dropped: the records of that member then return as orphaned replicas
-	MaxReclaims = 4  // within the time fresh(); after these the member steps down instead (yield)
-	MaxDisputes = 8  // beyond it a dispute is dropped: it comes up again with the next refusal
-)
+// beyond it the oldest is dropped: the records of that member then return as orphaned replicas
+const maxSources = 16
 
 // New makes the Keeper of a member. It serves nothing and has no tasks before Founded or Joined.
 func New(e env.Env, m Member, clock *hlc.Clock, budget *HostBudget, cfg Config, tracer trace.Tracer, meter metric.Meter) *Keeper {
