@@ -142,12 +142,14 @@ func plural(n int64, one string) string {
 	return fmt.Sprintf("%d %ss", n, one)
 }
 
+// size returns bytes with a binary unit, as page and report have it.
 func size(n int64) string {
+	const unit = 1024
 	switch {
-	case n < 1000:
+	case n < unit:
 		return fmt.Sprintf("%d B", n)
-	case n < 1000*1000:
-		return fmt.Sprintf("%.1f kB", float64(n)/1000)
+	case n < unit*unit:
+		return fmt.Sprintf("%.1f KiB", float64(n)/unit)
 	}
-	return fmt.Sprintf("%.1f MB", float64(n)/1000/1000)
+	return fmt.Sprintf("%.1f MiB", float64(n)/unit/unit)
 }
