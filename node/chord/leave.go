@@ -67,8 +67,10 @@ func DepartingList(succ []Peer, stays Peer) []Peer {
 	return succ[max(slices.Index(succ, stays), 0):]
 }
 
-// AnswerLastCall returns a member's answer to a last call. Only a leaver that may end with its keys
-// agrees, and is bound afterwards; any other member stays, or will stay when it finds no receiver.
+// AnswerLastCall returns a member's stance from its answer to a last call on. A leaver that may end
+// with its keys is bound. Any other leaver takes its leave back before it answers: the member that
+// asks has found no other that could receive, so this one must, even if it has already handed off
+// its own range. If it only promised to stay, each would wait for the other.
 func (s Stance) AnswerLastCall(mayEnd bool) Stance {
 	if s == Bound || s == Leaves && mayEnd {
 		return Bound

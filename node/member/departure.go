@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -63,6 +64,7 @@ type departure struct {
 	others   []*Member // members of another departure: this one waits for them, and takes over those that stay after all
 	ending   Ending
 	changed  env.Signal
+	recalled atomic.Bool // a last call has made a member stay: the departure is given up
 
 	mu sync.Mutex
 }
@@ -118,7 +120,7 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 	if err := d.start(); err != nil {
 		return false, err
 	}
-	if err := d.await(func(l *leaver) bool { return l.tried || l.ended }); err != nil {
+	if err := d.await(func(l *leaver) bool { return l.tried || l.ended || d.recalled.Load() }); err != nil {
 		return false, err
 	}
 	d.others = slices.DeleteFunc(d.others, (*Member).gone)
@@ -137,6 +139,8 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 	switch {
 	case len(d.leads)+len(d.others) == 0:
 		return true, nil
+	case d.recalled.Load():
+		return false, kv.ErrLastHost
 	case ctx.Err() != nil && err != nil:
 		return false, fmt.Errorf("%w: %w", ctx.Err(), err)
 	case ctx.Err() != nil:
@@ -157,6 +161,12 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 		return len(d.others) == 0, nil // the other departure's callers find out by themselves
 	}
 	return false, err
+}
+
+// recall makes the departure's task give it up.
+func (d *departure) recall() {
+	d.recalled.Store(true)
+	d.changed.Set()
 }
 
 // start starts a task for each leaver without one.
@@ -223,7 +233,7 @@ func (d *departure) begin(ctx context.Context) error {
 	}
 	var begun []*leaver
 	for _, m := range d.others {
-		if m.beginLeave(ctx, d.mayEnd) {
+		if m.beginLeave(ctx, d) {
 			begun = append(begun, &leaver{Member: m, ctx: ctx})
 		}
 	}
@@ -287,11 +297,10 @@ func (d *departure) giveUp(ctx context.Context, why error) error {
 			l.endSpan(l.span, nil)
 			continue
 		}
-		if !l.now.Load().stance().MayTakeBack() {
+		if !l.takeBack(ctx, d) {
 			bound = append(bound, l)
 			continue
 		}
-		l.stay(ctx)
 		l.endSpan(l.span, why)
 		stay = append(stay, l.hex)
 	}

@@ -115,7 +115,7 @@ func TestLeaverDepartsWhereverItsReceiverIs(t *testing.T) {
 		if started := leaver.host.env.Go(context.Background(), func(ctx context.Context) {
 			for _, m := range members {
 				if m != stays {
-					m.beginLeave(ctx, false)
+					m.beginLeave(ctx, &departure{})
 				}
 			}
 			err = leaver.splice(ctx, leaver.State().Head(), stays.self)

@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
@@ -29,8 +32,10 @@ const (
 // lastCall finds out whether a member stays on any known host. If none does, the ring ends. A
 // member that stays becomes a contact of the leavers, which can then hand off to it.
 func (d *departure) lastCall(ctx context.Context) (ends bool, err error) {
-	for _, l := range d.leads {
-		l.edit(func(s *snapshot) { s.bound = true }) // the hosts that are asked rely on it (see LastCall)
+	answer, stays := d.h.answerLastCall(ctx) // the hosts that are asked rely on it (see LastCall)
+	if answer != chord.Bound {
+		d.foundStaying(stays)
+		return false, nil
 	}
 	c := &call{h: d.h}
 	for _, m := range d.h.Members() {
@@ -48,16 +53,21 @@ func (d *departure) lastCall(ctx context.Context) (ends bool, err error) {
 		case chord.Agreed:
 			return len(c.hosts) < maxCalled, nil
 		case chord.Cancelled:
-			for _, l := range d.leads {
-				if stays.Real() {
-					l.inbox.hint(hint{l.ctx, stays, maxHintHops, l.env.Now()})
-					l.wake.Set()
-				}
-			}
+			d.foundStaying(stays)
 			return false, nil
 		}
 		if err := d.h.env.Sleep(d.h.cfg.CallLimit / 4); err != nil {
 			return false, err
+		}
+	}
+}
+
+// foundStaying makes a member that stays a contact of the leavers. The zero Peer is none.
+func (d *departure) foundStaying(stays chord.Peer) {
+	for _, l := range d.leads {
+		if stays.Real() {
+			l.inbox.hint(hint{l.ctx, stays, maxHintHops, l.env.Now()})
+			l.wake.Set()
 		}
 	}
 }
@@ -148,25 +158,58 @@ func (c *call) askOne(ctx context.Context, to *called) (missing []string) {
 	return missing
 }
 
+// answerLastCall answers a last call for all members of the host. If none stays, and no leave here
+// must be taken back, all members become bound. While a member departs whose leave would have to be
+// taken back, the answer is chord.Silent: the caller has to ask again.
+func (h *Host) answerLastCall(ctx context.Context) (answer chord.Stance, stays chord.Peer) {
+	members := h.Members()
+	for _, m := range members { // one that stays anyway spares the others' leaves
+		if s := m.now.Load(); s.phase != gone && s.stance().Receives() {
+			return chord.Stays, m.self
+		}
+	}
+	answer = chord.Bound
+	for _, mayEnd := range []bool{false, true} { // none is bound if a leave is taken back
+		for _, m := range members {
+			if s := m.now.Load(); s.phase == gone || s.mayEnd != mayEnd {
+				continue
+			}
+			switch m.answerLastCall(ctx) {
+			case chord.Stays:
+				answer, stays = chord.Stays, m.self
+			case chord.Silent:
+				if answer == chord.Bound {
+					answer = chord.Silent
+				}
+			}
+		}
+		if answer != chord.Bound {
+			return answer, stays
+		}
+	}
+	return answer, chord.Peer{}
+}
+
+// errDeparting answers a last call that must be repeated.
+var errDeparting = status.Error(codes.Unavailable, "a member of this host is just departing")
+
 // LastCall answers a leaver that has found no member that stays. If none stays here either, all
 // members become bound, as are those of the caller's host.
-func (h *Host) LastCall(_ context.Context, q *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
+func (h *Host) LastCall(ctx context.Context, q *nodepb.LastCallRequest) (*nodepb.LastCallResponse, error) {
 	m, from, err := h.route(q.Call)
 	if m == nil {
 		return &nodepb.LastCallResponse{Reply: h.noMember(q.Call)}, err
 	}
 	h.askedBy(from.Addr)
 	a := &nodepb.LastCallResponse{Reply: m.reply(m.standing())}
-	members := h.Members()
-	for _, m := range members {
-		s := m.now.Load()
-		if s.phase != gone && s.stance().AnswerLastCall(s.mayEnd) == chord.Stays {
-			a.Stays = m.wireSelf()
-			return a, nil
-		}
+	switch answer, stays := h.answerLastCall(ctx); answer {
+	case chord.Silent:
+		return nil, errDeparting
+	case chord.Stays:
+		a.Stays = wire.Ref(stays, 0)
+		return a, nil
 	}
-	for _, m := range members {
-		m.edit(func(s *snapshot) { s.bound = true })
+	for _, m := range h.Members() {
 		_, lost := m.peers.addresses()
 		for _, addr := range lost {
 			if addr != h.address && len(a.Missing) < maxMissing && !slices.Contains(a.Missing, addr) {

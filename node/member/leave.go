@@ -16,15 +16,16 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// beginLeave makes an active member a leaver: its answers report this. With mayEnd the member ends
-// even if no member stays to take over its keys. beginLeave reports whether the leave began; for a
-// member that already leaves it only sets mayEnd.
-func (m *Member) beginLeave(ctx context.Context, mayEnd bool) bool {
+// beginLeave makes an active member a leaver of a departure: its answers report this. If the
+// departure may end, the member ends even if no member stays to take over its keys. beginLeave
+// reports whether the leave began; for a member that already leaves it only sets mayEnd.
+func (m *Member) beginLeave(ctx context.Context, d *departure) bool {
 	begun := false
 	m.edit(func(s *snapshot) {
-		begun = s.phase == active && !s.leaving
-		s.leaving = s.leaving || begun
-		s.mayEnd = s.leaving && (s.mayEnd || mayEnd)
+		if begun = s.phase == active && !s.leaving; begun {
+			s.leaving, s.departure = true, d
+		}
+		s.mayEnd = s.leaving && (s.mayEnd || d.mayEnd)
 	})
 	if begun {
 		m.keys.Leaving(ctx, true)
@@ -37,9 +38,77 @@ func (m *Member) stay(ctx context.Context) {
 	if m.gone() {
 		return
 	}
-	m.edit(func(s *snapshot) { s.leaving, s.mayEnd, s.bound = false, false, false })
+	m.edit((*snapshot).stay)
+	m.stayed(ctx)
+}
+
+func (s *snapshot) stay() {
+	s.leaving, s.mayEnd, s.bound, s.departure, s.recalled = false, false, false, nil, false
+}
+
+// stayed follows the cancellation of the leave.
+func (m *Member) stayed(ctx context.Context) {
 	m.keys.Leaving(ctx, false)
 	m.keyframe() // supersedes the event Leaving
+}
+
+// takeBack cancels the leave if it is still that of the given departure. It returns false if the
+// member is bound.
+func (m *Member) takeBack(ctx context.Context, d *departure) bool {
+	bound, stays := false, false
+	m.edit(func(s *snapshot) {
+		if s.departure != d {
+			return // a last call has cancelled it; another leave may have begun since
+		}
+		if stays = s.stance().MayTakeBack(); stays {
+			s.stay()
+		} else {
+			bound = true
+		}
+	})
+	if stays {
+		m.stayed(ctx)
+	}
+	return !bound
+}
+
+// answerLastCall answers a last call for this member. The member stays, and has taken its leave back
+// if it had one; or it is bound; or, while it departs, it is neither yet (chord.Silent).
+func (m *Member) answerLastCall(ctx context.Context) (answer chord.Stance) {
+	var from *departure
+	m.edit(func(s *snapshot) {
+		switch answer = s.stance().AnswerLastCall(s.mayEnd); {
+		case answer == chord.Bound:
+			s.bound = true
+		case s.leaving && m.splicing.Load(): // it has handed over everything, and neighbors may have removed it
+			answer, s.recalled = chord.Silent, true
+		case s.leaving:
+			from = s.departure
+			s.stay()
+		}
+	})
+	if from != nil {
+		m.stayed(ctx)
+		from.recall()
+	}
+	return answer
+}
+
+// beginSplice reports whether the member may still depart. From then on a last call waits for the
+// departure's outcome.
+func (m *Member) beginSplice() (ok bool) {
+	var from *departure
+	m.edit(func(s *snapshot) {
+		if ok = s.leaving && !s.recalled && !m.splicing.Load(); ok {
+			m.splicing.Store(true)
+		} else if s.recalled {
+			from = s.departure
+		}
+	})
+	if from != nil {
+		from.recall()
+	}
+	return ok
 }
 
 // stance returns what the member answers when a leaver asks whether it stays.
@@ -120,7 +189,9 @@ func (m *Member) splice(ctx context.Context, head, receiver chord.Peer) error {
 	default:
 		stays = head
 	}
-	m.splicing.Store(true)
+	if !m.beginSplice() {
+		return fmt.Errorf("%w: a last call has cancelled the leave", kv.ErrLastHost)
+	}
 	defer m.splicing.Store(false)
 	notified := []chord.Peer{stays}
 	for _, p := range []chord.Peer{head, s.Pred} {

@@ -32,6 +32,9 @@ type snapshot struct {
 	mayEnd  bool // a leaver may end with its keys, if no member stays to take them over
 	bound   bool // a leaver that has answered a last call must leave
 
+	departure *departure // that a leaver belongs to
+	recalled  bool       // a leaver that was asked in a last call while it departed: if it cannot, it stays
+
 	// The pointers in the wire form of Neighbors' answer, made once for each change.
 	pred        *nodepb.Peer
 	succ        []*nodepb.Peer
