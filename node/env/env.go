@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 )
 
 var (
@@ -27,6 +28,15 @@ type Unanswered struct {
 
 func (u *Unanswered) Error() string        { return ErrTimeout.Error() + ": " + u.Why }
 func (u *Unanswered) Is(target error) bool { return target == ErrTimeout }
+
+// StatusOf returns the status of an error of gRPC or of package context. The status of any other error has the code
+// Unknown, that of nil OK.
+func StatusOf(err error) *status.Status {
+	if st, ok := status.FromError(err); ok {
+		return st
+	}
+	return status.FromContextError(err)
+}
 
 // Env is all that a member may use outside its own memory. All methods may be called from any of
 // the member's tasks. A task must hold no lock during a call that can block (Sleep, Signal.Wait,

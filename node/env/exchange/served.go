@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"runtime"
 	"sync"
 
 	"chordconductor/node/nodepb"
@@ -144,18 +143,7 @@ func (in *incoming) write(stream nodepb.Exchange_CallsServer) {
 				return
 			}
 		}
-		if len(in.answers) == 0 {
-			runtime.Gosched() // lets other calls queue their answers, as for requests in session.send
-		}
-		for more := true; more && size < largeMessage; {
-			select {
-			case a := <-in.answers:
-				m.Answers = append(m.Answers, a)
-				size += answerSize(a)
-			default:
-				more = false
-			}
-		}
+		m.Answers = fill(in.answers, m.Answers, size, answerSize)
 		if len(m.Answers) > 0 && stream.Send(m) != nil {
 			return // read returns the reason
 		}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 )
 
@@ -238,10 +239,7 @@ func (s *Server) serve(ctx context.Context, q *nodepb.Request) *nodepb.Answer {
 		out.Message = nil
 	}
 	if err != nil {
-		st, ok := status.FromError(err)
-		if !ok {
-			st = status.FromContextError(err)
-		}
+		st := env.StatusOf(err)
 		out.Code, out.Error = uint32(st.Code()), st.Message()
 		if len(out.Error) > maxError {
 			out.Error = strings.ToValidUTF8(out.Error[:maxError], "")

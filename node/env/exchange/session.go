@@ -71,11 +71,9 @@ func (s *session) stream(length int, large bool) *outgoing {
 	out := &outgoing{requests: make(chan *nodepb.Request, length), givenUp: make(chan struct{}, 1)}
 	go func() {
 		stream, err := s.c.open(s.ctx)
-		// A connection that broke while it was being made is made once more, after gRPC's pause. One that cannot be dialled
-		// is not.
-		for pause := 20 * time.Millisecond; status.Code(err) == codes.Unavailable && !isDial(err) && pause < 200*time.Millisecond; pause *= 2 {
-			select {
-			case <-time.After(pause):
+		if status.Code(err) == codes.Unavailable && !refused(err) {
+			select { // the connection broke while it was being made
+			case <-time.After(reopenAfter):
 			case <-s.ctx.Done():
 			}
 			stream, err = s.c.open(s.ctx)
@@ -93,8 +91,14 @@ func (s *session) stream(length int, large bool) *outgoing {
 	return out
 }
 
-// isDial reports whether an error of a connection is that no one could be made to the address. gRPC has it as text only.
-func isDial(err error) bool { return strings.Contains(err.Error(), "Error while dialing") }
+// reopenAfter is somewhat longer than gRPC's first pause between two connections (node/env/grpcenv).
+const reopenAfter = 70 * time.Millisecond
+
+// refused reports whether there is no host to connect to, or no common credentials: another connection would fail
+// likewise. gRPC has the reason as text only.
+func refused(err error) bool {
+	return strings.Contains(err.Error(), "Error while dialing") || strings.Contains(err.Error(), "authentication handshake failed")
+}
 
 // drained notes that the peer, which is ending, has sent all answers on one stream. No further call
 // begins; calls on the other stream may still be answered.
@@ -256,23 +260,28 @@ func (o *outgoing) next(s *session, idle *time.Timer) *nodepb.CallsRequest {
 			return nil
 		}
 	}
-	if len(o.requests) == 0 {
-		runtime.Gosched() // lets callers that are ready queue their requests: one write for many calls costs as much as one for a single call
-	}
-	for size < largeMessage {
-		select {
-		case q := <-o.requests:
-			batch.Requests = append(batch.Requests, q)
-			size += requestSize(q)
-			continue
-		default:
-		}
-		break
-	}
+	batch.Requests = fill(o.requests, batch.Requests, size, requestSize)
 	batch.Ended = o.takeEnded()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	batch.Requests = slices.DeleteFunc(batch.Requests, func(q *nodepb.Request) bool { return s.waiting[q.Number] == nil }) // given up
+	return batch
+}
+
+// fill adds to a batch of the given size what waits in a queue, up to largeMessage bytes and one more.
+func fill[T any](queue <-chan T, batch []T, size int, sizeOf func(T) int) []T {
+	if len(queue) == 0 {
+		runtime.Gosched() // lets calls that are ready queue theirs: one write for many calls costs as much as one for a single call
+	}
+	for size < largeMessage {
+		select {
+		case one := <-queue:
+			batch = append(batch, one)
+			size += sizeOf(one)
+		default:
+			return batch
+		}
+	}
 	return batch
 }
 

@@ -38,8 +38,8 @@ type remote struct {
 func (r remote) call(ctx context.Context, method string, request, answer any) error {
 	ctx, call := r.e.calls.Client(ctx, r.addr, method, request)
 	limit := r.e.late.grant(r.limit)
-	own, has := ctx.Deadline()
-	has = has && time.Until(own) < limit // the call ends for its caller, not for the peer's silence
+	own, bounded := ctx.Deadline()
+	bounded = bounded && time.Until(own) < limit // the call ends for its caller, not for the peer's silence
 	err := r.send(ctx, limit, method, request, answer)
 	call.End(err)
 	switch {
@@ -47,14 +47,14 @@ func (r remote) call(ctx context.Context, method string, request, answer any) er
 		return nil
 	case r.e.err() != nil:
 		return env.ErrStopped
-	case has && statusOf(err).Code() == codes.DeadlineExceeded:
+	case bounded && env.StatusOf(err).Code() == codes.DeadlineExceeded:
 		return context.DeadlineExceeded // the peer may notice it first
 	case ctx.Err() != nil:
 		return ctx.Err() // the caller gave up, which is no evidence about the peer
 	case err == exchange.ErrBroken:
 		return env.ErrBroken
 	}
-	switch st := statusOf(err); st.Code() {
+	switch st := env.StatusOf(err); st.Code() {
 	case codes.DeadlineExceeded, codes.Unavailable, codes.Canceled:
 		r.e.guard.Unverified(r.addr, method, err)
 		if why := unconnected(st.Message()); why != "" {
@@ -63,14 +63,6 @@ func (r remote) call(ctx context.Context, method string, request, answer any) er
 		return env.ErrTimeout
 	}
 	return err
-}
-
-// statusOf returns the status of an error of gRPC or of a context.
-func statusOf(err error) *status.Status {
-	if st, ok := status.FromError(err); ok {
-		return st
-	}
-	return status.FromContextError(err)
 }
 
 // send makes the call over the stream to the host, or as a unary call if the host has no streams.

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// idleTimeout is how long a connection without calls stays open; the next call opens it again.
+	// idleTimeout is how long a connection without streams stays open; the next call opens it again. The streams of hosts'
+	// calls are closed two minutes after the last call.
 	idleTimeout = 2 * time.Minute
 	// A connection that is dead without a refusal (a pulled cable) is detected after both times
 	// together.

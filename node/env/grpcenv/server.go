@@ -20,7 +20,8 @@ import (
 const (
 	// drainTime is how long Close waits for calls being served.
 	drainTime = 2 * time.Second
-	// maxStreams bounds the calls of one connection that are served at the same time; further ones wait at the caller.
+	// maxStreams bounds the unary calls and the streams of one connection that are served at the same time; further ones
+	// wait at the caller. Package exchange bounds the calls of streams.
 	maxStreams = 1024
 
 	// streamWorkers goroutines serve calls one after the other, so that their stacks grow only

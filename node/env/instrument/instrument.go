@@ -17,8 +17,8 @@ import (
 	"go.opentelemetry.io/otel/semconv/v1.43.0/rpcconv"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
+	"chordconductor/node/env"
 	"chordconductor/node/nodepb"
 )
 
@@ -147,10 +147,7 @@ func (c Call) End(err error) {
 	if c.calls == nil {
 		return
 	}
-	st, ok := status.FromError(err)
-	if !ok {
-		st = status.FromContextError(err)
-	}
+	st := env.StatusOf(err)
 	code := st.Code()
 	if int(code) >= len(codeTexts) {
 		code = codes.Unknown // a peer may send any number, and each would make a further time series

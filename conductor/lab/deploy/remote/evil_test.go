@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"chordconductor/conductor/lab/deploy"
 	"chordconductor/conductor/lab/judge/groundtruth"
 	"chordconductor/conductor/ring"
+	"chordconductor/internal/cutproxy"
 	"chordconductor/internal/polltest"
 	"chordconductor/node/chord"
 	"chordconductor/node/hostauth"
@@ -247,8 +247,8 @@ func encoded(t *testing.T, m proto.Message) []byte {
 
 // A host's proof is valid for one connection: a host that takes over the address must give a proof of its own.
 func TestProofIsForOneConnection(t *testing.T) {
-	front := loopbackListener(t)
-	honest, behind := remoteHostBehind(t, front.Addr().String(), strongToken)
+	front := cutproxy.Listen(t)
+	honest, behind := remoteHostBehind(t, front.Address(), strongToken)
 	if _, err := honest.Start(1); err != nil {
 		t.Fatal(err)
 	}
@@ -257,9 +257,7 @@ func TestProofIsForOneConnection(t *testing.T) {
 	})
 	evilBehind := loopbackListener(t)
 	evil := newEvilHost(t, evilBehind, func(*nodepb.ChallengeRequest) (string, []byte) { return "0", nil })
-	var target atomic.Pointer[string]
-	target.Store(&behind)
-	relays := newRelay(t, front, func() string { return *target.Load() })
+	front.To(behind)
 
 	view := viewOf(honest)
 	fleet := New(func() *ring.View { return view }, strongToken, nil)
@@ -273,67 +271,17 @@ func TestProofIsForOneConnection(t *testing.T) {
 	if err := put(); err != nil {
 		t.Fatalf("the honest host: %v", err)
 	}
-	target.Store(&evil.address)
-	relays.disconnect()
+	front.To(evil.address)
+	front.Cut()
 	for what, err := range everything(ctx, fleet, honest.Address(), view.Members[0].ID) {
 		if err == nil {
 			t.Errorf("%s at the host that took over the address: it was done", what)
 		}
 	}
 	evil.learnsNothing(t)
-	target.Store(&behind)
-	relays.disconnect()
+	front.To(behind)
+	front.Cut()
 	polltest.Until(t, "the honest host is used again", func() bool { return put() == nil })
-}
-
-// A relay forwards each connection to the address that target returns when the connection comes.
-type relay struct {
-	mu    sync.Mutex
-	conns []net.Conn // guarded by mu
-}
-
-func newRelay(t *testing.T, l net.Listener, target func() string) *relay {
-	r := &relay{}
-	var tasks sync.WaitGroup
-	t.Cleanup(func() {
-		l.Close()
-		r.disconnect()
-		tasks.Wait()
-	})
-	tasks.Go(func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", target())
-			if err != nil {
-				in.Close()
-				continue
-			}
-			r.mu.Lock()
-			r.conns = append(r.conns, in, out)
-			r.mu.Unlock()
-			for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
-				tasks.Go(func() {
-					_, _ = io.Copy(way[0], way[1]) // until one of them is closed
-					way[0].Close()
-					way[1].Close()
-				})
-			}
-		}
-	})
-	return r
-}
-
-// disconnect ends all connections.
-func (r *relay) disconnect() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, c := range r.conns {
-		c.Close()
-	}
-	r.conns = nil
 }
 
 // Two conductors with one token command one host at the same time, many commands each.

@@ -20,6 +20,7 @@ import (
 	"chordconductor/conductor/lab/run"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
+	"chordconductor/internal/cutproxy"
 	"chordconductor/internal/polltest"
 	"chordconductor/node/chord"
 	"chordconductor/node/nodepb"
@@ -109,13 +110,13 @@ func TestWhichHostsServe(t *testing.T) {
 	var (
 		view    = &ring.View{Bits: 32, Replicas: 3}
 		behind  [hosts]string
-		target  [hosts]atomic.Pointer[string]
-		relays  [hosts]*relay
+		target  [hosts]*string
+		front   [hosts]*cutproxy.Proxy
 		address [hosts]string
 	)
 	for i := range hosts {
-		front := loopbackListener(t)
-		h, listening := remoteHostBehind(t, front.Addr().String(), strongToken)
+		front[i] = cutproxy.Listen(t)
+		h, listening := remoteHostBehind(t, front[i].Address(), strongToken)
 		if _, err := h.Start(1); err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +125,6 @@ func TestWhichHostsServe(t *testing.T) {
 		})
 		view.Members = append(view.Members, viewOf(h).Members...)
 		behind[i], address[i] = listening, h.Address()
-		relays[i] = newRelay(t, front, func() string { return *target[i].Load() })
 	}
 	var fixed []string
 	for _, kind := range slices.Sorted(maps.Keys(impostors)) {
@@ -159,9 +159,11 @@ func TestWhichHostsServe(t *testing.T) {
 				if to == &behind[i] {
 					up = append(up, address[i])
 				}
-				if before := target[i].Swap(to); before != to || rapid.Bool().Draw(rt, "connections are lost") {
-					relays[i].disconnect()
+				front[i].To(*to)
+				if before := target[i]; before != to || rapid.Bool().Draw(rt, "connections are lost") {
+					front[i].Cut()
 				}
+				target[i] = to
 			}
 			slices.Sort(up)
 			polltest.Until(t, "exactly the hosts that prove themselves serve", func() bool {
