@@ -8,7 +8,7 @@ import "fmt"
 // Call.version in node/nodepb/ring.proto).
 //
 // A field that a version adds must therefore be optional in the next one, too: if it is absent, the
-// meaning is that of the previous version.
+// meaning is that of the previous version. test/e2e names the last commit of the previous version.
 const Version = 2
 
 // speaks returns an error if a peer's protocol version does not work with this host's.
