@@ -2,6 +2,7 @@ package kv
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -156,6 +157,12 @@ func (w *fakeWorld) add(t testing.TB, own terms.Ownership, cfg Config, successor
 	t.Helper()
 	m := &fakeMember{self: own.Owner, clock: hlc.NewClock(w.Now)}
 	m.state = chord.State{Self: own.Owner, Succ: successors}
+	given := slices.Clone(successors)
+	t.Cleanup(func() { // the list is shared with every reader of the member's state
+		if !slices.Equal(successors, given) {
+			t.Errorf("the key side of %s has changed the member's successor list from %v to %v", own.Owner.Addr, given, successors)
+		}
+	})
 	if cfg.Assertions == nil {
 		cfg.Assertions = &assertion.Counts{Print: func(line string) { t.Error(line) }}
 	}

@@ -82,7 +82,8 @@ func (k *Keeper) anyOwner(ctx context.Context) (bool, error) {
 		return owned, err
 	}
 	asked := []string{k.self.Addr} // hosts
-	at, list := k.self.ID, append(k.member.State().Live(), k.member.Hosts()...)
+	at := k.self.ID
+	list := slices.Concat(k.member.State().Live(), k.member.Hosts()) // a copy: all readers of the state share the list, and this one is sorted
 	for calls := 0; calls < maxAround; {
 		list = slices.DeleteFunc(list, func(p chord.Peer) bool { return !chord.Between(at, p.ID, k.self.ID) })
 		var next []chord.Peer
