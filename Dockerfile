@@ -12,7 +12,7 @@ COPY conductor conductor
 COPY internal internal
 ARG VERSION=
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.release=$VERSION" -o /out/ ./conductor ./node && mkdir /data
+    CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X chordconductor/internal/version.release=$VERSION" -o /out/ ./conductor ./node && mkdir /data
 
 FROM scratch AS conductor
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

@@ -21,7 +21,7 @@ release: ## release/: both programs for every platform, with SHA256SUMS; the sam
 	for platform in $(PLATFORMS); do \
 	  name=chord-conductor_$(VERSION)_$${platform%/*}_$${platform#*/}; \
 	  CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) build -trimpath -buildvcs=false \
-	    -ldflags '-s -w -buildid= -X main.release=$(VERSION)' -o release/$$name/ ./conductor ./node; \
+	    -ldflags '-s -w -buildid= -X chordconductor/internal/version.release=$(VERSION)' -o release/$$name/ ./conductor ./node; \
 	done
 	cd release && sha256sum */* > SHA256SUMS
 

@@ -16,6 +16,7 @@ import (
 	"chordconductor/conductor/lab/deploy/local"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/web"
+	"chordconductor/internal/version"
 	"chordconductor/node/env/access"
 )
 
@@ -24,7 +25,7 @@ func (c *conductor) printBanner(w io.Writer, s *scenario.Scenario) {
 	row := func(what, format string, args ...any) {
 		fmt.Fprintf(w, "  %-9s"+format+"\n", append([]any{what}, args...)...)
 	}
-	fmt.Fprintf(w, "Chord Conductor %s\n", version())
+	fmt.Fprintf(w, "Chord Conductor %s\n", version.Text())
 	row("page", "%s", c.url())
 	if c.world != nil {
 		row("clock", "%s", c.clockText())
@@ -111,7 +112,7 @@ func (c *conductor) names(address string) []string {
 func (c *conductor) settings(ctx context.Context) *hubpb.Settings {
 	may := web.MayCommand(ctx)
 	return &hubpb.Settings{
-		Version: version(), JaegerUrl: c.jaegerUI, GrafanaUrl: c.grafana, CanControl: c.controller != nil && may, NeedsToken: !c.open,
+		Version: version.Text(), JaegerUrl: c.jaegerUI, GrafanaUrl: c.grafana, CanControl: c.controller != nil && may, NeedsToken: !c.open,
 		Replay: c.player != nil, ViewOnly: !may,
 	}
 }

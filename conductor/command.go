@@ -15,6 +15,7 @@ import (
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/web"
 	"chordconductor/internal/redact"
+	"chordconductor/internal/version"
 	"chordconductor/node/env/access"
 	"chordconductor/otel"
 )
@@ -78,7 +79,7 @@ func commandWith() (*cobra.Command, *options) {
 		Short:         "Receive the telemetry of a Chord ring over OpenTelemetry and show the ring live",
 		Long:          about,
 		Example:       examples,
-		Version:       version(),
+		Version:       version.Text(),
 		Args:          noArguments,
 		SilenceUsage:  true,
 		SilenceErrors: true,

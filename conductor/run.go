@@ -25,6 +25,7 @@ import (
 	"chordconductor/conductor/ring"
 	"chordconductor/internal/duration"
 	"chordconductor/internal/printable"
+	"chordconductor/internal/version"
 	"chordconductor/otel"
 )
 
@@ -178,7 +179,7 @@ func runReal(ctx context.Context, s *scenario.Scenario, tap run.Tap, show func(r
 	parts.run(viewing, "the ring view", view.Run)
 	control := controller.New(controller.Config{
 		Sources: run.Sources{View: view.View, Stats: view.Stats, Watch: watch},
-		Deploy:  local.Deployer{Endpoint: func() local.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version(), Log: log}.New,
+		Deploy:  local.Deployer{Endpoint: func() local.Endpoint { return endpointOf(receiver.GRPCAddr(), cfg) }, Version: version.Text(), Log: log}.New,
 	})
 	parts.closes(producing, within(labGrace, func(ctx context.Context) error { control.Close(ctx); return nil }))
 	following, cancel := context.WithCancel(ctx)

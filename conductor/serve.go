@@ -34,6 +34,7 @@ import (
 	"chordconductor/conductor/web"
 	"chordconductor/internal/assertion"
 	"chordconductor/internal/netname"
+	"chordconductor/internal/version"
 	"chordconductor/node/env/access"
 )
 
@@ -193,7 +194,7 @@ func (c *conductor) receive() error {
 	c.run(receiving, "the OTLP receiver", c.ingest.Run)
 	c.controller = controller.New(controller.Config{
 		Sources: run.Sources{View: c.live.View, Stats: c.live.Stats, Watch: c.watch},
-		Deploy:  local.Deployer{Endpoint: c.endpoint, Version: version(), Log: c.log}.New,
+		Deploy:  local.Deployer{Endpoint: c.endpoint, Version: version.Text(), Log: c.log}.New,
 		Remote:  remote.New(c.live.View, c.options.token, nodes),
 	})
 	c.closeController()
@@ -298,7 +299,7 @@ func (c *conductor) assemble() error {
 		return err
 	}
 	site := web.Config{
-		Version: version(), Page: c.page, Grace: pageGrace, Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(), Base: c.basePath,
+		Version: version.Text(), Page: c.page, Grace: pageGrace, Source: c.live, Clients: c.hub.Clients, Hub: c.hub, Assets: client.Dist(), Base: c.basePath,
 		Open: c.open, Token: c.token, ViewToken: c.viewToken, Audit: c.audit, Names: c.names(c.http), TLS: c.pageTLS,
 		Past: c.past, Logf: c.logf, Memory: c.memoryNow, Answers: c.memory.Answers, Conns: web.ConnsIn(c.memory.Limit),
 	}

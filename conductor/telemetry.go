@@ -16,6 +16,7 @@ import (
 	"chordconductor/conductor/ingest"
 	"chordconductor/conductor/lab/deploy/local"
 	"chordconductor/internal/reload"
+	"chordconductor/internal/version"
 	"chordconductor/otel"
 )
 
@@ -40,7 +41,7 @@ func newOwnTelemetry(o options) (*ownTelemetry, error) {
 		return &ownTelemetry{}, nil
 	}
 	t, err := otel.Setup(context.Background(), otel.Config{
-		Service: "chord-conductor", Version: version(), Endpoint: to.URL, Headers: to.Headers, TLS: to.TLS,
+		Service: "chord-conductor", Version: version.Text(), Endpoint: to.URL, Headers: to.Headers, TLS: to.TLS,
 	})
 	if err != nil {
 		return nil, err

@@ -4,31 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"chordconductor/internal/duration"
+	"chordconductor/internal/version"
 	"chordconductor/node/chord"
 	"chordconductor/node/env/access"
 	"chordconductor/node/host"
 	"chordconductor/node/member"
 )
-
-// release is set by the linker in a release build; otherwise the version comes from the build information.
-var release string
-
-func programVersion() string {
-	if release != "" {
-		return release
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
-}
 
 // options are a host's settings from the command line.
 type options struct {
@@ -70,7 +57,7 @@ Events, traces and metrics are exported over OTLP to http://localhost:4317, or a
 			}
 			return nil
 		},
-		Version: programVersion(),
+		Version: version.Text(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.joinGiven = cmd.Flags().Changed("join")
 			return serve(cmd.Context(), end, o)
@@ -187,7 +174,7 @@ func (o *options) config() host.Config {
 		Listen: o.listen, Advertise: o.advertise, Join: o.join, JoinTimeout: o.joinTimeout,
 		Ring: o.ring, HostID: o.hostID, VirtualNodes: o.virtualNodes, Bits: o.bits, Successors: o.successors, Replicas: o.replicas,
 		Memory: o.memory << 20, Stabilize: o.stabilize, CallLimit: o.callLimit, Lookup: o.lookup,
-		Access: o.access, WeakControlToken: o.demoToken, Version: programVersion(), Log: func(line string) { printf("%s", line) },
+		Access: o.access, WeakControlToken: o.demoToken, Version: version.Text(), Log: func(line string) { printf("%s", line) },
 		Names: map[string]string{
 			"Listen": "--listen", "Advertise": "--advertise", "Join": "--join", "JoinTimeout": "--join-timeout",
 			"ControlToken": "--control-token", "WeakControlToken": "--insecure-demo-token",

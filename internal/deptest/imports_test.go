@@ -109,7 +109,7 @@ func TestMessagesStayInside(t *testing.T) {
 }
 
 // forAll write values as text, and import nothing of the module.
-var forAll = []string{"internal/assertion", "internal/duration", "internal/printable"}
+var forAll = []string{"internal/assertion", "internal/duration", "internal/printable", "internal/version"}
 
 func TestDirections(t *testing.T) {
 	for _, s := range tree(t) {

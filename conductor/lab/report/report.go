@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"math"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"chordconductor/conductor/lab/load"
 	"chordconductor/conductor/lab/result"
 	"chordconductor/conductor/lab/scenario"
 	"chordconductor/conductor/ring"
+	"chordconductor/internal/version"
 	"chordconductor/node/wire"
 )
 
@@ -220,7 +220,7 @@ func Of(r *result.Result) *Report {
 		Moves: map[string]Moves{"join": Moves(r.Moves.Join), "leave": Moves(r.Moves.Leave), "repair": Moves(r.Moves.Repair)},
 		Environment: Environment{
 			Started: r.Started.UTC(), Speed: "real", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(),
-			Version: version(), StalenessP50MS: msec(r.Telemetry.StalenessP50), StalenessP99MS: msec(r.Telemetry.StalenessP99),
+			Version: version.Text(), StalenessP50MS: msec(r.Telemetry.StalenessP50), StalenessP99MS: msec(r.Telemetry.StalenessP99),
 		},
 	}
 	if r.Virtual {
@@ -377,13 +377,6 @@ func path(l *wire.Lookup, bits int) []string {
 func (rep *Report) JSON() ([]byte, error) {
 	text, err := json.MarshalIndent(rep, "", "  ")
 	return append(text, '\n'), err
-}
-
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return info.Main.Version
-	}
-	return ""
 }
 
 func notNil[T any](list []T) []T {

@@ -1,12 +1,13 @@
-package main
+// Package version returns the version of the program that runs. Flags, telemetry, reports and the page show it.
+package version
 
 import "runtime/debug"
 
 // release is set by the linker in a release build.
 var release string
 
-// version returns the release, or else the version in Go's build information.
-func version() string {
+// Text returns the release, or else the version in Go's build information, or else "unknown".
+func Text() string {
 	if release != "" {
 		return release
 	}
