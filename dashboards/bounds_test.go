@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The bounds of the thresholds equal the bounds in the code.
+// Each constant of bounds.go equals the bound in the code.
 func TestBoundsAreThoseOfTheCode(t *testing.T) {
 	for _, b := range []struct {
 		is, want float64

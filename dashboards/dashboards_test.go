@@ -21,7 +21,7 @@ func TestCommittedFilesAreWhatTheProgramWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(committed) != len(all()) {
-		t.Errorf("%s holds %d files, the program writes %d", folder, len(committed), len(all()))
+		t.Errorf("%s contains %d files, the program writes %d", folder, len(committed), len(all()))
 	}
 	for name := range all() {
 		want, err := os.ReadFile(filepath.Join(fresh, name))
@@ -30,12 +30,12 @@ func TestCommittedFilesAreWhatTheProgramWrites(t *testing.T) {
 		}
 		got, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil || string(got) != string(want) {
-			t.Errorf("%s is not what the program writes (make dashboards): %v", name, err)
+			t.Errorf("%s differs from what the program writes (run make dashboards): %v", name, err)
 		}
 	}
 }
 
-// An asked is an expression, and the text into which its result is inserted.
+// An asked is an expression, and the text into which Grafana or Prometheus inserts its result.
 type asked struct{ expr, text string }
 
 var labelsOfVariable = regexp.MustCompile(`^label_values\((\w+), (\w+)\)$`)
@@ -66,7 +66,7 @@ func expressions(t *testing.T) map[string]asked {
 		}
 		for _, p := range board.Panels {
 			if len(p.Targets) == 0 {
-				t.Errorf("%s: panel %q asks nothing", name, p.Title)
+				t.Errorf("%s: panel %q has no expression", name, p.Title)
 			}
 			for _, target := range p.Targets {
 				found[name+": "+p.Title+" "+target.RefID] = asked{target.Expr, target.LegendFormat}
@@ -78,7 +78,7 @@ func expressions(t *testing.T) map[string]asked {
 		for _, v := range board.Templating.List {
 			asks := labelsOfVariable.FindStringSubmatch(v.Query)
 			if asks == nil {
-				t.Fatalf("%s: variable %s asks %q", name, v.Name, v.Query)
+				t.Fatalf("%s: variable %s has the query %q", name, v.Name, v.Query)
 			}
 			found[name+": variable "+v.Name] = asked{asks[1], "{{" + asks[2] + "}}"}
 		}
@@ -105,7 +105,7 @@ func expressions(t *testing.T) map[string]asked {
 	}
 	read(t, "alerts_test.yaml", &tests)
 	for _, test := range tests.Tests {
-		for _, s := range test.Series { // a test with series that nothing emits does not test its rule
+		for _, s := range test.Series { // a test of a rule with series that nothing emits would not test the rule
 			found["alerts_test.yaml: "+test.Name+": "+s.Series] = asked{s.Series, ""}
 		}
 	}
@@ -153,23 +153,23 @@ func TestEveryPanelExplainsItself(t *testing.T) {
 			t.Fatal(err)
 		}
 		if board.UID == "" || len(board.Panels) == 0 {
-			t.Errorf("%s: uid %q, %d panels", name, board.UID, len(board.Panels))
+			t.Errorf("%s: has the uid %q and %d panels, want a uid and panels", name, board.UID, len(board.Panels))
 		}
 		for _, p := range board.Panels {
 			d := p.FieldConfig.Defaults
 			if !statement.MatchString(p.Title) || !strings.HasSuffix(p.Description, ".") || d.Unit == "" || len(d.Thresholds.Steps) == 0 || p.Datasource.UID != prometheusUID {
-				t.Errorf("%s: panel %q: title, description %q, unit %q, thresholds or data source is missing", name, p.Title, p.Description, d.Unit)
+				t.Errorf("%s: panel %q: its title, description (%q), unit (%q), thresholds or data source is missing or malformed", name, p.Title, p.Description, d.Unit)
 				continue
 			}
 			// Limits set the colours, and the description gives each limit with its reason; without limits there is no colour.
 			steps := d.Thresholds.Steps
 			if steps[0].Value != nil || (len(steps) == 1) != (steps[0].Color == neutral) {
-				t.Errorf("%s: panel %q begins in %s, of %d steps", name, p.Title, steps[0].Color, len(steps))
+				t.Errorf("%s: panel %q begins with the colour %s, and has %d steps", name, p.Title, steps[0].Color, len(steps))
 			}
 			for i, step := range steps[1:] {
 				said := step.Color + " from " + amount(*step.Value, d.Unit) + ": "
 				if i > 0 && *step.Value <= *steps[i].Value || !strings.Contains(strings.ToLower(p.Description), strings.ToLower(said)) {
-					t.Errorf("%s: panel %q: no limit is %q in %q, or it is not above the last", name, p.Title, said, p.Description)
+					t.Errorf("%s: panel %q: the description does not contain the limit %q, or the limit is not above the previous one: %q", name, p.Title, said, p.Description)
 				}
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// folder is where Grafana's provisioning finds the files, from this program's folder.
+// folder is where Grafana's provisioning finds the files, relative to this program's folder.
 const folder = "grafana/dashboards"
 
 func main() {

@@ -33,7 +33,7 @@ func source() common.DataSourceRef {
 	return common.DataSourceRef{Type: ptr("prometheus"), Uid: ptr(prometheusUID)}
 }
 
-// A query is an expression and the template of its series' names.
+// A query is an expression and the template for the names of its series.
 type query struct {
 	expr, legend string
 	exemplars    bool
@@ -44,14 +44,15 @@ func (q query) target(ref string) *prometheus.DataqueryBuilder {
 		EditorMode(prometheus.QueryEditorModeCode).Range().Datasource(source())
 }
 
-// A limit is the value at which a panel's colour changes, and the bound that the value represents.
+// A limit is a value at which a panel's colour changes, and the reason for that value.
 type limit struct {
 	at    float64
 	color string
 	why   string
 }
 
-// thresholds returns thresholds that begin with a colour and change it at each limit.
+// thresholds returns thresholds that begin with the colour first and change the colour at each
+// limit.
 func thresholds(first string, limits ...limit) *dashboard.ThresholdsConfigBuilder {
 	steps := []dashboard.Threshold{{Color: first}}
 	for _, l := range limits {
@@ -60,8 +61,9 @@ func thresholds(first string, limits ...limit) *dashboard.ThresholdsConfigBuilde
 	return dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).Steps(steps)
 }
 
-// A panel has the settings that all panels have in common. The title is a statement or a question. The description ends
-// with the limits and their reasons; a number that is neither good nor bad has no limits.
+// A panel has the settings that all panels have in common. Its title is a statement or a question.
+// Its description ends with the limits and their reasons. A value that is neither good nor bad has
+// no limits.
 type panel struct {
 	title, description, unit string
 	queries                  []query
@@ -87,7 +89,7 @@ func (p panel) colors() *dashboard.ThresholdsConfigBuilder {
 	return thresholds(p.first, p.limits...)
 }
 
-// text returns the description with the limits.
+// text returns the description, with the limits and their reasons.
 func (p panel) text() string {
 	var limits []string
 	for _, l := range p.limits {
@@ -132,7 +134,7 @@ func (p panel) stacked() *timeseries.PanelBuilder {
 	return p.graph().FillOpacity(40).Stacking(common.NewStackingConfigBuilder().Mode(common.StackingModeNormal).Group("A"))
 }
 
-// number returns a panel with one big value, coloured by the limits.
+// number returns a panel with one large number, coloured by the limits.
 func (p panel) number() *stat.PanelBuilder {
 	return stat.NewPanelBuilder().Title(p.title).Description(p.text()).Unit(p.unit).Datasource(source()).
 		Targets(p.targets()).Thresholds(p.colors()).Span(or(p.width, 4)).Height(or(p.height, 4)).
@@ -140,7 +142,7 @@ func (p panel) number() *stat.PanelBuilder {
 		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}))
 }
 
-// heat returns a panel with a histogram over time.
+// heat returns a panel with a heatmap of a histogram over time.
 func (p panel) heat() *heatmap.PanelBuilder {
 	target := p.queries[0].target("A").Format(prometheus.PromQueryFormatHeatmap)
 	return heatmap.NewPanelBuilder().Title(p.title).Description(p.text()).Unit(p.unit).Datasource(source()).

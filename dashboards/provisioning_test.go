@@ -80,7 +80,7 @@ func strictly(t *testing.T, file string, into any) {
 		t.Fatalf("%s: %v", file, err)
 	}
 	if strings.Contains(string(text), "$") {
-		t.Errorf("%s: Grafana takes what follows a $ for a variable", file)
+		t.Errorf("%s: contains a $, and Grafana would expand what follows as a variable", file)
 	}
 }
 
@@ -90,7 +90,7 @@ func TestProvisioning(t *testing.T) {
 	types, defaults := map[string]string{}, 0
 	for _, s := range sources.Datasources {
 		if s.Name == "" || s.UID == "" || s.Access != "proxy" || !strings.HasPrefix(s.URL, "http://"+s.Type+":") || types[s.UID] != "" {
-			t.Errorf("data source %+v: a name, a uid of its own, the access proxy and the URL of its service are wanted", s)
+			t.Errorf("data source %+v: expected a name, a uid of its own, the access mode proxy, and the URL of its service", s)
 		}
 		types[s.UID] = s.Type
 		if s.IsDefault {
@@ -98,19 +98,19 @@ func TestProvisioning(t *testing.T) {
 		}
 	}
 	if sources.APIVersion != 1 || types[prometheusUID] != "prometheus" || defaults != 1 {
-		t.Errorf("version %d, %d defaults, data sources %v: the dashboards ask %s", sources.APIVersion, defaults, types, prometheusUID)
+		t.Errorf("version %d, %d default data sources, data sources %v: expected version 1 and one default, the data source %s of the dashboards", sources.APIVersion, defaults, types, prometheusUID)
 	}
 	links := 0
 	for _, s := range sources.Datasources {
 		for _, to := range s.JSONData.ExemplarDestinations {
 			links++
 			if to.Name != "trace_id" || types[to.DatasourceUID] != "jaeger" || to.URL != "" {
-				t.Errorf("exemplars lead to %+v: their label is trace_id, and a data source opens them", to)
+				t.Errorf("the exemplars' link is %+v: expected the label trace_id and an existing data source", to)
 			}
 		}
 	}
 	if links != 1 {
-		t.Errorf("%d links from exemplars to traces", links)
+		t.Errorf("%d links from exemplars to traces, want 1", links)
 	}
 
 	var boards providers
@@ -126,13 +126,13 @@ func TestProvisioning(t *testing.T) {
 		}
 	}
 	if boards.APIVersion != 1 || len(boards.Providers) != 1 {
-		t.Fatalf("%+v", boards)
+		t.Fatalf("the providers of dashboards are %+v", boards)
 	}
 	p := boards.Providers[0]
 	if p.Type != "file" || p.Name == "" || p.FolderUID == "" || path.Clean(mounted[p.Options.Path]) != path.Join("dashboards", folder) {
 		t.Errorf("provider %+v reads %q; the dashboards are in dashboards/%s", p, mounted[p.Options.Path], folder)
 	}
 	if from := mounted["/etc/grafana/provisioning"]; path.Clean(from) != "dashboards/grafana/provisioning" {
-		t.Errorf("Grafana gets its provisioning from %q", from)
+		t.Errorf("docker-compose.yml mounts %q as the folder of Grafana's provisioning", from)
 	}
 }

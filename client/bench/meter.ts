@@ -2,8 +2,9 @@ import { writeFileSync } from "node:fs";
 import type { Browser, CDPSession, Page } from "playwright-core";
 
 /**
- * What the page costs its main thread, from Chromium's own trace, in milliseconds of processor time: unlike the clock,
- * that hardly depends on other load of the machine.
+ * This file measures what the page costs its main thread, in milliseconds of processor time, from
+ * a trace of Chromium. Unlike the wall clock, processor time hardly depends on other work of the
+ * machine.
  */
 
 interface Event {
@@ -13,10 +14,13 @@ interface Event {
   tid: number;
   ts: number; // microseconds
   dur?: number;
-  tdur?: number; // of processor time
+  tdur?: number; // processor time, in microseconds
 }
 
-/** What tasks are made of. A step within another of the list is counted once, as the inner one. */
+/**
+ * STEPS names the kinds of steps in the main thread's tasks. A step within another step counts
+ * only once, as the inner one.
+ */
 const STEPS: Record<string, string> = {
   FunctionCall: "script",
   EvaluateScript: "script",
@@ -33,16 +37,19 @@ const STEPS: Record<string, string> = {
 };
 
 export interface Busy {
-  /** Of each frame, or of each stretch between two marks. */
+  /** Processor time of each frame, or of each time between two marks. */
   ms: number[];
-  /** Mean of each kind of step. */
+  /** Mean processor time of each kind of step. */
   parts: Record<string, number>;
 }
 
 /** FRAME is marked in every frame by the page under test, so that tasks can be assigned to frames. */
 export const FRAME = "bench.frame";
 
-/** busyBetween traces the page while work runs, and splits the main thread's tasks at every user-timing mark of a name. */
+/**
+ * busyBetween traces the page while work runs. It divides the main thread's tasks at each
+ * user-timing mark with the given name, and sums up those between two marks.
+ */
 export async function busyBetween(browser: Browser, mark: string, work: () => Promise<void>): Promise<Busy> {
   const events = await traced(browser, work);
   const marks = events.filter((e) => e.name === mark && e.ph !== "e").sort((a, b) => a.ts - b.ts);
@@ -99,7 +106,10 @@ async function traced(browser: Browser, work: () => Promise<void>): Promise<Even
   return events;
 }
 
-/** profiled writes a profile that Chromium's developer tools open; without a file's name the work just runs. */
+/**
+ * profiled runs work, and writes a profile of it to a file, which Chromium's developer tools can
+ * open. Without a file name, it only runs work.
+ */
 export async function profiled(page: Page, file: string | undefined, work: () => Promise<void>): Promise<void> {
   if (!file) return work();
   const devtools: CDPSession = await page.context().newCDPSession(page);
@@ -111,7 +121,10 @@ export async function profiled(page: Page, file: string | undefined, work: () =>
   await devtools.detach();
 }
 
-/** at is a percentile of values, 0 for none. */
+/**
+ * at returns the percentile of values below which the given share of them lies, or 0 if there are
+ * no values.
+ */
 export function at(values: number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;

@@ -3,7 +3,8 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, it } from "vitest";
 import { launch, ready, serve, visit } from "../test/browser/rig";
 
-// Pictures of the page at four sizes of ring, for docs/ and for eyes: `npm run shots`.
+// Takes screenshots of the page with rings of four sizes, for docs/ and for review: `npm run
+// shots`.
 
 const DOCS = fileURLToPath(new URL("../../docs/pages/", import.meta.url));
 

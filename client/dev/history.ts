@@ -3,9 +3,12 @@ import { hexOf } from "../src/model/id.ts";
 import { NodeDetailSchema, SnapshotSchema } from "../src/wire/hub_pb.ts";
 import type { FakeHub } from "./messages.ts";
 
-/** So many instants are kept, a second apart at most. */
+/** KEEP is the number of snapshots kept. They are at most a second apart. */
 const KEEP = 300;
-/** The details of a larger ring's members would fill the memory. */
+/**
+ * Details of members are kept only in rings of at most so many members, because of the memory that
+ * they take.
+ */
 const DETAILED = 100;
 
 interface Kept {
@@ -14,7 +17,7 @@ interface Kept {
   details: Map<string, Uint8Array>;
 }
 
-/** FakeHistory keeps what GET /api/ring?at= and /api/ring/nodes/{id}?at= answer. */
+/** FakeHistory keeps the answers of GET /api/ring?at= and /api/ring/nodes/{id}?at=. */
 export class FakeHistory {
   private readonly kept: Kept[] = [];
 
@@ -34,7 +37,7 @@ export class FakeHistory {
     if (this.kept.length > KEEP) this.kept.shift();
   }
 
-  /** at is the newest instant kept that is not after the one asked for. */
+  /** at returns the newest snapshot kept that is not later than a time. */
   at(ms: number): Kept | undefined {
     return this.kept.findLast((k) => k.at <= ms);
   }

@@ -36,7 +36,7 @@ const STATUS: Record<FakeMember["life"], Members_Status> = {
   silent: Members_Status.SILENT,
 };
 
-/** FakeHub turns a made-up ring into the messages of the real hub. */
+/** FakeHub turns a simulated ring into the messages that the real hub sends. */
 export class FakeHub {
   seq = 0n;
   events: FeedEvent[] = [];
@@ -73,11 +73,11 @@ export class FakeHub {
     });
   }
 
-  /** patch takes what the ring has done since the last one. */
+  /** patch returns what has changed in the ring since the previous patch. */
   patch(): Patch {
     const { ring } = this;
     const events = ring.events.map((e) => this.event(e));
-    // As in a real ring, a trace may hold more than one lookup.
+    // As in a real ring, a trace may contain more than one lookup.
     for (const [i, l] of ring.lookups.entries()) if (i % 3 === 1) l.trace = ring.lookups[i - 1].trace;
     const lookups = ring.lookups.map((l) => this.lookup(l));
     const samples: Sample[] = [];
@@ -277,7 +277,7 @@ export class FakeHub {
       rows.handle.push(m.handle);
       rows.id.set(m.id, 20 * i);
       rows.address.push(m.address);
-      rows.host.push(""); // as the hub leaves it out where it is the address
+      rows.host.push(""); // the real hub also sends no host name that equals the address
       rows.status.push(STATUS[m.life]);
       rows.uncertain.push(m.uncertain);
       rows.predecessor.push(before.handle);

@@ -24,19 +24,22 @@ export interface FakeOptions {
   members: number;
   churn?: number; // changes per second
   lookups?: number; // per second
-  token?: string; // if set, commands need it
+  token?: string; // if set, commands are accepted only with it
   seed?: number;
-  violated?: boolean; // one condition is broken, another was
+  violated?: boolean; // one condition is violated now, another was violated earlier
   replay?: boolean; // the events come from a recording
-  viewOnly?: boolean; // the page's token commands nothing
-  rejections?: string[]; // lines about rejected telemetry
+  viewOnly?: boolean; // the page's token allows no commands
+  rejections?: string[]; // messages about rejected telemetry
   spansDropped?: number;
 }
 
 const TICK_MS = 66;
 const EPOCH = "fake-1";
 
-/** fakeConductor answers /ws and /api on Vite's own server, in place of a conductor. It is in no bundle. */
+/**
+ * fakeConductor answers requests to /ws and /api on Vite's own server, in place of a conductor. It
+ * is not part of any bundle.
+ */
 export function fakeConductor(options: FakeOptions): Plugin {
   const attach = (server: Server | null, use: (handler: Handler) => void) => {
     const fake = new FakeConductor(options);
@@ -60,14 +63,16 @@ class FakeConductor {
   private readonly hub: FakeHub;
   private readonly history = new FakeHistory();
   private load = { rate: 20, reads: 0.8, lookups: 0.1, distribution: "uniform" };
-  /** Clients that have sent Hello, each with the member it watches. */
+  /**
+   * greeted has the clients that have sent Hello, each with the member whose details it watches.
+   */
   private readonly greeted = new Map<WebSocket, Uint8Array>();
   private readonly timer: ReturnType<typeof setInterval>;
   private readonly token: string;
   private readonly viewOnly: boolean;
   private readonly values = new Map<string, Buffer>();
   private ticks = 0;
-  /** How the recording is played; undefined: there is none. */
+  /** replay is how the recording is played; undefined means that there is no recording. */
   private readonly replay: { speed: number; paused: boolean; ended: boolean } | undefined;
 
   constructor(options: FakeOptions) {
@@ -77,7 +82,7 @@ class FakeConductor {
     this.token = options.token ?? "";
     this.viewOnly = options.viewOnly ?? false;
     if (options.replay) this.replay = { speed: 1, paused: false, ended: false };
-    // Two minutes have passed already: charts and feed have something to show.
+    // The ring begins two minutes in the past, so that charts and feed have something to show.
     this.hub = new FakeHub(ring, Date.now() - 120_000);
     this.hub.violated = options.violated ?? false;
     this.hub.rejections = options.rejections ?? [];
@@ -129,7 +134,7 @@ class FakeConductor {
     this.publish();
   }
 
-  /** playEvent plays up to the next event, though the recording is paused; ten seconds of it at most. */
+  /** playEvent plays a paused recording until the next event, at most ten seconds of it. */
   private playEvent(): void {
     const { ring } = this.hub;
     for (let ms = 0; ms < 10_000 && ring.events.length === 0; ms += TICK_MS) ring.step(TICK_MS);
@@ -143,19 +148,19 @@ class FakeConductor {
       create(ServerMessageSchema, { message: { case: "patch", value: patch } } as never),
     );
     for (const ws of this.greeted.keys()) ws.send(frame);
-    // A large ring's past would fill the memory.
+    // The history of a large ring would take too much memory.
     if ((this.ticks % 15 === 0 || patch.events.length > 0) && this.hub.ring.members.length <= 500)
       this.history.keep(this.hub);
     this.hub.historyFrom = this.history.from;
     if (++this.ticks % 15 === 0) for (const [ws, id] of this.greeted) this.sendDetail(ws, id);
   }
 
-  /** past is the feed before or after an instant, in the API's form. */
+  /** past returns the feed's events before or after a time, in the API's form. */
   private past(query: URLSearchParams): unknown[] {
     const [since, until] = ["since", "until"].map((name) => Date.parse(query.get(name) ?? ""));
     const kinds = query.get("kind")?.split(",") ?? [];
     const limit = Number(query.get("limit"));
-    const dead = new Set<string>(); // no member comes back to this ring
+    const dead = new Set<string>(); // in this ring no member comes back
     const repeats = (e: FeedEvent) => e.kind === "chord.peer.failed" && dead.size === dead.add(hexOf(e.peer)).size;
     const once = query.get("repeats") === "false";
     const events = this.hub.events.filter((e) => kinds.includes(e.kind) && !(once && repeats(e)));
@@ -306,7 +311,10 @@ expect: {lost_keys: 0, final_ring_error: 0}
   },
 ];
 
-/** check finds the two errors that the fake checks for: an unknown field, and a seed that is not a number. */
+/**
+ * check finds the two kinds of errors that the fake checks for: an unknown field, and a seed that
+ * is not a number.
+ */
 function check(source: string): unknown[] {
   const problems: unknown[] = [];
   for (const [i, line] of source.split("\n").entries()) {

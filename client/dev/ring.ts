@@ -1,6 +1,9 @@
 import { clockwise, hexOf, turnOf } from "../src/model/id.ts";
 
-/** A made-up ring for development, tests and benchmarks: it behaves enough like one, and one seed is one run. */
+/**
+ * FakeRing is a simulated ring for development, tests and benchmarks. It behaves enough like a
+ * real ring, and one seed gives one run.
+ */
 
 export type Life = "joining" | "active" | "leaving" | "left" | "failed" | "silent";
 
@@ -51,7 +54,7 @@ const RETELL_MS = 400;
 
 export class FakeRing {
   now = 0;
-  members: FakeMember[] = []; // by position
+  members: FakeMember[] = []; // sorted by position
   changed = new Set<FakeMember>();
   removed: number[] = [];
   events: FakeEvent[] = [];
@@ -71,7 +74,7 @@ export class FakeRing {
     this.changed.clear();
   }
 
-  /** random is mulberry32: small, and good enough for a picture. */
+  /** random returns a number of mulberry32, a small generator that is good enough for a picture. */
   random(): number {
     this.state = (this.state + 0x6d2b79f5) | 0;
     let t = this.state;
@@ -144,7 +147,10 @@ export class FakeRing {
     return m;
   }
 
-  /** fingers lists the targets 2^-1, 2^-2, … turns ahead, with the slots that name each, nearest last. */
+  /**
+   * fingers lists the members at 2^-1, 2^-2, … turns from m, each with the range of slots that
+   * name it. The nearest member is the last.
+   */
   fingers(m: FakeMember): { member: FakeMember; first: number; last: number }[] {
     const runs: { member: FakeMember; first: number; last: number }[] = [];
     for (let slot = 159; slot >= 110; slot--) {
@@ -157,7 +163,10 @@ export class FakeRing {
     return runs;
   }
 
-  /** route finds a key's owner as Chord does: each hop asks its finger that most closely precedes the key. */
+  /**
+   * route finds a key's owner as Chord does: each hop forwards to its finger that most closely
+   * precedes the key.
+   */
   route(key: Uint8Array<ArrayBuffer>, start: FakeMember | undefined, operation = "lookup"): FakeLookup | null {
     if (!start) return null;
     const goal = turnOf(key, 160);
@@ -187,7 +196,7 @@ export class FakeRing {
     return Uint8Array.from({ length: 20 }, () => Math.floor(this.random() * 256));
   }
 
-  /** any is an active member by chance, if a hundred tries find one. */
+  /** any returns a random active member, or undefined if a hundred tries find none. */
   any(): FakeMember | undefined {
     for (let i = 0; i < 100; i++) {
       const m = this.members[Math.floor(this.random() * this.members.length)];
@@ -205,7 +214,9 @@ export class FakeRing {
     return text;
   }
 
-  /** successor is the first present member at or after a position. */
+  /**
+   * successor returns the first member at or after a position that is active, leaving or silent.
+   */
   successor(turn: number): FakeMember {
     const from = this.lowerBound(turn);
     for (let i = 0; i < this.members.length; i++) {
@@ -239,7 +250,7 @@ export class FakeRing {
   }
 
   private age(): void {
-    // A second member detects it by itself a little later.
+    // A second member detects the failure by itself a little later.
     for (const m of this.retell) {
       if (this.now - m.since < RETELL_MS) continue;
       this.retell.delete(m);
@@ -289,7 +300,7 @@ export class FakeRing {
     }
   }
 
-  /** wound marks the neighbours whose pointers are now stale. */
+  /** wound marks the neighbors of a member, whose pointers are now stale. */
   private wound(m: FakeMember): void {
     for (const step of [1, -1] as const) {
       const near = this.neighbour(m, step);

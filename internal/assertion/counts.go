@@ -5,18 +5,18 @@ import (
 	"sync"
 )
 
-// Counts counts failures by the name of the assertion. Its methods may be called from any goroutine. A nil Counts
-// counts nothing.
+// Counts counts failed assertions by name. Its methods may be called from any goroutine. The
+// methods of a nil Counts do nothing, and return 0.
 type Counts struct {
-	// Print, if not nil, prints one line at the first failure of each name. It must not change once in use, nor call
-	// the Counts.
+	// Print, if not nil, prints one line at the first failure of each name. It must not be changed
+	// once Counts is in use, and must not call methods of Counts.
 	Print func(line string)
 
 	mu     sync.Mutex
-	failed map[string]int64 // guarded by mu; the names are few
+	failed map[string]int64 // guarded by mu; bounded: the names are constants
 }
 
-// Failed counts a failure. The text gives the wrong values.
+// Failed counts a failure of the assertion of that name. The text states the wrong values.
 func (c *Counts) Failed(name, format string, args ...any) {
 	if c == nil {
 		return
@@ -32,7 +32,7 @@ func (c *Counts) Failed(name, format string, args ...any) {
 	}
 }
 
-// Of returns the number of failures of one name so far.
+// Of returns how many times the assertion of that name has failed so far.
 func (c *Counts) Of(name string) int64 {
 	if c == nil {
 		return 0
@@ -42,7 +42,7 @@ func (c *Counts) Of(name string) int64 {
 	return c.failed[name]
 }
 
-// Total returns the number of all failures so far.
+// Total returns how many times any assertion has failed so far.
 func (c *Counts) Total() (n int64) {
 	if c == nil {
 		return 0

@@ -28,7 +28,7 @@ type Authority struct {
 // Files are the PEM files of a certificate and of its key.
 type Files struct{ Cert, Key string }
 
-// New makes a CA, whose files last as long as the test.
+// New makes a CA. Its files are removed when the test ends.
 func New(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{t: t, dir: t.TempDir()}
@@ -39,8 +39,8 @@ func New(t testing.TB) *Authority {
 	return a
 }
 
-// Issue makes a certificate for client and server with the given subject and names of hosts, which
-// may be IP addresses.
+// Issue makes a certificate for client and server, with the given subject, and with names that are
+// host names or IP addresses.
 func (a *Authority) Issue(subject string, names ...string) Files {
 	a.t.Helper()
 	dir, err := os.MkdirTemp(a.dir, "")
@@ -63,7 +63,8 @@ func (a *Authority) Issue(subject string, names ...string) Files {
 	return files
 }
 
-// sign completes a certificate, signs it (the CA's own by itself) and writes its files.
+// sign completes a certificate, signs it and writes its files. The CA's own certificate is
+// self-signed.
 func (a *Authority) sign(c *x509.Certificate, files Files) *x509.Certificate {
 	a.t.Helper()
 	fail := func(err error) {

@@ -1,4 +1,4 @@
-// Package cutproxy passes TCP connections on to a server, and breaks them when a test asks for it.
+// Package cutproxy forwards TCP connections to a server, and breaks them when a test calls Cut.
 package cutproxy
 
 import (
@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A Proxy forwards connections to a server. It ends with its test.
+// A Proxy forwards connections to a server. It is closed when its test ends.
 type Proxy struct {
 	listener net.Listener
 
@@ -19,8 +19,8 @@ type Proxy struct {
 	work  sync.WaitGroup
 }
 
-// Listen starts a proxy on loopback. The caller must name the server by To before connections are
-// made.
+// Listen starts a proxy on loopback. The caller must set the server's address with To before
+// connections are made.
 func Listen(t testing.TB) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -36,7 +36,7 @@ func Listen(t testing.TB) *Proxy {
 // Address returns the address on which the proxy listens.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
-// To sets the server's address for further connections.
+// To sets the server's address for later connections.
 func (p *Proxy) To(address string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,8 +11,9 @@ import (
 
 var quotedPath = regexp.MustCompile("`([^`]+)`")
 
-// docs/architecture.md lists where things live: every folder of its table exists, and every package is in the table or
-// below a folder that is. The two programs' folders stand for themselves alone.
+// Every folder in the table of docs/architecture.md exists, and every package is in the table or
+// below a folder that is. The folders of the two programs, node and conductor, do not cover the
+// folders below them.
 func TestArchitectureIsTheTree(t *testing.T) {
 	root := filepath.Join("..", "..")
 	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
@@ -30,12 +31,12 @@ func TestArchitectureIsTheTree(t *testing.T) {
 		for _, folder := range quotedPath.FindAllStringSubmatch(column, -1) {
 			listed[folder[1]] = true
 			if info, err := os.Stat(filepath.Join(root, folder[1])); err != nil || !info.IsDir() {
-				t.Errorf("the table names %s, and there is no such folder", folder[1])
+				t.Errorf("the table of docs/architecture.md names %s, and there is no such folder", folder[1])
 			}
 		}
 	}
 	if len(listed) < 20 {
-		t.Fatalf("%d folders: the table is not read", len(listed))
+		t.Fatalf("only %d folders found in docs/architecture.md: this test no longer reads the table", len(listed))
 	}
 	for _, s := range tree(t) {
 		dir := s.dir
@@ -43,7 +44,7 @@ func TestArchitectureIsTheTree(t *testing.T) {
 			dir = path.Dir(dir)
 		}
 		if dir == "." || dir != s.dir && (dir == "node" || dir == "conductor") {
-			t.Errorf("%s is in no folder of the table", s.name)
+			t.Errorf("no folder in the table of docs/architecture.md contains %s", s.name)
 		}
 	}
 }

@@ -8,29 +8,30 @@ import (
 	"testing"
 )
 
-// What code that must be pure, or deterministic, must not use.
+// The packages and functions that pure or deterministic code must not use.
 var (
 	doesIO    = []string{"os", "net", "syscall", "io/fs", "log", "embed", "plugin", "database/sql", "google.golang.org/grpc"}
 	clock     = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
 	deadlines = []string{"WithTimeout", "WithDeadline", "WithTimeoutCause", "WithDeadlineCause"}
 )
 
-// The protocol, the fold and the vocabulary are functions of values: no I/O, clock, goroutine or randomness.
+// The protocol, the fold and the vocabulary are pure functions of values: they use no I/O, clock,
+// goroutine or randomness.
 func TestPure(t *testing.T) {
 	for _, s := range tree(t) {
 		if s.test || !withinAny(s.dir, "node/chord", "conductor/ring", "conductor/encoding", "otel/chordevent") || withinAny(s.dir, "node/chord/modelcheck", "conductor/ring/ringtest") {
 			continue
 		}
 		not := doesIO
-		if s.name != "conductor/ring/tree.go" { // the priorities of a treap, which do not affect any result
+		if s.name != "conductor/ring/tree.go" { // the priorities of a treap are random, and do not affect any result
 			not = append(slices.Clone(not), "math/rand")
 		}
 		noDirectWorld(t, s, not)
 	}
 }
 
-// The parts of the key side are state machines: their caller has the lock, the tasks, the calls to peers and the
-// telemetry, and they have none of them.
+// The parts of the key side are state machines: the lock, the tasks, the calls to peers and the
+// telemetry belong to their caller.
 func TestStateMachines(t *testing.T) {
 	for _, s := range tree(t) {
 		if !s.test && withinAny(s.dir, keyParts...) {
@@ -41,7 +42,8 @@ func TestStateMachines(t *testing.T) {
 
 var keyParts = []string{"node/kv/terms", "node/kv/ownership", "node/kv/handoff", "node/kv/replication"}
 
-// Members reach time, concurrency, randomness and the network only through env: so one seed is one run.
+// Members reach time, concurrency, randomness and the network only through env, so that one seed
+// gives one run.
 func TestDeterministic(t *testing.T) {
 	for _, s := range tree(t) {
 		if !s.test && withinAny(s.dir, "node/member", "node/kv", "node/store") {
@@ -64,14 +66,14 @@ func noDirectWorld(t *testing.T, s source, not []string) {
 	})
 	ast.Inspect(s.ast, func(n ast.Node) bool {
 		if g, ok := n.(*ast.GoStmt); ok {
-			t.Errorf("%s: a goroutine of its own", files.Position(g.Pos()))
+			t.Errorf("%s: starts a goroutine; deterministic code starts tasks through env", files.Position(g.Pos()))
 		}
 		return true
 	})
 }
 
-// Tests must not sleep: they would be slow, flaky or both. In the virtual time of testing/synctest they may, since only
-// sleeping advances it.
+// Tests must not sleep: they would be slow, flaky or both. In the virtual time of testing/synctest
+// they may sleep, since only sleeping advances that time.
 func TestNoSleepInTests(t *testing.T) {
 	for _, s := range tree(t) {
 		if !s.test || slices.Contains(s.imports, "testing/synctest") {
@@ -85,8 +87,8 @@ func TestNoSleepInTests(t *testing.T) {
 	}
 }
 
-// Tests wait for what no channel signals with polltest, not in a loop with a deadline of their own: that is neither as
-// patient everywhere, nor has each words for what it waited for.
+// A test that waits for a condition without a channel to signal it uses polltest, not a loop with a
+// deadline of its own: polltest has one limit for all tests, and its failure names the condition.
 func TestOnePoll(t *testing.T) {
 	for _, s := range tree(t) {
 		if !s.test || slices.Contains(s.imports, "testing/synctest") {
@@ -98,14 +100,14 @@ func TestOnePoll(t *testing.T) {
 				return true
 			}
 			if looksAt, ok := loop.Cond.(*ast.CallExpr); ok && comparesNow(looksAt.Fun) {
-				return true // what it does goes on for a time: it waits for nothing
+				return true // such a loop works for a fixed time: it waits for no condition
 			}
 			ast.Inspect(loop, func(n ast.Node) bool {
 				if _, another := n.(*ast.ForStmt); another && n != loop {
 					return false
 				}
 				if e, ok := n.(ast.Expr); ok && comparesNow(e) {
-					t.Errorf("%s: a loop with a deadline: internal/polltest has one", files.Position(e.Pos()))
+					t.Errorf("%s: a loop that waits until a deadline; use internal/polltest", files.Position(e.Pos()))
 				}
 				return true
 			})
@@ -114,7 +116,7 @@ func TestOnePoll(t *testing.T) {
 	}
 }
 
-// comparesNow reports whether e is time.Now().After or Before.
+// comparesNow reports whether e is the method After or Before of time.Now().
 func comparesNow(e ast.Expr) bool {
 	sel, ok := e.(*ast.SelectorExpr)
 	if !ok || sel.Sel.Name != "After" && sel.Sel.Name != "Before" {
@@ -145,7 +147,7 @@ func TestNoSkips(t *testing.T) {
 			}
 			if sel, ok := call.Fun.(*ast.SelectorExpr); ok && (sel.Sel.Name == "Skip" || sel.Sel.Name == "SkipNow" || sel.Sel.Name == "Skipf") {
 				if x, ok := sel.X.(*ast.Ident); ok && (x.Name == "t" || x.Name == "b" || x.Name == "f") {
-					t.Errorf("%s: a skipped test tests nothing", files.Position(call.Pos()))
+					t.Errorf("%s: a test that skips itself; tests must run everywhere", files.Position(call.Pos()))
 				}
 			}
 			return true
@@ -153,11 +155,12 @@ func TestNoSkips(t *testing.T) {
 	}
 }
 
-// Every package documents its purpose; in doc.go, where it has more than one file.
+// Every package documents its purpose; a package with more than one file does so in doc.go or
+// main.go.
 func TestPackageDocs(t *testing.T) {
 	type pkg struct {
 		files int
-		doc   string // the file that has it
+		doc   string // the file with the package comment
 	}
 	pkgs := map[string]*pkg{}
 	for _, s := range tree(t) {
@@ -179,10 +182,10 @@ func TestPackageDocs(t *testing.T) {
 		p.doc = s.name
 		text := s.ast.Doc.Text()
 		if s.ast.Name.Name == "main" {
-			continue // begins with the program's name
+			continue // such a comment begins with the program's name
 		}
 		if !strings.HasPrefix(text, "Package "+s.ast.Name.Name+" ") {
-			t.Errorf("%s: the package comment begins %.40q", s.name, text)
+			t.Errorf("%s: the package comment begins with %.40q, expected \"Package %s\"", s.name, text, s.ast.Name.Name)
 		}
 	}
 	for dir, p := range pkgs {
@@ -190,12 +193,12 @@ func TestPackageDocs(t *testing.T) {
 		case p.doc == "":
 			t.Errorf("%s: no package comment", dir)
 		case p.files > 1 && p.doc != dir+"/doc.go" && p.doc != dir+"/main.go":
-			t.Errorf("%s: the package comment is in %s, neither doc.go nor main.go", dir, p.doc)
+			t.Errorf("%s: the package comment is in %s, expected it in doc.go or main.go", dir, p.doc)
 		}
 	}
 }
 
-// No file is too long to read.
+// No file is longer than 600 lines.
 func TestFileLength(t *testing.T) {
 	for _, s := range tree(t) {
 		if !s.generated && s.lines > 600 {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestThePagesDependenciesAreDecided: the decision on dependencies names each package that the page is built from, and
-// no other.
+// TestThePagesDependenciesAreDecided: the decision on dependencies (docs/adr/0003) has a row for
+// each package from which the page is built, and no others.
 func TestThePagesDependenciesAreDecided(t *testing.T) {
 	read := func(name string) []byte {
 		text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(name)))

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// The module's packages import each other in these directions only. The first row that matches a file's directory
-// counts. Tests may import more, but never across the line between node and conductor.
+// directions lists in which directions the module's packages may import each other. The first row
+// that matches a file's directory counts. Tests may import more, but no test of a node imports the
+// conductor.
 var directions = []struct {
 	dir string
 	may []string // directories of the module, besides its own
@@ -63,8 +64,8 @@ var directions = []struct {
 	{"internal", []string{"node", "otel", "conductor"}, ""},
 }
 
-// usesMessages lists the packages that import the generated messages of a node's services, and why. All others have
-// values, which node/wire reads out of messages.
+// usesMessages lists the packages that import the generated messages of a node's services, and the
+// reason. All other packages use the values into which node/wire decodes messages.
 var usesMessages = map[string]string{
 	"node/wire":                       "the codec",
 	"node/env":                        "calls between members are messages",
@@ -98,7 +99,7 @@ func TestMessagesStayInside(t *testing.T) {
 		}
 		used[s.dir] = true
 		if _, may := usesMessages[s.dir]; !may {
-			t.Errorf("%s imports node/nodepb: node/wire reads messages into values", s.name)
+			t.Errorf("%s imports node/nodepb: it should use the values into which node/wire decodes messages", s.name)
 		}
 	}
 	for dir := range usesMessages {
@@ -108,7 +109,8 @@ func TestMessagesStayInside(t *testing.T) {
 	}
 }
 
-// forAll write values as text, and import nothing of the module.
+// forAll lists packages that every package may import. They write values as text, and import no
+// package of this module.
 var forAll = []string{"internal/assertion", "internal/duration", "internal/printable", "internal/version"}
 
 func TestDirections(t *testing.T) {
@@ -121,7 +123,7 @@ func TestDirections(t *testing.T) {
 			}
 		}
 		if row < 0 {
-			t.Errorf("%s: no row in the table of directions for it", s.name)
+			t.Errorf("%s: the table of directions has no row for this package", s.name)
 			continue
 		}
 		rule := directions[row]
@@ -141,8 +143,8 @@ func TestDirections(t *testing.T) {
 	}
 }
 
-// Of the conductor's packages, only those that run rings, control hosts or serve commands import packages of a node:
-// the view has no other source than telemetry.
+// Of the conductor's packages, only those that run rings, control hosts or serve commands import
+// packages of a node: telemetry is the only source of the view.
 func TestViewKnowsNoNode(t *testing.T) {
 	for _, s := range tree(t) {
 		if s.test || !withinAny(s.dir, "conductor/ring", "conductor/live", "conductor/lookups", "conductor/eventlog", "conductor/hub", "conductor/ingest", "conductor/encoding") {
@@ -159,7 +161,8 @@ func TestViewKnowsNoNode(t *testing.T) {
 	}
 }
 
-// Only package otel configures OpenTelemetry. Tests of what is instrumented read it with the SDK's recorders.
+// Only package otel configures OpenTelemetry. Tests of instrumented code read the telemetry with
+// the SDK's recorders.
 func TestSDKOnlyInOtel(t *testing.T) {
 	for _, s := range tree(t) {
 		if within(s.dir, "otel") || s.test && within(s.dir, "node/env") {
@@ -173,8 +176,9 @@ func TestSDKOnlyInOtel(t *testing.T) {
 	}
 }
 
-// Providers and propagators are injected; no code sets or reads the globals. The module's root package offers little
-// else, and the instrumentation of gRPC falls back to the globals where it is given no provider.
+// Providers and propagators are injected; no code sets or reads OpenTelemetry's globals. The root
+// package of OpenTelemetry's module offers little else, and the instrumentation of gRPC falls back
+// to the globals if it is given no provider.
 func TestNoGlobals(t *testing.T) {
 	const otelgrpc = "go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	given := map[string]map[string]bool{} // directory to functions of otelgrpc it calls

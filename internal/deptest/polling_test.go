@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// reading lists the clients and requests of calls that only read a node's state. Commands and key operations are not
-// among them.
+// reading lists the clients and requests of calls that only read a node's state. Commands and
+// operations on keys are not in the list.
 var reading = []string{
 	"StatusRequest", "PingRequest", "NeighborsRequest", "FindNextRequest", "SurveyRequest", "CompareRequest", "FetchRequest",
 	"NewRingClient", "NewKeysClient",
@@ -15,11 +15,12 @@ var reading = []string{
 
 const mayAsk = "conductor/lab/judge/groundtruth"
 
-// mayCall import it: what measures the view's accuracy, and what asks for it second by second.
+// mayCall lists the packages that may import mayAsk: the one that measures the view's accuracy, and
+// the one that has it measured every second.
 var mayCall = []string{"conductor/lab/judge", "conductor/lab/run"}
 
-// No package of the conductor reads a node's state, except the one that compares the view with the ground truth; and
-// only those that measure view accuracy import that.
+// No package of the conductor reads a node's state, except the one that compares the view with the
+// ground truth; only the packages of mayCall import it.
 func TestNothingPolls(t *testing.T) {
 	found := 0
 	for _, s := range tree(t) {
@@ -49,11 +50,11 @@ func TestNothingPolls(t *testing.T) {
 		})
 		for _, i := range s.ast.Imports {
 			if i.Path.Value == `"`+module+`node/nodepb"` && i.Name != nil {
-				t.Errorf("%s imports nodepb by another name: this test would not see its calls", s.name)
+				t.Errorf("%s imports nodepb under another name: this test would not find its calls", s.name)
 			}
 		}
 	}
 	if found == 0 {
-		t.Errorf("%s reads no node's state: this test does not see what it forbids", mayAsk)
+		t.Errorf("%s was not found to read a node's state: this test no longer finds such calls", mayAsk)
 	}
 }

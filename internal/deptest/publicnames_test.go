@@ -18,8 +18,9 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/publicnames.txt anew")
 
-// Names that others parse: a rename of identifiers must not touch them. Each of them is changed on purpose, once, with a
-// line in the changelog, and then testdata/publicnames.txt shows it (go test ./internal/deptest -run PublicNames -update).
+// A rename of identifiers must not change a name that others parse. Such a name is changed only on
+// purpose, with a line in the changelog and in testdata/publicnames.txt (go test ./internal/deptest
+// -run PublicNames -update).
 func TestPublicNames(t *testing.T) {
 	names := publicNames(t)
 	const golden = "testdata/publicnames.txt"
@@ -34,11 +35,11 @@ func TestPublicNames(t *testing.T) {
 	}
 	before := strings.Split(strings.TrimSpace(string(text)), "\n")
 	if len(names) < 500 {
-		t.Fatalf("%d names: they are not all found", len(names))
+		t.Fatalf("only %d names found: this test no longer finds all of them", len(names))
 	}
 	for _, name := range before {
 		if !slices.Contains(names, name) {
-			t.Errorf("%s is gone", name)
+			t.Errorf("%s, which others parse, no longer exists", name)
 		}
 	}
 	for _, name := range names {
@@ -57,7 +58,8 @@ var (
 	protoCall     = regexp.MustCompile(`^\s*rpc\s+(\w+)`)
 )
 
-// publicNames lists the keys of JSON and YAML, flags, routes, the names of telemetry, and those in protobuf, sorted.
+// publicNames returns the sorted names that others parse: keys of JSON and YAML, flags, routes, and
+// the names of telemetry and of protobuf.
 func publicNames(t *testing.T) []string {
 	all := map[string]bool{}
 	for _, s := range tree(t) {
@@ -128,7 +130,7 @@ func publicNames(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// scenarioKeys lists the keys of scenarios, from their published schema.
+// scenarioKeys returns the keys of scenarios, from their published schema.
 func scenarioKeys(t *testing.T) (keys []string) {
 	text, err := os.ReadFile("../../docs/scenario.schema.json")
 	if err != nil {
@@ -160,7 +162,7 @@ func scenarioKeys(t *testing.T) (keys []string) {
 
 var flagMethods = regexp.MustCompile(`^(String|Bool|Int|Int64|Uint|Uint64|Float64|Duration|Text|Func|BoolFunc|StringSlice|StringArray|Count|)(Var)?P?$`)
 
-// flagOf is the name of the flag that a call defines, or "".
+// flagOf returns the name of the flag that a call defines, or "".
 func flagOf(call *ast.CallExpr) string {
 	method, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok || !flagMethods.MatchString(method.Sel.Name) || len(call.Args) < 3 {

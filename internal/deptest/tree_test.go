@@ -18,7 +18,7 @@ const module = "chordconductor/"
 
 // A source is one Go file of the module.
 type source struct {
-	name      string // from the module's root, with slashes
+	name      string // path from the module's root, with slashes
 	dir       string
 	test      bool
 	generated bool
@@ -103,7 +103,8 @@ func withinAny(p string, dirs ...string) bool {
 	return false
 }
 
-// calls visits the calls of functions of imported packages in a file: package path and function name.
+// calls visits the calls of functions of imported packages in a file, with the package's path and
+// the function's name.
 func (s *source) calls(visit func(pkg, function string, at token.Position)) {
 	names := map[string]string{}
 	for i, spec := range s.ast.Imports {

@@ -106,12 +106,12 @@ func retiredIdentifiers(t *testing.T) map[string]retired {
 		all[r.name] = r
 	}
 	if len(all) < 50 {
-		t.Fatalf("the glossary lists %d retired identifiers: its table is not read", len(all))
+		t.Fatalf("only %d retired identifiers found in the glossary: this test no longer reads its table", len(all))
 	}
 	return all
 }
 
-// No identifier of the code is one that the glossary has retired.
+// No identifier in the code is one that the glossary lists as retired.
 func TestRetiredIdentifiers(t *testing.T) {
 	all := retiredIdentifiers(t)
 	for _, s := range tree(t) {

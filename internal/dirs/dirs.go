@@ -1,4 +1,5 @@
-// Package dirs makes directories, and removes them again if it fails. Packages that keep files call it.
+// Package dirs makes directories, and removes those it has made if it cannot make all. Packages
+// that keep files call it.
 package dirs
 
 import (
@@ -9,7 +10,7 @@ import (
 	"syscall"
 )
 
-// Make makes a directory and its missing parents. If it fails, it has made none.
+// Make makes a directory and its missing parents. If it fails, none of them is left.
 func Make(path string, mode fs.FileMode) error {
 	var missing []string // the deepest first
 	for at := filepath.Clean(path); ; at = filepath.Dir(at) {
@@ -25,7 +26,7 @@ func Make(path string, mode fs.FileMode) error {
 	err := os.MkdirAll(path, mode)
 	if err != nil {
 		for _, dir := range missing {
-			_ = syscall.Rmdir(dir) // only if it is there, a directory, and empty
+			_ = syscall.Rmdir(dir) // removes only an empty directory
 		}
 	}
 	return err

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Make makes the whole path or nothing, wherever in it the impossible part lies.
+// Make makes the whole path or nothing, whichever part of the path cannot be made.
 func TestAllOrNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		root, err := os.MkdirTemp(t.TempDir(), "")
@@ -42,9 +42,9 @@ func TestAllOrNothing(t *testing.T) {
 				rt.Fatal(info, err)
 			}
 		case err == nil:
-			rt.Fatalf("%q was made", path)
+			rt.Fatalf("%q was made, expected an error", path)
 		case after != before:
-			rt.Fatalf("left behind:\n%s\nbefore:\n%s", after, before)
+			rt.Fatalf("the failed call left:\n%s\nbefore the call:\n%s", after, before)
 		}
 	})
 }

@@ -1,5 +1,5 @@
-// Package duration writes durations for people in the one form that scenarios, flags and the API accept: 1m30s, 2.5s,
-// 24h. Errors, reports and the output of commands use it.
+// Package duration formats durations for people in the form that scenarios, flags and the API
+// accept: 1m30s, 2.5s, 24h. Errors, reports and the output of commands use it.
 package duration
 
 import (
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Text returns the duration without the zero units that Go's own form ends with: 24h, not 24h0m0s.
+// Text returns the duration without the zero units at the end of Go's own form: 24h, not 24h0m0s.
 func Text(d time.Duration) string {
 	text := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {

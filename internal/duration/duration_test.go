@@ -8,16 +8,16 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Any duration's text parses as the same duration, and has no unit with the value 0.
+// The text of any duration parses as the same duration, and contains no unit with the value 0.
 func TestText(t *testing.T) {
 	none := regexp.MustCompile(`[hm]0[ms]$`)
 	check := func(t interface{ Errorf(string, ...any) }, d time.Duration) {
 		text := Text(d)
 		if back, err := time.ParseDuration(text); err != nil || back != d {
-			t.Errorf("%d ns is %q, which is read as %d: %v", d, text, back, err)
+			t.Errorf("%d ns is formatted as %q, which parses as %d: %v", d, text, back, err)
 		}
 		if none.MatchString(text) {
-			t.Errorf("%d ns is %q", d, text)
+			t.Errorf("%d ns is formatted as %q, with a unit of the value 0", d, text)
 		}
 	}
 	for d, want := range map[time.Duration]string{
@@ -25,7 +25,7 @@ func TestText(t *testing.T) {
 		time.Hour + time.Second: "1h0m1s", 1500 * time.Millisecond: "1.5s", 70 * time.Second: "1m10s",
 	} {
 		if got := Text(d); got != want {
-			t.Errorf("%d ns is %q, want %q", d, got, want)
+			t.Errorf("%d ns is formatted as %q, want %q", d, got, want)
 		}
 		check(t, d)
 	}

@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Metrics returns a provider of meters. Collect reads its observable instruments.
+// Metrics returns a provider of meters that record. Its Collect reads the observable instruments.
 func (r *Recorder) Metrics() *Metrics { return &Metrics{recorder: r} }
 
 // Metrics is a provider of meters that record.
@@ -79,8 +79,8 @@ type upDown struct {
 	add
 }
 
-// add records what is counted, separately from the zeros that a counter begins with: they do not prove that anything is
-// ever counted.
+// add is an instrument that records what is counted. The zero with which a counter begins is
+// recorded separately: it does not prove that anything is ever counted.
 type add struct {
 	provider *Metrics
 	name     string

@@ -11,10 +11,11 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// A Recorder keeps the names emitted, their attributes, and the values of string attributes. It grows with the
-// vocabulary and with the identifiers that a test uses: for tests only.
+// A Recorder keeps the names emitted, their attributes, and the values of string attributes. Its
+// memory grows with the vocabulary and with the identifiers that a test uses, so only tests may use
+// it.
 type Recorder struct {
-	mu   sync.Mutex // a program emits from several goroutines, also while a test compares
+	mu   sync.Mutex // a program emits from several goroutines, even while a test compares
 	seen map[name]map[attribute.Key]map[string]bool
 	// zeros has, for each counter, the sets of attributes with which it was written with value 0.
 	zeros map[string]map[attribute.Distinct]bool
@@ -41,7 +42,7 @@ func (r *Recorder) note(signal, of string, attributes ...attribute.KeyValue) {
 	}
 }
 
-// keys returns what was recorded of a name. The caller holds the lock.
+// keys returns the attributes recorded for a name, each with its values. The caller holds the lock.
 func (r *Recorder) keys(of name) map[attribute.Key]map[string]bool {
 	if r.seen[of] == nil {
 		r.seen[of] = map[attribute.Key]map[string]bool{}
@@ -107,8 +108,8 @@ func (r *Recorder) Unseen(vocabulary []chordevent.Entry) (list []string) {
 	return list
 }
 
-// Unstarted lists the counters that do not show 0 for each of their enumerated attributes' values from the start: a
-// counter that begins above 0 hides its first step from a rate.
+// Unstarted lists the counters that do not begin with 0 for each value of their enumerated
+// attributes: the function rate of PromQL misses the first step of a counter that begins above 0.
 func (r *Recorder) Unstarted(counters []*chordevent.Metric) (list []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -122,7 +123,7 @@ func (r *Recorder) Unstarted(counters []*chordevent.Metric) (list []string) {
 	return list
 }
 
-// Merge adds the records of another Recorder, which must not be in use.
+// Merge adds what another Recorder has recorded. The other Recorder must not be in use.
 func (r *Recorder) Merge(other *Recorder) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -54,8 +54,8 @@ func (l logger) Emit(ctx context.Context, rec log.Record) {
 	}
 }
 
-// Spans returns a provider of tracers. sampled decides for each root span; a child has its parent's
-// decision.
+// Spans returns a provider of tracers. sampled is called for each root span and returns whether it
+// is sampled; a child has its parent's decision.
 func (r *Recorder) Spans(sampled func() bool) trace.TracerProvider {
 	return &spans{recorder: r, sampled: sampled}
 }
@@ -74,8 +74,8 @@ type tracer struct {
 	*spans
 }
 
-// Start samples what package otel's sampler samples, such as spans that begin as a change or a failure, whatever their
-// parent.
+// Start samples what the sampler of package otel samples, such as spans that begin as a change or a
+// failure, whether or not their parent is sampled.
 func (t tracer) Start(ctx context.Context, of string, opts ...trace.SpanStartOption) (context.Context, trace.Span) {
 	cfg := trace.NewSpanStartConfig(opts...)
 	parent := trace.SpanContextFromContext(ctx)
@@ -101,7 +101,7 @@ func (t tracer) Start(ctx context.Context, of string, opts ...trace.SpanStartOpt
 	return trace.ContextWithSpan(ctx, s), s
 }
 
-// A span records its outcome when it ends: until then another may follow.
+// A span records its outcome when it ends: a later SetAttributes may replace an earlier outcome.
 type span struct {
 	noop.Span
 	recorder  *Recorder

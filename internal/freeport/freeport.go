@@ -1,5 +1,6 @@
-// Package freeport returns unused addresses for tests that need an address before a listener opens it, leave it and
-// come back, or need one without a listener. Only tests call it.
+// Package freeport returns unused addresses for tests that need an address before a listener opens
+// it, that close a listener and open it again at the same address, or that need an address without
+// a listener. Only tests call it.
 package freeport
 
 import (
@@ -10,9 +11,8 @@ import (
 )
 
 // Ports are drawn from below those that systems assign by themselves (Linux from 32768, others from
-// 49152) to listeners on port 0 and to outgoing connections: another process may get any of those a
-// moment after it was free.
-// free.
+// 49152) to listeners on port 0 and to outgoing connections: another process may be assigned any of
+// those ports a moment after this package found it free.
 const first, count = 20_000, 12_000
 
 // Address returns a loopback address without a listener.

@@ -1,5 +1,6 @@
-// Package grpclogs directs grpc-go's own log lines, which by themselves go to standard error and may quote what a peer
-// has sent, into a program's output. Node and conductor import it, and direct them through their filter of secrets.
+// Package grpclogs directs grpc-go's own log lines into a program's output. By default they go to
+// standard error, and they may quote what a peer has sent. Node and conductor direct them through
+// their filter of secrets.
 package grpclogs
 
 import (
@@ -12,7 +13,7 @@ import (
 	"google.golang.org/grpc/grpclog"
 )
 
-// out is where the lines go, one call of Write each.
+// out receives each line in one call of Write.
 var out output
 
 type output struct{ to atomic.Pointer[io.Writer] }
@@ -24,14 +25,14 @@ func (o *output) Write(p []byte) (int, error) {
 	return os.Stderr.Write(p)
 }
 
-// To directs the lines to w, from any goroutine.
+// To directs the lines to w. It may be called from any goroutine.
 func To(w io.Writer) { out.to.Store(&w) }
 
 // The logger is replaced in init, since gRPC permits this only before its first use.
 func init() { grpclog.SetLoggerV2(logger(&out, os.Getenv)) }
 
-// logger returns grpc-go's own logger, configured by its own variables, with another output. Its
-// JSON form is not supported.
+// logger returns grpc-go's own logger, configured by its own environment variables, but with w as
+// its output. Its JSON form is not supported.
 func logger(w io.Writer, env func(string) string) grpclog.LoggerV2 {
 	writers := [3]io.Writer{io.Discard, io.Discard, io.Discard} // of info, warnings and errors; a lower level includes the higher ones
 	switch strings.ToLower(env("GRPC_GO_LOG_SEVERITY_LEVEL")) {

@@ -8,19 +8,19 @@ import (
 	"google.golang.org/grpc/grpclog"
 )
 
-// The lines of grpc-go's own loggers, components' included, go where they are directed.
+// The lines of grpc-go's loggers, including those of its components, go to the writer passed to To.
 func TestTo(t *testing.T) {
 	for _, log := range []func(...any){grpclog.Error, grpclog.Component("transport").Error} {
 		var here bytes.Buffer
 		To(&here)
 		log("cannot do")
 		if text := here.String(); !strings.Contains(text, "cannot do") || strings.Count(text, "\n") != 1 {
-			t.Errorf("%q", text)
+			t.Errorf("the writer has received %q", text)
 		}
 	}
 }
 
-// grpc-go's variables mean what they mean without this package.
+// grpc-go's environment variables have the same effect as without this package.
 func TestLevels(t *testing.T) {
 	for level, want := range map[string]string{"": "e", "ERROR": "e", "error": "e", "WARNING": "we", "info": "iwe", "none": ""} {
 		var here bytes.Buffer
@@ -35,7 +35,7 @@ func TestLevels(t *testing.T) {
 			got += line[len(line)-2 : len(line)-1]
 		}
 		if got != want || !l.V(2) || l.V(3) {
-			t.Errorf("%q: %q, want %q", level, got, want)
+			t.Errorf("with the severity level %q the writer has received %q, want %q", level, got, want)
 		}
 	}
 }

@@ -1,3 +1,4 @@
-// Package netname decides by its text whether a Host header names this server, for the conductor's page, API and
-// OTLP/HTTP port. It checks addresses, and words the error of one that cannot be listened on, for all programs.
+// Package netname decides, from the text of a Host header alone, whether it names this server, for
+// the conductor's page, API and OTLP/HTTP port. For all programs, it checks addresses and words the
+// error of an address on which a program cannot listen.
 package netname

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Any IP address and the given names are accepted, with a port or without; any other name is not.
+// Any IP address and the given names are accepted, with or without a port; any other name is not.
 func TestServes(t *testing.T) {
 	names := []string{"conductor.example"}
 	for host, want := range map[string]bool{
@@ -16,7 +16,7 @@ func TestServes(t *testing.T) {
 		"evil.example": false, "localhost.evil.example": false, "conductor.example.evil.example": false, "": false, ":1": false, "1.2.3.4.evil.example": false,
 	} {
 		if got := Serves(host, names); got != want {
-			t.Errorf("%q: %v", host, got)
+			t.Errorf("Serves(%q) = %v", host, got)
 		}
 	}
 	rapid.Check(t, func(r *rapid.T) {
@@ -28,10 +28,10 @@ func TestServes(t *testing.T) {
 			a += fmt.Sprintf(":%d", rapid.Uint16().Draw(r, "number"))
 		}
 		if !Serves(a, nil) {
-			r.Fatalf("%q is not ours", a)
+			r.Fatalf("%q was not accepted as a name of this server", a)
 		}
 		if name := rapid.StringMatching(`[a-z0-9-]{1,20}(\.[a-z]{2,8}){1,2}`).Draw(r, "name"); Serves(name, nil) && name != "localhost" {
-			r.Fatalf("%q is ours", name)
+			r.Fatalf("%q was accepted as a name of this server", name)
 		}
 	})
 }

@@ -1,5 +1,5 @@
-// Package polltest waits in tests, in real time, for what no channel signals. In the virtual time of testing/synctest
-// there is no need of it.
+// Package polltest waits in tests, in real time, for conditions that no channel signals. Tests in
+// the virtual time of testing/synctest do not need it.
 package polltest
 
 import (
@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// Limit is how long a test waits before it fails: generous, since the machine may have other things to do.
+// Limit is how long a test waits before it fails. It is long because the machine may have other
+// work.
 const Limit = 4 * time.Minute
 
-var errNotYet = errors.New("it never was so")
+var errNotYet = errors.New("the condition was never true")
 
 // Until returns when cond is true; it evaluates cond again and again. After Limit the test fails
 // and names what it waited for, a clause such as "both are connected".
@@ -25,7 +26,8 @@ func Until(t testing.TB, what string, cond func() bool) {
 	})
 }
 
-// Passes returns when check returns nil. After Limit the test fails with what it waited for and check's last error.
+// Passes returns when check returns nil. After Limit the test fails and names what it waited for
+// and the last error of check.
 func Passes(t testing.TB, what string, check func() error) {
 	t.Helper()
 	begin := time.Now()

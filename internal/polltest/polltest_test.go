@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A failing test records with which words it failed.
+// A failing test records the text with which it failed.
 type failing struct {
 	testing.TB
 	with string
@@ -22,7 +22,8 @@ func (f *failing) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// in calls wait for a test of its own, and returns how that failed and how long it took.
+// in calls wait with a test of its own, and returns the text with which that test failed and how
+// long wait took.
 func in(wait func(testing.TB)) (with string, took time.Duration) {
 	var f failing
 	begin, done := time.Now(), make(chan struct{})
@@ -42,12 +43,12 @@ func TestUntil(t *testing.T) {
 				Until(tb, "it is time", func() bool { looks++; return time.Since(begin) >= after })
 			})
 			if with != "" || took < after || took > after+max(after/10, time.Millisecond) || looks > 60+int(after/(200*time.Millisecond)) {
-				t.Errorf("after %v: it took %v and %d looks, failed with %q", after, took, looks, with)
+				t.Errorf("a condition that is true after %v: the wait took %v and %d evaluations, and failed with %q", after, took, looks, with)
 			}
 		}
 		with, took := in(func(tb testing.TB) { Until(tb, "both are connected", func() bool { return false }) })
-		if want := "not within 4m0s: both are connected: it never was so"; with != want || took > Limit+time.Second {
-			t.Errorf("after %v: %q, want %q", took, with, want)
+		if want := "not within 4m0s: both are connected: the condition was never true"; with != want || took > Limit+time.Second {
+			t.Errorf("after %v the test failed with %q, want %q", took, with, want)
 		}
 	})
 }
@@ -60,7 +61,7 @@ func TestPasses(t *testing.T) {
 		})
 		want := "not within 4m0s: the store answers: " + []string{"odd", "even"}[looks%2]
 		if with != want || took > Limit+time.Second {
-			t.Errorf("after %v: %q, want %q", took, with, want)
+			t.Errorf("after %v the test failed with %q, want %q", took, with, want)
 		}
 	})
 }

@@ -15,12 +15,12 @@ import (
 // Text returns s with escapes in place of all characters except graphic ones, line feeds and tabs.
 func Text(s string) string { return escaped(s, graphic, goEscape) }
 
-// Line returns s as one line: with escapes also in place of line feeds and of all that only looks
-// like a space.
+// Line returns s as one line: line feeds, and characters that look like a space but are not one,
+// are also replaced by escapes.
 func Line(s string) string { return escaped(s, unicode.IsPrint, goEscape) }
 
-// JSON returns s, which is JSON, with the characters that Text escapes written as JSON escapes. The value stays the
-// same, and the text has no control sequences for a terminal.
+// JSON returns s, which is JSON, with JSON escapes in place of the characters that Text escapes.
+// The JSON value stays the same, and the text has no control sequences for a terminal.
 func JSON(s string) string { return escaped(s, graphic, jsonEscape) }
 
 func graphic(r rune) bool { return unicode.IsGraphic(r) || r == '\n' || r == '\t' }
@@ -58,14 +58,14 @@ func jsonEscape(r rune) (text string) {
 	return text
 }
 
-// Writer returns a writer that escapes what it passes on as Text does. Each Write must consist of
-// whole characters, as those of fmt and log do.
+// Writer returns a writer that escapes text as Text does, and writes it to w. Each Write must
+// consist of whole characters, as the Writes of fmt and log do.
 func Writer(w io.Writer) io.Writer { return writer{w} }
 
 type writer struct{ to io.Writer }
 
 func (w writer) Write(p []byte) (int, error) {
-	if _, err := w.to.Write([]byte(Text(string(p)))); err != nil { // not WriteString: one Write here is one there
+	if _, err := w.to.Write([]byte(Text(string(p)))); err != nil { // not WriteString: each Write is one Write of w.to
 		return 0, err
 	}
 	return len(p), nil

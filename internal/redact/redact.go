@@ -1,5 +1,6 @@
-// Package redact keeps secrets out of a program's output. Libraries quote their inputs: a header in an error, an
-// endpoint with a password in it. Node and conductor print only through it.
+// Package redact keeps secrets out of a program's output. Libraries quote their inputs: an error
+// may quote a header, or an endpoint with a password in it. Node and conductor print only through
+// this package.
 package redact
 
 import (
@@ -16,13 +17,13 @@ import (
 
 const (
 	mark     = "(redacted)"
-	minBytes = 6 // a shorter secret would be found in words; it is too weak to be one
-	// maxExchanged bounds the secrets of AddExchanged: if they are replaced every hour, those of
-	// the last weeks.
+	minBytes = 6 // a shorter secret would match parts of words; it is too weak to be a secret
+	// maxExchanged bounds the secrets that AddExchanged keeps: if they are replaced every hour,
+	// those of the last weeks.
 	maxExchanged = 1000
 )
 
-// Patterns of secrets in texts of others, known or not.
+// patterns match secrets in texts of other programs, whether or not the Redactor has them.
 var patterns = []struct {
 	find *regexp.Regexp
 	with string
@@ -33,15 +34,15 @@ var patterns = []struct {
 	{regexp.MustCompile(`(^|[\s"'(=])[^\s"'/@:()=]+:[^\s"'/@]+@`), "$1" + mark + "@"},
 }
 
-// A Redactor holds secrets. The zero value holds none, and still finds what looks like one. Its methods may be called
-// from any goroutine.
+// A Redactor holds secrets. The zero value holds none, and still finds what looks like a secret.
+// Its methods may be called from any goroutine.
 type Redactor struct {
 	mu        sync.RWMutex
 	known     []string // guarded by mu; longest first, each in all forms in which it may be printed
 	exchanged []string // guarded by mu; in the order added
 }
 
-// Add adds secrets. Empty ones and very short ones are left out.
+// Add adds secrets. It ignores those shorter than minBytes.
 func (r *Redactor) Add(secrets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -55,8 +56,8 @@ func (r *Redactor) Add(secrets ...string) {
 	slices.SortStableFunc(r.known, func(a, b string) int { return len(b) - len(a) })
 }
 
-// AddExchanged adds secrets that are replaced while the program runs: the newest maxExchanged stay
-// known.
+// AddExchanged adds secrets that are replaced while the program runs. The newest maxExchanged of
+// them are kept.
 func (r *Redactor) AddExchanged(secrets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,7 +82,7 @@ func forms(s string) []string {
 	return slices.Compact(all)
 }
 
-// AddURL adds the password of an endpoint, if there is one. The endpoint may lack its scheme.
+// AddURL adds the password in the URL of an endpoint, if it has one. The URL may lack its scheme.
 func (r *Redactor) AddURL(endpoint string) {
 	if !strings.Contains(endpoint, "://") {
 		endpoint = "//" + endpoint
@@ -126,7 +127,7 @@ func (r *Redactor) AddEnvironment() {
 	}
 }
 
-// Text returns a text without secrets.
+// Text returns s with a mark in place of each secret.
 func (r *Redactor) Text(s string) string {
 	r.mu.RLock()
 	for _, secret := range r.known {
@@ -144,8 +145,8 @@ func (r *Redactor) Text(s string) string {
 	return s
 }
 
-// Writer returns a writer that redacts what passes to w. Each call of Write must have whole lines, as those of loggers
-// and of fmt have.
+// Writer returns a writer that redacts what it passes to w. Each call of Write must consist of
+// whole lines, as those of loggers and of fmt do.
 func (r *Redactor) Writer(w io.Writer) io.Writer { return &writer{r, w} }
 
 type writer struct {

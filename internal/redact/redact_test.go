@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A text that looks like a secret is removed, known or not; any other text stays.
+// A text that looks like a secret is removed, whether or not it was added; any other text stays.
 func TestPatterns(t *testing.T) {
 	var r Redactor
 	for text, want := range map[string]string{
@@ -27,7 +27,7 @@ func TestPatterns(t *testing.T) {
 		got := r.Text(text)
 		for _, secret := range []string{"abcdef0123456789", "hunter22", "dXNlcjpodW50ZXIyMg"} {
 			if strings.Contains(got, secret) || !strings.Contains(got, want) {
-				t.Errorf("%s\n\tbecomes %s", text, got)
+				t.Errorf("%s\n\twas redacted to %s", text, got)
 			}
 		}
 	}
@@ -37,15 +37,16 @@ func TestPatterns(t *testing.T) {
 		"this host accepts only signed commands, and no bearer token, which a receiver could misuse",
 		"forwarding traces to http://127.0.0.1:4317: connection refused",
 		"host host-3:7001: connection refused",
-		"level=WARN msg=x a=1 token=kept", // a flag's name, not a header's
+		"level=WARN msg=x a=1 token=kept", // the name of a flag, not of a header
 	} {
 		if got := r.Text(text); got != text {
-			t.Errorf("%s\n\tbecomes %s", text, got)
+			t.Errorf("%s\n\twas redacted to %s", text, got)
 		}
 	}
 }
 
-// A known secret is removed in every form in which a library prints it, at any place and in any number.
+// An added secret is removed in every form in which a library prints it, wherever and however often
+// it occurs.
 func TestKnownSecretsProperty(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var r Redactor
@@ -65,12 +66,13 @@ func TestKnownSecretsProperty(t *testing.T) {
 			rt.Fatal(n, err)
 		}
 		if inner := strings.Trim(form, `"`); strings.Contains(out.String(), inner) && !strings.Contains(mark+"beforeafter", inner) {
-			rt.Fatalf("%q is in %q", form, out.String())
+			rt.Fatalf("%q is still in %q", form, out.String())
 		}
 	})
 }
 
-// The contents of OpenTelemetry's variables are known, well-formed or malformed.
+// The secrets in OpenTelemetry's variables are removed, whether the variables are well-formed or
+// malformed.
 func TestEnvironment(t *testing.T) {
 	for _, header := range []string{
 		"authorization=Bearer%20abcdef0123456789", "authorization=Bearer abcdef0123456789", "Authorization: Bearer abcdef0123456789",
@@ -81,12 +83,12 @@ func TestEnvironment(t *testing.T) {
 		var r Redactor
 		r.AddEnvironment()
 		if got := r.Text("it was abcdef0123456789, and hunter22"); got != "it was "+mark+", and "+mark {
-			t.Errorf("%s: %s", header, got)
+			t.Errorf("after the headers %s the text is %s", header, got)
 		}
 	}
 }
 
-// Exchanged secrets stay known for long, but not forever.
+// AddExchanged keeps the newest secrets, and forgets the oldest.
 func TestExchanged(t *testing.T) {
 	r := new(Redactor)
 	for i := range maxExchanged + 10 {
@@ -96,6 +98,6 @@ func TestExchanged(t *testing.T) {
 		t.Error(got)
 	}
 	if got := r.Text("at secret-00000"); got != "at secret-00000" || len(r.exchanged) > maxExchanged {
-		t.Errorf("%s, %d known", got, len(r.exchanged))
+		t.Errorf("the oldest secret: %s; %d secrets are kept", got, len(r.exchanged))
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// maxBytes bounds what is read of a file: a device may never end, and a wrong path may name a file of any size.
+// maxBytes bounds how much of a file is read: a device may never end, and a wrong path may name a
+// file of any size.
 const maxBytes = 1 << 20
 
 // A file that is not regular (a named pipe, or the /dev/fd/N of a process substitution) can be read

@@ -14,8 +14,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Any mixture of files, named pipes and pipes of /dev/fd, used by any number of values: a pipe is read once, however
-// often values are loaded, and a change of a file is followed.
+// For any mixture of files, named pipes and pipes of /dev/fd that any number of values use: a pipe
+// is read once, however often values are loaded, and the values follow changes of the files.
 func TestPipesAreReadOnce(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "")
@@ -38,7 +38,7 @@ func TestPipesAreReadOnce(t *testing.T) {
 				if err := syscall.Mkfifo(name, 0o600); err != nil {
 					rt.Fatal(err)
 				}
-				writers.Go(func() { _ = os.WriteFile(name, []byte(content), 0o600) }) // what is missing the test sees
+				writers.Go(func() { _ = os.WriteFile(name, []byte(content), 0o600) }) // if this fails, the test finds the content missing
 			case "/dev/fd":
 				r, w, err := os.Pipe()
 				if err != nil {
@@ -46,7 +46,7 @@ func TestPipesAreReadOnce(t *testing.T) {
 				}
 				defer r.Close()
 				name = filepath.Join(dir, fmt.Sprint(i, "-link"))
-				if err := os.Symlink(fmt.Sprintf("/dev/fd/%d", r.Fd()), name); err != nil { // as its number is used again by the next run
+				if err := os.Symlink(fmt.Sprintf("/dev/fd/%d", r.Fd()), name); err != nil { // a link, since the next run reuses the number of the descriptor
 					rt.Fatal(err)
 				}
 				writers.Go(func() {
@@ -88,14 +88,15 @@ func TestPipesAreReadOnce(t *testing.T) {
 			now = now.Add(every)
 			for _, v := range values {
 				if v.Get() != strings.Join(contents, "") || len(reported) > 0 {
-					rt.Fatalf("not the contents of the files; reported %v", reported)
+					rt.Fatalf("the value is not the contents of the files; reported errors: %v", reported)
 				}
 			}
 		}
 	})
 }
 
-// A file that is replaced by a pipe is reported, and the pipe is not waited for.
+// A regular file that is replaced by a pipe is reported as an error, and the pipe is not waited
+// for.
 func TestAFileBecomesAPipe(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f")
 	if err := os.WriteFile(name, []byte("1"), 0o600); err != nil {
@@ -117,7 +118,7 @@ func TestAFileBecomesAPipe(t *testing.T) {
 	for range 3 {
 		now = now.Add(every)
 		if got := v.Get(); got != "1" || len(reported) != 1 || !strings.Contains(reported[0].Error(), name) {
-			t.Errorf("%q, reported %v", got, reported)
+			t.Errorf("while the file is a pipe the value is %q, reported errors: %v", got, reported)
 		}
 	}
 	if err := errors.Join(os.Remove(name), os.WriteFile(name, []byte("2"), 0o600)); err != nil {
@@ -125,19 +126,20 @@ func TestAFileBecomesAPipe(t *testing.T) {
 	}
 	now = now.Add(every)
 	if got := v.Get(); got != "2" || len(reported) != 1 {
-		t.Errorf("%q, reported %v", got, reported)
+		t.Errorf("after the file is regular again the value is %q, reported errors: %v", got, reported)
 	}
 }
 
-// A device without an end is refused.
+// Reading a device that never ends is an error.
 func TestAnEndlessFile(t *testing.T) {
 	if _, err := ReadFile("/dev/zero"); err == nil || !strings.Contains(err.Error(), "/dev/zero") {
-		t.Errorf("%v", err)
+		t.Errorf("error %v, want one that names the device", err)
 	}
 }
 
-// A file of any kind and size: its content, or above the bound an error that names file and bound. No more is read than
-// the bound: a device never ends.
+// For a file of any kind and size, ReadFile returns its content or, if it is above the bound, an
+// error that names the file and the bound. ReadFile reads no further than the bound, since a device
+// may never end.
 func TestFilesAreBounded(t *testing.T) {
 	for name, bytes := range map[string]int{"empty": 0, "small": 100, "at the bound": maxBytes, "above it": maxBytes + 1, "large": 64 * maxBytes} {
 		file, pipe := filepath.Join(t.TempDir(), "file"), filepath.Join(t.TempDir(), "pipe")
@@ -145,24 +147,25 @@ func TestFilesAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		var writer sync.WaitGroup
-		writer.Go(func() { _ = os.WriteFile(pipe, make([]byte, bytes), 0o600) }) // fails where the reader stops early
+		writer.Go(func() { _ = os.WriteFile(pipe, make([]byte, bytes), 0o600) }) // fails if the reader stops early
 		for _, path := range []string{file, pipe, "/dev/zero"} {
 			data, err := ReadFile(path)
 			if path != "/dev/zero" && bytes <= maxBytes {
 				if err != nil || len(data) != bytes {
-					t.Errorf("%s, %s: %d of %d bytes, %v", name, path, len(data), bytes, err)
+					t.Errorf("%s, %s: read %d of %d bytes: %v", name, path, len(data), bytes, err)
 				}
 				continue
 			}
 			if err == nil || len(data) > 0 || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), fmt.Sprint(maxBytes)) {
-				t.Errorf("%s, %s: %d bytes, %v", name, path, len(data), err)
+				t.Errorf("%s, %s: read %d bytes, and got the error %v, want one that names file and bound", name, path, len(data), err)
 			}
 		}
 		writer.Wait()
 	}
 }
 
-// A file that has become too large is reported once, and the value stays as it was until the file can be used again.
+// A file that has become too large is reported once, and the value stays as it was until the file
+// can be used again.
 func TestAFileGrowsTooLarge(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f")
 	if err := os.WriteFile(name, []byte("1"), 0o600); err != nil {
@@ -184,7 +187,7 @@ func TestAFileGrowsTooLarge(t *testing.T) {
 		}
 		now = now.Add(every)
 		if got := v.Get(); got != "1" || len(reported) != 1 {
-			t.Errorf("%d bytes: value of %d bytes, reported %v", size, len(got), reported)
+			t.Errorf("a file of %d bytes: the value has %d bytes, reported errors: %v", size, len(got), reported)
 		}
 	}
 }

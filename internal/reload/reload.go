@@ -12,14 +12,14 @@ const every = time.Second // between checks of the files
 
 // A Value is loaded from files. Its methods may be called from any goroutine.
 type Value[T any] struct {
-	files  []string // that can be read again
+	files  []string // the regular ones, which can be read again
 	load   func() (T, error)
 	failed func(error)
 	now    func() time.Time
 
 	mu      sync.Mutex
 	value   T         // guarded by mu
-	sum     sum       // guarded by mu: of the files that value was loaded from, or that could not be used
+	sum     sum       // guarded by mu: checksum of the files from which value was loaded, or which could not be used
 	checked time.Time // guarded by mu
 }
 
@@ -30,7 +30,7 @@ type sum [sha256.Size]byte
 // ReadFile or LoadPair.
 func New[T any](failed func(error), load func() (T, error), files ...string) (*Value[T], error) {
 	v := &Value[T]{files: slices.DeleteFunc(slices.Clone(files), isOnce), load: load, failed: failed, now: time.Now}
-	v.sum, _ = v.read() // before load: a change while it reads is seen by the next check
+	v.sum, _ = v.read() // before load: the next check then finds a change that happens during load
 	v.checked = v.now()
 	var err error
 	v.value, err = load()

@@ -66,14 +66,14 @@ func TestValue(t *testing.T) {
 		step.change()
 		now = now.Add(every - 1)
 		if before := v.value; v.Get() != before {
-			t.Errorf("%s: within a second of the last look the files are looked at again", step.name)
+			t.Errorf("%s: the files were checked again within a second of the last check", step.name)
 		}
 		now = now.Add(1)
 		if got := v.Get(); got != step.want || len(reported) != step.reported {
-			t.Errorf("%s: %q, reported %v", step.name, got, reported)
+			t.Errorf("%s: the value is %q, reported errors: %v", step.name, got, reported)
 		}
 	}
 	if _, err := New(nil, func() (int, error) { return 0, broken }, link); !errors.Is(err, broken) {
-		t.Errorf("at the start: %v", err)
+		t.Errorf("the first load returned %v, want its error", err)
 	}
 }

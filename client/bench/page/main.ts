@@ -10,7 +10,10 @@ import { readPalette } from "../../src/ring/theme";
 import { PatchSchema, ServerMessageSchema, SnapshotSchema } from "../../src/wire/hub_pb";
 import "../../src/shared/tokens.css";
 
-/** Each part by itself, in the browser it will run in: p50 and p95 in milliseconds. */
+/**
+ * Measures each part of the page separately, in the browser in which it will run: p50 and p95 in
+ * milliseconds.
+ */
 
 const MEMBERS = 10_000;
 const VIEW = { width: 1000, height: 800, left: 0, right: 0, bottom: 0 };

@@ -21,14 +21,14 @@ type Stream = grpc.BidiStreamingClient[nodepb.CallsRequest, nodepb.CallsResponse
 // Open opens a stream, which ends with ctx. An error means that there is no connection.
 type Open func(ctx context.Context) (Stream, error)
 
-// Check verifies that an answer was given by the host at the other end of its stream.
+// Check returns nil if an answer was given by the host at the other end of its stream.
 type Check func(from *peer.Peer, method string, answer any) error
 
 var (
-	// ErrNoStreams: the peer serves only unary calls. The call has not been sent.
+	// ErrNoStreams means that the peer serves only unary calls. The call has not been sent.
 	ErrNoStreams = errors.New("the peer has no streams of calls")
-	// ErrBroken: the stream broke during a call that is not repeated; the call may have been
-	// carried out.
+	// ErrBroken means that the stream broke during a call that is not repeated. The peer may have
+	// carried out the call.
 	ErrBroken = status.Error(codes.Unavailable, "the stream broke during the call")
 )
 
@@ -45,14 +45,14 @@ type Caller struct {
 	open  Open
 	check Check
 
-	timers sync.Pool // of *time.Timer, reused, since each call needs one; a timer that was stopped or reset delivers no earlier expiry
+	timers sync.Pool // of *time.Timer, reused because each call needs a timer; a timer that was stopped or reset delivers no earlier expiry
 
 	mu      sync.Mutex
 	present *session // nil if there is none
 	closed  bool
 }
 
-// NewCaller returns a Caller. It opens streams when there are calls. check may be nil.
+// NewCaller returns a Caller, which opens streams when there are calls. check may be nil.
 func NewCaller(open Open, check Check) *Caller {
 	c := &Caller{open: open, check: check}
 	c.timers.New = func() any {
@@ -74,8 +74,8 @@ func (c *Caller) Close() {
 	}
 }
 
-// Call makes one call of a method, by gRPC's full name. header alternates names and values. Call
-// returns nil when answer contains the peer's answer; otherwise ctx's error,
+// Call makes one call of a method, which is gRPC's full name. header alternates names and values.
+// Call returns nil once answer contains the peer's answer; otherwise it returns ctx's error,
 // context.DeadlineExceeded after limit, ErrNoStreams, ErrBroken, or the status of the connection or
 // of the peer's answer.
 func (c *Caller) Call(ctx context.Context, limit time.Duration, method string, request, answer proto.Message, header []string) error {
@@ -95,7 +95,7 @@ func (c *Caller) Call(ctx context.Context, limit time.Duration, method string, r
 	}
 	until := time.Now().Add(limit)
 	if at, ok := ctx.Deadline(); ok && at.Before(until) {
-		until = at // for the other end; here ctx ends the call itself, since its end is no silence of the peer
+		until = at // bounds the time that the peer takes; the call itself ends with ctx, and not with DeadlineExceeded, since the peer has not been silent for limit
 	}
 	timer := c.timers.Get().(*time.Timer)
 	timer.Reset(limit)
@@ -103,9 +103,9 @@ func (c *Caller) Call(ctx context.Context, limit time.Duration, method string, r
 		timer.Stop()
 		c.timers.Put(timer)
 	}()
-	unproven := false // a stream broke that no host had accepted: a proxy may be there, and no host
+	unproven := false // a stream broke that no host had accepted: perhaps a proxy is there without a host behind it
 	for pause := time.Duration(0); ; pause = min(max(2*pause, time.Millisecond), 100*time.Millisecond) {
-		if pause > time.Millisecond { // the first repetition is immediate
+		if pause > time.Millisecond { // the first repetition has no pause
 			select {
 			case <-time.After(pause):
 			case <-ctx.Done():
@@ -118,7 +118,8 @@ func (c *Caller) Call(ctx context.Context, limit time.Duration, method string, r
 		if err != nil {
 			return err
 		}
-		// Each try has a request of its own: the earlier stream may still be sending the previous one.
+		// Each try has a request of its own: the previous stream may still be sending the previous
+		// request.
 		q := &nodepb.Request{Method: number, Message: message, Header: header, LimitUs: uint64(max(time.Until(until).Microseconds(), 1))}
 		got, sent, err := s.call(ctx, timer.C, q)
 		switch {

@@ -31,12 +31,12 @@ const (
 	apply = nodepb.Keys_Apply_FullMethodName
 )
 
-// A peer serves streams behind a proxy.
+// A peer is a server of streams behind a proxy, and a caller of it.
 type peer struct {
 	proxy *cutproxy.Proxy
 	*exchange.Caller
 	opened atomic.Int32 // number of streams opened
-	stop   func()       // what a host calls when it ends
+	stop   func()       // ends the server as a host does that ends
 }
 
 // serve starts a peer that answers calls with answer, and a caller of it.
@@ -107,8 +107,8 @@ func (p *peer) ping(ctx context.Context, limit time.Duration) error {
 	return p.Call(ctx, limit, ping, &nodepb.PingRequest{}, &nodepb.PingResponse{}, nil)
 }
 
-// Each call receives its own answer, whatever the sizes, while others are cancelled and connections
-// break; and two streams carry them all.
+// Each call receives its own answer, whatever its size, while other calls are cancelled and
+// connections break. Two streams carry all calls.
 func TestEachCallHasItsAnswer(t *testing.T) {
 	for _, breaking := range []bool{false, true} {
 		p := serve(t, echo)
@@ -165,8 +165,8 @@ func TestEachCallHasItsAnswer(t *testing.T) {
 	}
 }
 
-// A slow call delays no other and ends at its limit. A call that its caller cancels ends at the
-// other end, too.
+// A slow call delays no other call, and ends at its limit. A call that its caller cancels also ends
+// at the other end.
 func TestSlowCalls(t *testing.T) {
 	var ended atomic.Int32
 	p := serve(t, func(ctx context.Context, method string, header []string, decode func(any) error) (any, error) {
@@ -185,7 +185,7 @@ func TestSlowCalls(t *testing.T) {
 	for range 500 {
 		calls.Go(func() {
 			if err := slow(ctx, time.Hour); !errors.Is(err, context.Canceled) {
-				t.Errorf("given up: %v", err)
+				t.Errorf("a call that was cancelled returned %v", err)
 			}
 		})
 	}
@@ -195,7 +195,7 @@ func TestSlowCalls(t *testing.T) {
 		}
 	}
 	if err := slow(t.Context(), 20*time.Millisecond); !errors.Is(err, context.DeadlineExceeded) && status.Code(err) != codes.DeadlineExceeded {
-		t.Errorf("past its limit: %v", err)
+		t.Errorf("a call past its limit returned %v", err)
 	}
 	cancel()
 	calls.Wait()
@@ -205,8 +205,8 @@ func TestSlowCalls(t *testing.T) {
 	polltest.Until(t, "all have ended at the other end", func() bool { return ended.Load() == 501 })
 }
 
-// The number of calls being served is bounded: of 3,000 calls to a host that answers none, it
-// serves 1,024; each ends at its own limit.
+// The number of calls being served is bounded: if 3,000 calls are made to a host that answers none,
+// it serves at most 1,024 at the same time; each call ends at its own limit.
 func TestBound(t *testing.T) {
 	var serving, most atomic.Int32
 	release := make(chan struct{})
@@ -222,22 +222,23 @@ func TestBound(t *testing.T) {
 	for range 3000 {
 		calls.Go(func() {
 			if err := p.ping(t.Context(), time.Second); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("%v", err)
+				t.Errorf("the call returned %v, want DeadlineExceeded", err)
 			}
 		})
 	}
 	calls.Wait()
 	close(release)
 	if n := most.Load(); n > 1024 {
-		t.Errorf("%d calls were served at the same time", n)
+		t.Errorf("%d calls were served at the same time, want at most 1024", n)
 	}
 	if err := p.ping(t.Context(), time.Minute); err != nil {
 		t.Error(err)
 	}
 }
 
-// A break is no failure of a call: the call is made again over a new stream, as often as streams break within the limit.
-// A write is not, since only its caller can state that it is a repetition.
+// A stream that breaks does not make a call fail: the call is repeated over a new stream, as often
+// as streams break within its limit. A write is not repeated, since only its caller can mark it as
+// a repetition.
 func TestBreaks(t *testing.T) {
 	var tries, breaks atomic.Int32
 	var p *peer
@@ -255,22 +256,22 @@ func TestBreaks(t *testing.T) {
 		tries.Store(0)
 		breaks.Store(n)
 		if err := p.ping(t.Context(), time.Minute); err != nil || tries.Load() != n+1 {
-			t.Errorf("%v after %d tries, want an answer after %d", err, tries.Load(), n+1)
+			t.Errorf("the call returned %v after %d tries, want an answer after %d", err, tries.Load(), n+1)
 		}
 	}
 	tries.Store(0)
 	breaks.Store(1)
 	if err := p.Call(t.Context(), time.Minute, apply, &nodepb.ApplyRequest{}, &nodepb.ApplyResponse{}, nil); !errors.Is(err, exchange.ErrBroken) || tries.Load() != 1 {
-		t.Errorf("%v after %d tries of a write, want %v after 1", err, tries.Load(), exchange.ErrBroken)
+		t.Errorf("the write returned %v after %d tries, want %v after 1", err, tries.Load(), exchange.ErrBroken)
 	}
 }
 
-// Connections that break all the time, each after its stream has been accepted, are no failures, as long as a call's
-// limit lasts.
+// Calls do not fail although connections break all the time, each after its stream was accepted, as
+// long as the calls' limits last.
 func TestManyBreaks(t *testing.T) {
 	var slow atomic.Bool
 	p := serve(t, func(ctx context.Context, _ string, _ []string, _ func(any) error) (any, error) {
-		for range 3 { // in one piece of 60 ms at last
+		for range 3 { // the call succeeds only if one connection lasts for 60 ms
 			if !slow.Load() {
 				break
 			}
@@ -305,7 +306,8 @@ func TestManyBreaks(t *testing.T) {
 	cutting.Wait()
 }
 
-// The end of the caller's own context is not the call's limit: the peer has not been silent for that long.
+// A call whose caller's context ends returns the context's error, not that of the call's own limit:
+// the peer has not been silent for that limit.
 func TestCallersDeadline(t *testing.T) {
 	p := serve(t, func(ctx context.Context, _ string, _ []string, _ func(any) error) (any, error) {
 		<-ctx.Done()
@@ -315,14 +317,14 @@ func TestCallersDeadline(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
 		err := p.ping(ctx, time.Minute)
 		if err == nil || ctx.Err() == nil && status.Code(err) != codes.DeadlineExceeded {
-			t.Errorf("%v", err)
+			t.Errorf("the call returned %v, want the error of its context", err)
 		}
 		cancel()
 	}
 }
 
-// Long headers fit into what gRPC passes, however many calls go out together; one that is too long is an error of its
-// call alone.
+// Long headers fit into what gRPC passes, however many calls are sent together. A header that is
+// too long makes only its own call fail.
 func TestHeaders(t *testing.T) {
 	p := serve(t, echo)
 	var calls sync.WaitGroup
@@ -334,23 +336,23 @@ func TestHeaders(t *testing.T) {
 			}
 			err := p.Call(t.Context(), time.Minute, ping, &nodepb.PingRequest{}, &nodepb.PingResponse{}, []string{"baggage", string(make([]byte, size))})
 			if status.Code(err) != want {
-				t.Errorf("a header of %d bytes: %v", size, err)
+				t.Errorf("a call with a header of %d bytes returned %v", size, err)
 			}
 		})
 	}
 	calls.Wait()
 	if opened := p.opened.Load(); opened != 1 {
-		t.Errorf("%d streams were opened", opened)
+		t.Errorf("%d streams were opened, want 1", opened)
 	}
 }
 
-// A host that ends answers the calls that it serves, while further ones keep arriving. It begins
-// none of these: they fail as they do if the host does not exist.
+// A host that ends answers the calls that it is serving, while further calls keep arriving. It
+// begins none of these: they fail as if the host did not exist.
 func TestDrain(t *testing.T) {
 	begun, release := make(chan struct{}, 200), make(chan struct{})
 	p := serve(t, func(ctx context.Context, method string, header []string, decode func(any) error) (any, error) {
 		if len(header) == 0 {
-			return nil, status.Error(codes.Aborted, "one of those that keep arriving")
+			return nil, status.Error(codes.Aborted, "one of the calls that keep arriving")
 		}
 		begun <- struct{}{}
 		<-release
@@ -361,7 +363,7 @@ func TestDrain(t *testing.T) {
 		calls.Go(func() {
 			key, a := make([]byte, i%8/7*(70<<10)), &nodepb.FetchResponse{}
 			if err := p.Call(t.Context(), time.Minute, fetch, &nodepb.FetchRequest{Keys: [][]byte{key}}, a, []string{"hold", "yes"}); err != nil || len(a.Records[0].Value) != len(key) {
-				t.Errorf("%d bytes: %v", len(key), err)
+				t.Errorf("a call that the host was serving, of %d bytes, returned %v", len(key), err)
 			}
 		})
 	}
@@ -377,7 +379,7 @@ func TestDrain(t *testing.T) {
 				case codes.Unavailable:
 					return // the host is gone
 				default:
-					t.Errorf("while the host ends: %v", err)
+					t.Errorf("a call that arrived while the host ends returned %v", err)
 					return
 				}
 			}
@@ -394,24 +396,24 @@ func TestDrain(t *testing.T) {
 	<-stopped
 }
 
-// Two errors differ: of a host without streams, as in earlier versions, and of an address without a
-// host.
+// The error of a host without streams (of an earlier version) differs from the error of an address
+// without a host.
 func TestNoStreams(t *testing.T) {
 	if err := serve(t, nil).ping(t.Context(), time.Minute); !errors.Is(err, exchange.ErrNoStreams) {
-		t.Errorf("a host without streams: %v", err)
+		t.Errorf("a call to a host without streams returned %v", err)
 	}
 	p := serve(t, echo)
 	p.proxy.To("127.0.0.1:1")
 	if err := p.ping(t.Context(), time.Minute); status.Code(err) != codes.Unavailable {
-		t.Errorf("no host: %v", err)
+		t.Errorf("a call to an address without a host returned %v", err)
 	}
 	p.Close()
 	if err := p.ping(t.Context(), time.Minute); status.Code(err) != codes.Canceled {
-		t.Errorf("after Close: %v", err)
+		t.Errorf("a call after Close returned %v", err)
 	}
 }
 
-// Messages that are too large are refused, and so is a stream whose frames break the protocol.
+// Messages that are too large are refused, and so is a stream whose messages break the protocol.
 func TestRefusals(t *testing.T) {
 	p := serve(t, func(ctx context.Context, method string, header []string, decode func(any) error) (any, error) {
 		if len(header) > 0 {
@@ -420,17 +422,17 @@ func TestRefusals(t *testing.T) {
 		return echo(ctx, method, header, decode)
 	})
 	if err := p.fetch(t.Context(), make([]byte, exchange.MaxMessage)); status.Code(err) != codes.ResourceExhausted {
-		t.Errorf("a request that is too large: %v", err)
+		t.Errorf("a request that is too large returned %v", err)
 	}
 	if err := p.fetch(t.Context(), make([]byte, exchange.MaxMessage-100)); err != nil {
-		t.Errorf("the largest request: %v", err)
+		t.Errorf("a request of the largest size returned %v", err)
 	}
 	err := p.Call(t.Context(), time.Minute, fetch, &nodepb.FetchRequest{}, &nodepb.FetchResponse{}, []string{"large", "yes"})
 	if status.Code(err) != codes.ResourceExhausted {
-		t.Errorf("an answer that is too large: %v", err)
+		t.Errorf("a call whose answer is too large returned %v", err)
 	}
 	if err := p.Call(t.Context(), time.Minute, "/chord.v1.KV/Get", &nodepb.GetRequest{}, &nodepb.GetResponse{}, nil); status.Code(err) != codes.Unimplemented {
-		t.Errorf("a method that is not of hosts: %v", err)
+		t.Errorf("a call of a method that hosts do not call returned %v", err)
 	}
 	cc, err := grpc.NewClient("passthrough:///"+p.proxy.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -452,7 +454,7 @@ func TestRefusals(t *testing.T) {
 		}
 		stream.Send(test.first)
 		if _, err := stream.Recv(); status.Code(err) != test.want {
-			t.Errorf("%s: %v, want %v", name, err, test.want)
+			t.Errorf("a stream with %s returned %v, want %v", name, err, test.want)
 		}
 	}
 	sessions := 0
@@ -465,11 +467,11 @@ func TestRefusals(t *testing.T) {
 		if _, err := stream.Recv(); err == nil {
 			sessions++
 		} else if status.Code(err) != codes.ResourceExhausted {
-			t.Errorf("a further session: %v", err)
+			t.Errorf("a further session returned %v", err)
 		}
 	}
 	if sessions != 8 {
-		t.Errorf("a connection has %d sessions", sessions)
+		t.Errorf("a connection has %d sessions, want 8", sessions)
 	}
 	cc.Close()
 	if cc, err = grpc.NewClient("passthrough:///"+p.proxy.Address(), grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
@@ -493,6 +495,6 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	if codesOf[1] != codes.Unimplemented || codesOf[2] != codes.InvalidArgument {
-		t.Errorf("an unknown method and a damaged request are answered with %v", codesOf)
+		t.Errorf("an unknown method (1) and a damaged request (2) were answered with %v", codesOf)
 	}
 }

@@ -44,8 +44,8 @@ func (f *fakeStream) Recv() (*nodepb.CallsResponse, error) {
 	}
 }
 
-// Streams without calls are closed, both together, and the next call opens new ones. A call that takes longer keeps
-// them, and small calls keep the stream for large messages.
+// The streams of a session without calls are closed, both at the same time, and the next call opens
+// new streams. Small calls also keep the stream for large messages open.
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var opened, open atomic.Int32
@@ -94,7 +94,7 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// A call that takes longer than streams stay open without one keeps its stream.
+// A call that takes longer than the time after which idle streams are closed keeps its stream open.
 func TestNotIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var opened atomic.Int32
@@ -104,7 +104,7 @@ func TestNotIdle(t *testing.T) {
 		}, nil)
 		err := c.Call(t.Context(), time.Hour, nodepb.Ring_Ping_FullMethodName, &nodepb.PingRequest{}, &nodepb.PingResponse{}, nil)
 		if err != nil || opened.Load() != 1 {
-			t.Errorf("%v, %d streams", err, opened.Load())
+			t.Errorf("the call returned %v, over %d streams; want an answer over 1", err, opened.Load())
 		}
 		c.Close()
 	})

@@ -11,7 +11,8 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// A call's limit counts from its arrival: a call that has waited for a slot for longer is answered, and not begun.
+// A call's limit counts from its arrival: a call that has waited for a free slot for longer than
+// its limit is answered with DeadlineExceeded, and is not begun.
 func TestLateCallsAreNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun, stop := 0, make(chan struct{})
@@ -30,7 +31,7 @@ func TestLateCallsAreNotBegun(t *testing.T) {
 			}
 			a := <-in.answers
 			if late := limit == 900*time.Millisecond; late != (codes.Code(a.Code) == codes.DeadlineExceeded) {
-				t.Errorf("a limit of %v: code %v", limit, codes.Code(a.Code))
+				t.Errorf("a call with the limit %v, begun after 1 s, was answered with %v", limit, codes.Code(a.Code))
 			}
 		}
 		if begun != 2 {

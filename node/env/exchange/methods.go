@@ -17,15 +17,15 @@ const (
 	// and the greatest chunk of a handoff.
 	MaxMessage = 8 << 20
 	// MaxFrame bounds a gRPC message, in bytes: one request or answer of MaxMessage, smaller ones
-	// that are sent with it, and their encoding.
+	// that are sent together with it, and their encoding.
 	MaxFrame = MaxMessage + 256<<10
 
 	maxHeader    = 16 << 10 // bytes of a call's header
-	maxError     = 4 << 10  // bytes of the text of an answer's status
+	maxError     = 4 << 10  // bytes; a longer text of an answer's status is cut
 	largeMessage = 64 << 10 // bytes; a larger message goes over the second stream
 )
 
-// numbers has the methods that streams carry, by gRPC's full name; names is the inverse.
+// numbers has the methods that streams carry, by gRPC's full name. names is its inverse.
 var (
 	numbers = map[string]nodepb.Method{}
 	names   = map[nodepb.Method]string{}
@@ -60,15 +60,15 @@ func upperSnake(name string) string {
 // service Keys.
 func largeAnswers(m nodepb.Method) bool { return m >= nodepb.Method_METHOD_APPLY }
 
-// notRepeated reports whether a call is not repeated after a break: a repeated write is marked as
-// such, and only its caller can do this.
+// notRepeated reports whether a call is not repeated after its stream broke: a repeated write is
+// marked as a repetition, and only its caller can do this.
 func notRepeated(m nodepb.Method) bool { return m == nodepb.Method_METHOD_APPLY }
 
-// acceptedKey is in the header that a host sends when it accepts a stream: it proves that a host of this protocol is
-// there, and no proxy in its place.
+// acceptedKey is in the header that a host sends when it accepts a stream. It proves that a host of
+// this protocol is there, and not only a proxy.
 const acceptedKey = "chord-exchange"
 
-// sizeOf returns the bytes of a header.
+// sizeOf returns the size of a header in bytes.
 func sizeOf(header []string) (size int) {
 	for _, text := range header {
 		size += len(text)

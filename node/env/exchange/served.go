@@ -9,11 +9,11 @@ import (
 
 const (
 	servedSmall = 1024 // bound of the calls of the first stream that are served at the same time
-	servedLarge = 16   // the same for the second
-	maxSessions = 8    // bound of the sessions of one connection: a caller has one, and begins the next while one ends
+	servedLarge = 16   // the same bound for the second stream
+	maxSessions = 8    // bound of the sessions of one connection: a caller has one session, and begins the next while one ends
 )
 
-// served is a session at the serving end.
+// served is a session at the end that serves the calls.
 type served struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -23,15 +23,15 @@ type served struct {
 	small, large *incoming                     // nil until the caller opens it
 	streams      int                           // number of streams that have not ended
 	calls        map[uint64]context.CancelFunc // calls being served, by number
-	serving      int                           // calls whose answers are not queued yet
+	serving      int                           // number of calls whose answers are not queued yet
 	draining     bool                          // no further call begins
 }
 
-// incoming is a stream at the serving end.
+// incoming is a stream at the end that serves the calls.
 type incoming struct {
 	session *served
 	large   bool
-	slots   chan struct{} // taken by the calls being served
+	slots   chan struct{} // holds an element for each call being served
 	answers chan *nodepb.Answer
 }
 
@@ -41,8 +41,8 @@ func newServed() *served {
 	return c
 }
 
-// add adds the session's stream for small or large calls. It returns nil if the session already has
-// that one.
+// add adds the session's stream for small or for large calls. It returns nil if the session already
+// has that stream.
 func (c *served) add(large bool) *incoming {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,7 +58,7 @@ func (c *served) add(large bool) *incoming {
 	return *at
 }
 
-// remove counts down by a stream that ends, and reports whether it was the last one.
+// remove removes a stream that ends from the count, and reports whether it was the last one.
 func (c *served) remove() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,7 +66,7 @@ func (c *served) remove() bool {
 	return c.streams == 0
 }
 
-// begin registers a call that is to be served. It returns false if no further call may begin, or
+// begin registers a call that will be served. It returns false if no further call may begin, or if
 // the number is in use.
 func (c *served) begin(number uint64, cancel context.CancelFunc) bool {
 	c.mu.Lock()
@@ -90,7 +90,7 @@ func (c *served) cancelCall(number uint64) {
 	}
 }
 
-// reply queues an answer for the stream of its size.
+// reply queues an answer on the stream for its size.
 func (c *served) reply(a *nodepb.Answer) {
 	c.mu.Lock()
 	to := c.small
@@ -108,8 +108,8 @@ func (c *served) reply(a *nodepb.Answer) {
 	c.finish()
 }
 
-// drain lets no further call begin; when those being served have been answered, the session's
-// streams end.
+// drain stops further calls from beginning. When all calls being served have been answered, the
+// session's streams end.
 func (c *served) drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,15 +119,15 @@ func (c *served) drain() {
 	}
 }
 
-// finish closes last if no answer will follow. mu is held.
+// finish closes last if no further answer will follow. mu is held.
 func (c *served) finish() {
 	if c.draining && c.serving == 0 {
 		close(c.last)
 	}
 }
 
-// write sends the answers, all that wait in one message, until the session ends or has sent its
-// last one.
+// write sends answers, all that wait in one message, until the session ends or has sent its last
+// answer.
 func (in *incoming) write(stream nodepb.Exchange_CallsServer) {
 	for {
 		m := &nodepb.CallsResponse{}
@@ -145,10 +145,10 @@ func (in *incoming) write(stream nodepb.Exchange_CallsServer) {
 		}
 		m.Answers = fill(in.answers, m.Answers, size, answerSize)
 		if len(m.Answers) > 0 && stream.Send(m) != nil {
-			return // read returns the reason
+			return // read returns the error of the stream
 		}
 	}
 }
 
-// answerSize returns the bytes of an answer in a batch, or some more.
+// answerSize returns at least the size of an answer in a batch, in bytes.
 func answerSize(a *nodepb.Answer) int { return len(a.Message) + len(a.Error) + 64 }

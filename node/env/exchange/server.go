@@ -17,13 +17,13 @@ import (
 	"chordconductor/node/nodepb"
 )
 
-// workers is the number of goroutines that serve calls one after the other, so that their stacks
-// grow only once; when all are busy, a call gets a goroutine of its own.
+// workers is the number of goroutines that serve one call after another, so that their stacks grow
+// only once. When all of them are busy, a call gets a goroutine of its own.
 const workers = 32
 
-// Answer answers a call of a method, by gRPC's full name. decode reads the request into a message;
-// an error of decode is to be returned. ctx is the stream's, with the call's limit; it ends when
-// the caller no longer waits.
+// Answer answers a call of a method, which is gRPC's full name. decode reads the request into a
+// message; Answer must return an error of decode. ctx is the context of the stream with the call's
+// limit; it also ends when the caller no longer waits.
 type Answer func(ctx context.Context, method string, header []string, decode func(request any) error) (any, error)
 
 // A Server serves the streams of all callers. It implements nodepb.ExchangeServer.
@@ -45,8 +45,8 @@ type sessionKey struct {
 	id     uint64
 }
 
-// NewServer returns a Server. When stop is closed, it begins no further calls, and its streams end
-// when the calls being served have been answered.
+// NewServer returns a Server. After stop is closed, the Server begins no further calls, and its
+// streams end when the calls being served have been answered.
 func NewServer(answer Answer, stop <-chan struct{}) *Server {
 	s := &Server{answer: answer, stop: stop, jobs: make(chan func()), sessions: map[sessionKey]*served{}, callers: map[string]int{}}
 	for range workers {
@@ -103,7 +103,7 @@ func (s *Server) Calls(stream nodepb.Exchange_CallsServer) error {
 	case <-in.session.ctx.Done(): // the other stream broke
 	case <-s.stop:
 	}
-	in.session.drain() // a request that arrives now is not answered; its caller sees the end of the stream
+	in.session.drain() // a request that arrives from now on is not answered; its caller finds that the stream has ended
 	select {
 	case <-written: // all answers are written, unless the session has ended
 		drained = true
@@ -112,15 +112,15 @@ func (s *Server) Calls(stream nodepb.Exchange_CallsServer) error {
 	return nil
 }
 
-// join adds a stream to its session, and returns an error if the session has that stream, or the connection too many
-// sessions.
+// join adds a stream to its session. It returns an error if the session already has that stream, or
+// if the connection has maxSessions sessions.
 func (s *Server) join(key sessionKey, large bool) (*incoming, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.sessions[key]
 	if c == nil {
 		if s.callers[key.caller] == maxSessions {
-			return nil, status.Errorf(codes.ResourceExhausted, "a connection may have %d sessions of calls, and this one has them", maxSessions)
+			return nil, status.Errorf(codes.ResourceExhausted, "this connection already has %d sessions of calls, and may not have more", maxSessions)
 		}
 		s.callers[key.caller]++
 		c = newServed()
@@ -128,14 +128,14 @@ func (s *Server) join(key sessionKey, large bool) (*incoming, error) {
 	}
 	in := c.add(large)
 	if in == nil {
-		return nil, status.Error(codes.InvalidArgument, "the session has this stream already")
+		return nil, status.Error(codes.InvalidArgument, "the session already has such a stream")
 	}
 	return in, nil
 }
 
-// leave removes a stream from its session. A stream that breaks ends the session, and the caller
-// begins another one. A stream that has sent all its answers (drained) does not: the other stream
-// may have answers left.
+// leave removes a stream from its session. If the stream broke, leave ends the session, and the
+// caller begins another session. If the stream has sent all its answers (drained), the session goes
+// on: the other stream may have answers left.
 func (s *Server) leave(key sessionKey, c *served, drained bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,13 +151,13 @@ func (s *Server) leave(key sessionKey, c *served, drained bool) {
 	}
 }
 
-// read begins the calls of a stream until the stream breaks, the session ends, or the caller breaks
-// the protocol.
+// read begins the calls that arrive on a stream, until the stream breaks, the session ends, or the
+// caller breaks the protocol.
 func (s *Server) read(stream nodepb.Exchange_CallsServer, in *incoming, m *nodepb.CallsRequest) error {
 	for {
 		arrived := time.Now()
 		for _, n := range m.GetEnded() {
-			in.session.cancelCall(n) // before the requests, which may have to wait for a free slot
+			in.session.cancelCall(n) // before the requests are begun, which may have to wait for a free slot
 		}
 		for _, q := range m.GetRequests() {
 			if size := len(q.GetMessage()); size > MaxMessage || size > largeMessage && !in.large {
@@ -168,7 +168,7 @@ func (s *Server) read(stream nodepb.Exchange_CallsServer, in *incoming, m *nodep
 			}
 		}
 		for _, n := range m.GetEnded() {
-			in.session.cancelCall(n) // the caller gave up this call before it was sent
+			in.session.cancelCall(n) // the caller gave up this call before it was sent in this message
 		}
 		var err error
 		if m, err = stream.Recv(); err != nil {
@@ -183,7 +183,7 @@ func (s *Server) begin(ctx context.Context, in *incoming, q *nodepb.Request, arr
 	if us := q.GetLimitUs(); us > 0 && us < uint64(maxLimit/time.Microsecond) {
 		limit = time.Duration(us) * time.Microsecond
 	}
-	until := arrived.Add(limit) // the caller waits no longer, however long the call waits for a slot
+	until := arrived.Add(limit) // the caller waits no longer than this, however long the call waits for a slot
 	select {
 	case in.slots <- struct{}{}:
 	case <-in.session.ctx.Done():
@@ -210,7 +210,7 @@ func (s *Server) begin(ctx context.Context, in *incoming, q *nodepb.Request, arr
 	return true
 }
 
-// maxLimit bounds the time limit of a call, and replaces a missing one.
+// maxLimit bounds the time limit of a call, and is the limit of a call without one.
 const maxLimit = time.Hour
 
 // serve answers one call.
@@ -235,7 +235,7 @@ func (s *Server) serve(ctx context.Context, q *nodepb.Request) *nodepb.Answer {
 		out.Message, err = proto.Marshal(a.(proto.Message))
 	}
 	if err == nil && len(out.Message) > MaxMessage {
-		err = status.Errorf(codes.ResourceExhausted, "cannot send an answer of %s of %d bytes, at most %d are allowed", method, len(out.Message), MaxMessage)
+		err = status.Errorf(codes.ResourceExhausted, "cannot send an answer of %s: it has %d bytes, at most %d are allowed", method, len(out.Message), MaxMessage)
 		out.Message = nil
 	}
 	if err != nil {

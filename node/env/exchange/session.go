@@ -19,41 +19,41 @@ import (
 
 const (
 	queueSmall = 256 // bound of the requests that wait for the first stream
-	queueLarge = 8   // the same for the second
+	queueLarge = 8   // the same bound for the second stream
 )
 
-// A session consists of the streams to a host, from their opening until one of them breaks, and of
-// the calls on them.
+// A session consists of the streams to a host and of the calls on them. It lasts from the opening
+// of the first stream until a stream breaks.
 type session struct {
 	c      *Caller
 	id     uint64
-	ctx    context.Context // of the streams
+	ctx    context.Context // context of the streams
 	cancel context.CancelFunc
 	small  *outgoing
 
 	mu      sync.Mutex
 	large   *outgoing                // nil until it is needed
 	streams int                      // number of streams that have not ended
-	last    uint64                   // the latest number of a call
+	last    uint64                   // number of the latest call
 	used    time.Time                // when the latest call began
 	waiting map[uint64]chan received // calls that wait for an answer, by number; nil when the session has ended
-	opened  bool                     // a stream was opened, so there is a connection
-	proven  bool                     // the peer has accepted a stream, so it is there
+	opened  bool                     // a stream was opened, so there was a connection
+	proven  bool                     // the peer has accepted a stream, so a host is there
 	err     error                    // the error of the session's calls once it has ended; set before ctx ends
 }
 
-// received is an answer, and the peer that sent it.
+// received is an answer together with the peer that sent it.
 type received struct {
 	answer *nodepb.Answer
 	from   *peer.Peer
 }
 
-// outgoing is what waits to be sent on a stream.
+// outgoing contains what waits to be sent on a stream.
 type outgoing struct {
 	requests chan *nodepb.Request
 
 	mu      sync.Mutex
-	ended   []uint64      // numbers of calls given up after they were sent: at most those that the other end serves and this one queues
+	ended   []uint64      // numbers of calls given up after they were sent; at most as many as calls that the other end serves and this end queues
 	givenUp chan struct{} // holds one element while ended is not empty
 }
 
@@ -64,15 +64,15 @@ func newSession(c *Caller) *session {
 	return s
 }
 
-// stream opens a stream with a queue of the given length. mu is held, or no other goroutine has the
-// session yet.
+// stream opens a stream with a queue of the given length. Either mu is held, or no other goroutine
+// has the session yet.
 func (s *session) stream(length int, large bool) *outgoing {
 	s.streams++
 	out := &outgoing{requests: make(chan *nodepb.Request, length), givenUp: make(chan struct{}, 1)}
 	go func() {
 		stream, err := s.c.open(s.ctx)
 		if status.Code(err) == codes.Unavailable && !refused(err) {
-			select { // the connection broke while it was being made
+			select { // the connection broke while it was being established
 			case <-time.After(reopenAfter):
 			case <-s.ctx.Done():
 			}
@@ -94,14 +94,14 @@ func (s *session) stream(length int, large bool) *outgoing {
 // reopenAfter is somewhat longer than gRPC's first pause between two connections (node/env/grpcenv).
 const reopenAfter = 70 * time.Millisecond
 
-// refused reports whether there is no host to connect to, or no common credentials: another connection would fail
-// likewise. gRPC has the reason as text only.
+// refused reports whether there is no host to connect to, or no common credentials, so that another
+// attempt to connect would fail in the same way. gRPC has this reason only as text.
 func refused(err error) bool {
 	return strings.Contains(err.Error(), "Error while dialing") || strings.Contains(err.Error(), "authentication handshake failed")
 }
 
-// drained notes that the peer, which is ending, has sent all answers on one stream. No further call
-// begins; calls on the other stream may still be answered.
+// drained notes that the peer, which is ending, has sent all its answers on one stream. No further
+// call begins in the session; calls on the other stream may still be answered.
 func (s *session) drained() {
 	s.c.drop(s)
 	s.mu.Lock()
@@ -113,7 +113,8 @@ func (s *session) drained() {
 	}
 }
 
-// end ends the session. Only the first call counts: its err is the error of the session's calls.
+// end ends the session. Only the first call of end has an effect: its err decides the error of the
+// session's calls.
 func (s *session) end(err error) {
 	s.c.drop(s)
 	s.mu.Lock()
@@ -124,7 +125,7 @@ func (s *session) end(err error) {
 	s.cancel()
 }
 
-// reason returns the error that the end of a stream means for the calls on it. mu is held.
+// reason returns the error that calls on a stream return when the stream ends with err. mu is held.
 func (s *session) reason(err error) error {
 	switch code := status.Code(err); {
 	case err == errClosed:
@@ -139,7 +140,8 @@ func (s *session) reason(err error) error {
 	return err // there is no connection
 }
 
-// call makes one call in this session, until limit. sent reports whether the peer may have received it.
+// call makes one call in this session, until limit. sent reports whether the peer may have received
+// the call.
 func (s *session) call(ctx context.Context, limit <-chan time.Time, q *nodepb.Request) (got received, sent bool, err error) {
 	answered := make(chan received, 1)
 	s.mu.Lock()
@@ -181,7 +183,7 @@ func (s *session) call(ctx context.Context, limit <-chan time.Time, q *nodepb.Re
 		return received{}, true, context.DeadlineExceeded
 	case <-s.ctx.Done():
 		select {
-		case got := <-answered: // the stream broke after the answer
+		case got := <-answered: // the answer arrived before the stream broke
 			return got, true, nil
 		default:
 			return received{}, true, s.ended()
@@ -227,7 +229,7 @@ func (s *session) ended() error {
 	return s.err
 }
 
-// send sends what waits, all of it in one message, until the session ends.
+// send sends what waits, always all of it in one message, until the session ends.
 func (s *session) send(stream Stream, out *outgoing, opening *nodepb.Opening) {
 	idle := time.NewTimer(idleTime)
 	defer idle.Stop()
@@ -238,8 +240,8 @@ func (s *session) send(stream Stream, out *outgoing, opening *nodepb.Opening) {
 	}
 }
 
-// next waits for requests or for calls that were given up, and returns all of them, or nil when the session has ended.
-// It ends a session that is idle.
+// next waits for requests or for calls that were given up, and returns all of them. It ends a
+// session that is idle. It returns nil when the session has ended.
 func (o *outgoing) next(s *session, idle *time.Timer) *nodepb.CallsRequest {
 	batch, size := &nodepb.CallsRequest{}, 0
 	for waiting := true; waiting; {
@@ -264,14 +266,15 @@ func (o *outgoing) next(s *session, idle *time.Timer) *nodepb.CallsRequest {
 	batch.Ended = o.takeEnded()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	batch.Requests = slices.DeleteFunc(batch.Requests, func(q *nodepb.Request) bool { return s.waiting[q.Number] == nil }) // given up
+	batch.Requests = slices.DeleteFunc(batch.Requests, func(q *nodepb.Request) bool { return s.waiting[q.Number] == nil }) // these calls were given up
 	return batch
 }
 
-// fill adds to a batch of the given size what waits in a queue, up to largeMessage bytes and one more.
+// fill appends to a batch of the given size what waits in a queue, until the batch exceeds
+// largeMessage bytes.
 func fill[T any](queue <-chan T, batch []T, size int, sizeOf func(T) int) []T {
 	if len(queue) == 0 {
-		runtime.Gosched() // lets calls that are ready queue theirs: one write for many calls costs as much as one for a single call
+		runtime.Gosched() // lets goroutines that are ready queue their calls: one write for many calls costs as much as one for a single call
 	}
 	for size < largeMessage {
 		select {
@@ -285,10 +288,11 @@ func fill[T any](queue <-chan T, batch []T, size int, sizeOf func(T) int) []T {
 	return batch
 }
 
-// requestSize returns the bytes of a request in a batch, or some more.
+// requestSize returns at least the size of a request in a batch, in bytes.
 func requestSize(q *nodepb.Request) int { return len(q.Message) + sizeOf(q.Header) + 64 }
 
-// idle returns the time until the session is idle: none of its calls wait, and none has begun for a while.
+// idle returns the time after which the session will be idle: no call waits, and none has begun for
+// idleTime.
 func (s *session) idle() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,5 +1,6 @@
-// Package instrument makes the spans and metrics of calls between hosts, in one place for all transports, by
-// OpenTelemetry's conventions for gRPC (https://opentelemetry.io/docs/specs/semconv/rpc/): a span at each end, and the
+// Package instrument makes the spans and metrics of calls between hosts, in one place for all
+// transports, by OpenTelemetry's conventions for gRPC
+// (https://opentelemetry.io/docs/specs/semconv/rpc/): a span at each end of a call, and the
 // histograms rpc.client.call.duration and rpc.server.call.duration.
 //
 //	calls := instrument.New(instrument.Options{Tracer: …, Meter: …, Propagator: …})
@@ -8,5 +9,5 @@
 //	…
 //	call.End(err)
 //
-// A call that fails before anything is sent has a span, too. A nil *Calls records nothing.
+// A call that fails before anything is sent also has a span. A nil *Calls records nothing.
 package instrument

@@ -29,7 +29,7 @@ func (c *Calls) Extract(ctx context.Context, received []string) context.Context 
 // value, …
 type header []string
 
-// Get returns the value of a name, or the empty text.
+// Get returns the value of a name, or "".
 func (h *header) Get(name string) string {
 	for i := 0; i+1 < len(*h); i += 2 {
 		if strings.EqualFold((*h)[i], name) {
@@ -39,10 +39,10 @@ func (h *header) Get(name string) string {
 	return ""
 }
 
-// Set adds a value.
+// Set appends a name and its value.
 func (h *header) Set(name, value string) { *h = append(*h, name, value) }
 
-// Keys returns the names.
+// Keys returns the names in the header.
 func (h *header) Keys() (names []string) {
 	for i := 0; i+1 < len(*h); i += 2 {
 		names = append(names, (*h)[i])

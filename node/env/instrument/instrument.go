@@ -24,7 +24,7 @@ import (
 
 const scope = "chordconductor/node/env/instrument"
 
-// Options of New. Only NameSpan may be nil.
+// Options configure a Calls. Only NameSpan may be nil.
 type Options struct {
 	Tracer     trace.TracerProvider
 	Meter      metric.MeterProvider
@@ -46,7 +46,7 @@ type Calls struct {
 	own            []attribute.KeyValue
 }
 
-// An end has what differs between the two ends of a call.
+// An end contains what differs between the two ends of a call, the client and the server.
 type end struct {
 	duration metric.Float64Histogram
 	failure  func(codes.Code) bool
@@ -58,7 +58,7 @@ type outcome struct {
 	code   codes.Code
 }
 
-// New returns Calls. It fails only if the meter refuses an instrument.
+// New returns a Calls. It fails only if the meter cannot create an instrument.
 func New(o Options) (*Calls, error) {
 	c := &Calls{propagator: o.Propagator, nameSpan: o.NameSpan, own: server(o.Address)}
 	c.tracer = o.Tracer.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))
@@ -76,8 +76,8 @@ func New(o Options) (*Calls, error) {
 	return c, nil
 }
 
-// servingFailed reports whether a server's status code means by the conventions that the server has
-// failed; other codes are the caller's failures.
+// servingFailed reports whether, by the conventions, a status code means that the server has
+// failed; with other codes the caller has failed.
 func servingFailed(code codes.Code) bool {
 	switch code {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
@@ -96,7 +96,7 @@ type Call struct {
 	began  time.Time
 }
 
-// Client begins a call of a method, by gRPC's full name, to the host at an address.
+// Client begins a call of a method, which is gRPC's full name, to the host at an address.
 func (c *Calls) Client(ctx context.Context, address, method string, request any) (context.Context, Call) {
 	if c == nil {
 		return ctx, Call{}
@@ -132,8 +132,8 @@ func (c *Calls) begin(ctx context.Context, at *end, kind trace.SpanKind, method 
 	return ctx, Call{c, at, ctx, span, method, began}
 }
 
-// called is implemented by the requests of one member to another, and not by the requests of
-// clients.
+// called is implemented by the requests that one member makes to another, and not by the requests
+// of clients.
 type called interface{ GetCall() *nodepb.Call }
 
 func (c *Calls) name(span trace.Span, request any, serving bool) {
@@ -150,7 +150,7 @@ func (c Call) End(err error) {
 	st := env.StatusOf(err)
 	code := st.Code()
 	if int(code) >= len(codeTexts) {
-		code = codes.Unknown // a peer may send any number, and each would make a further time series
+		code = codes.Unknown // a peer may send any number, and each number would make a further time series
 	}
 	if c.span.IsRecording() {
 		c.span.SetAttributes(semconv.RPCResponseStatusCode(codeTexts[code]))
@@ -179,7 +179,8 @@ func (e *end) options(method string, code codes.Code) []metric.RecordOption {
 	return made
 }
 
-// server returns the attributes of a host's address. An address without a port is taken for a name.
+// server returns the attributes of a host's address. An address without a port counts as a host
+// name.
 func server(address string) []attribute.KeyValue {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

@@ -44,8 +44,8 @@ func TestOutcomes(t *testing.T) {
 	for _, test := range []struct {
 		err    error
 		code   string
-		client bool // by the conventions an error of the client's span
-		server bool // and of the server's
+		client bool // an error of the client's span, by the conventions
+		server bool // an error of the server's span
 	}{
 		{nil, "OK", false, false},
 		{status.Error(codes.Unavailable, "gone"), "UNAVAILABLE", true, true},
@@ -59,7 +59,7 @@ func TestOutcomes(t *testing.T) {
 		ctx, sent := calls.Client(t.Context(), "host-a.example:7002", method, request)
 		received, serving := calls.Server(calls.Extract(t.Context(), calls.Inject(ctx)), method, request)
 		if trace.SpanContextFromContext(received).TraceID() != trace.SpanContextFromContext(ctx).TraceID() {
-			t.Error("the ends of a call are in two traces")
+			t.Error("the two ends of a call are in different traces")
 		}
 		serving.End(test.err)
 		sent.End(test.err)
@@ -94,13 +94,13 @@ func TestOutcomes(t *testing.T) {
 		for _, point := range m.Data.(metricdata.Histogram[float64]).DataPoints {
 			code, _ := point.Attributes.Value("rpc.response.status_code")
 			if !series[end+code.AsString()] || point.Attributes.HasValue("server.address") {
-				t.Errorf("%s has a series %v", m.Name, point.Attributes.ToSlice())
+				t.Errorf("%s has the unexpected series %v", m.Name, point.Attributes.ToSlice())
 			}
 			delete(series, end+code.AsString())
 		}
 	}
 	if len(series) != 0 {
-		t.Errorf("no series for %v", series)
+		t.Errorf("there are no series for %v", series)
 	}
 }
 
@@ -109,12 +109,12 @@ func TestNothing(t *testing.T) {
 	var calls *instrument.Calls
 	ctx, call := calls.Client(t.Context(), "h:1", method, &nodepb.PingRequest{})
 	if calls.Inject(ctx) != nil || calls.Extract(ctx, []string{"traceparent", "x"}) != ctx {
-		t.Error("a header was made or read")
+		t.Error("without instrumentation a header was made or read")
 	}
 	call.End(nil)
 }
 
-// A header with an odd number of texts, or with unknown names, carries no span. The case of names
+// A header with an odd number of texts, or without known names, carries no span. The case of names
 // does not matter.
 func TestHeaders(t *testing.T) {
 	calls, err := instrument.New(instrument.Options{
@@ -127,11 +127,11 @@ func TestHeaders(t *testing.T) {
 	for header, want := range map[string]bool{"traceparent " + parent: true, "Traceparent " + parent: true, "traceparent": false, "x " + parent: false, "x y traceparent " + parent: true} {
 		got := trace.SpanContextFromContext(calls.Extract(t.Context(), strings.Fields(header))).IsRemote()
 		if got != want {
-			t.Errorf("%q: a span %v, want %v", header, got, want)
+			t.Errorf("the header %q carries a span: %v, want %v", header, got, want)
 		}
 	}
 	ctx := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}}))
 	if !slices.Contains(calls.Inject(ctx), "traceparent") {
-		t.Errorf("header %q", calls.Inject(ctx))
+		t.Errorf("a context without a span has the header %q, want none", calls.Inject(ctx))
 	}
 }
