@@ -52,7 +52,7 @@ test-go: build ## the Go tests
 	$(MAKE) promises-slice
 	$(GO) test -timeout 60m -run 'TestFlashCrowd|TestRandomScenarios|TestRing' ./node/member
 	cd dashboards && $(GO) vet ./... && $(GO) test ./...
-	cd test && $(GO) vet ./... && $(GO) test ./deploy/... ./fuzz ./mutants
+	cd test && $(GO) vet ./... && $(GO) test ./deploy/... ./fuzz ./mutants ./internal/...
 
 promises-slice: ## the part of `make promises` that every run has: each pair of settings and faults once; some five minutes
 	$(GO) test -timeout 60m ./node/simtest -seeds 289

@@ -14,7 +14,7 @@ import (
 
 var promisesFile = flag.String("promises", "", "page whose table of promises is replaced by the outcome")
 
-// The section of the page between these marks is replaced by the table.
+// The section of the page between these marks is replaced by the table, as test/internal/section does in the tests' module.
 const (
 	beginMark = "<!-- promises: begin -->\n"
 	endMark   = "<!-- promises: end -->\n"

@@ -21,6 +21,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"chordconductor/test/internal/section"
 )
 
 func main() {
@@ -79,7 +81,7 @@ func run(ctx context.Context, root, out string, each time.Duration, only string)
 		return fmt.Errorf("no fuzzer is called %q", only)
 	}
 	if out != "" {
-		if err := write(out, results); err != nil {
+		if err := section.Replace(out, "fuzz", table(results)); err != nil {
 			return err
 		}
 	}
@@ -150,28 +152,17 @@ func (f fuzzer) run(ctx context.Context, root string, each time.Duration) (resul
 	return r, nil
 }
 
-const begin, end = "<!-- results -->\n", "<!-- end -->\n"
-
-// write replaces the table of results in a page.
-func write(path string, results []result) error {
-	page, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(page), begin)
-	_, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		return fmt.Errorf("cannot write the results: %s has no section between %q and %q", path, begin, end)
-	}
-	var table strings.Builder
-	fmt.Fprintf(&table, "%s, %s, %d processors.\n\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOMAXPROCS(0))
-	table.WriteString("| fuzzer | package | time | executions | new inputs | |\n|-|-|-|-|-|-|\n")
+// table returns the results as Markdown.
+func table(results []result) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s, %s, %d processors.\n\n", time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOMAXPROCS(0))
+	text.WriteString("| fuzzer | package | time | executions | new inputs | |\n|-|-|-|-|-|-|\n")
 	for _, r := range results {
 		verdict := "clean"
 		if r.failed {
 			verdict = "**failed**"
 		}
-		fmt.Fprintf(&table, "| %s | %s | %s | %d | %d | %s |\n", r.name, r.dir, r.took.Round(time.Second), r.execs, r.inputs, verdict)
+		fmt.Fprintf(&text, "| %s | %s | %s | %d | %d | %s |\n", r.name, r.dir, r.took.Round(time.Second), r.execs, r.inputs, verdict)
 	}
-	return os.WriteFile(path, []byte(before+begin+table.String()+end+after), 0o644)
+	return text.String()
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"chordconductor/test/internal/section"
 )
 
 func main() {
@@ -99,7 +101,7 @@ func run() error {
 	if err != nil || *out == "" {
 		return err
 	}
-	return replaceSection(*out, page)
+	return section.Replace(*out, "mutants", page)
 }
 
 // all returns the outcomes of the chosen mutants, then of drawn mutants until count of these have compiled.

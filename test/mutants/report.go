@@ -1,16 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"strings"
-)
-
-// The marks around the section of a page that the outcome replaces.
-const (
-	beginMark = "<!-- mutants: begin -->\n"
-	endMark   = "<!-- mutants: end -->\n"
 )
 
 // A tally counts the mutants of one kind by verdict.
@@ -81,17 +73,3 @@ func report(all []outcome, sites int, seed uint64) string {
 }
 
 func indent(text string) string { return strings.ReplaceAll(text, "\n", "\n    ") }
-
-// replaceSection puts text between the marks of a page.
-func replaceSection(file, text string) error {
-	page, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := bytes.Cut(page, []byte(beginMark))
-	_, after, ok2 := bytes.Cut(rest, []byte(endMark))
-	if !ok || !ok2 {
-		return fmt.Errorf("cannot write the report: %s has no section between %q and %q", file, beginMark, endMark)
-	}
-	return os.WriteFile(file, []byte(string(before)+beginMark+"\n"+text+"\n"+endMark+string(after)), 0o644)
-}
