@@ -16,17 +16,18 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// An attempt is one export request as the transport saw it. The exporters' own errors do not distinguish a refusal from
-// an outage over HTTP, nor a partial success from a failure, so the events' exporter has a hook in its transport, which
-// writes here. The hook finds the attempt in the request's context.
+// An attempt is the outcome of one export request as the transport sees it. The exporters' own
+// errors do not distinguish a refusal from an outage over HTTP, nor a partial success from a
+// failure. So the events' exporter has a hook in its transport, which finds the attempt in the
+// request's context and sets its fields.
 type attempt struct {
 	verdict  verdict
-	wait     time.Duration // what the receiver asked for, if it did
+	wait     time.Duration // how long the receiver asked the sender to wait; 0 if it did not
 	rejected int64         // records of an accepted request that the receiver reports as rejected
-	message  string        // the reason, or a warning
+	message  string        // the receiver's reason for rejecting records, or its warning
 }
 
-// answered stores what a receiver reports of a request that it has accepted.
+// answered stores what a receiver reports about a request that it has accepted.
 func (a *attempt) answered(answer *collogpb.ExportLogsServiceResponse) {
 	a.rejected = max(answer.GetPartialSuccess().GetRejectedLogRecords(), 0)
 	a.message = answer.GetPartialSuccess().GetErrorMessage()
@@ -36,9 +37,9 @@ type verdict uint8
 
 const (
 	notSent  verdict = iota // the request never reached the transport: it cannot be built or is too large
-	accepted                // the receiver has it
-	again                   // an outage, an overload, or a matter of configuration: retry the same later
-	smaller                 // perhaps too large: retry in smaller pieces
+	accepted                // the receiver has accepted it
+	again                   // an outage, an overload, or a wrong configuration: retry the same request later
+	smaller                 // perhaps it is too large: retry in smaller requests
 	refused                 // the receiver will never take this request
 )
 
@@ -81,10 +82,11 @@ func verdictOf(s *status.Status) (verdict, time.Duration) {
 	return again, 0
 }
 
-// maxAnswer bounds the answer that is read for what it reports; a longer one is passed on unread.
+// maxAnswer bounds how much of an answer is read for the attempt. The attempt gets nothing from a
+// longer answer, which is passed on whole.
 const maxAnswer = 64 << 10
 
-// read takes the answer from a response, and leaves the response as it was.
+// read decodes a response's answer, and leaves the response's body readable from its start.
 func (a *attempt) read(resp *http.Response) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	resp.Body = struct {

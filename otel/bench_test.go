@@ -17,7 +17,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// discard is an exporter that costs nothing.
+// discard is an exporter that does nothing with what it receives.
 type discard struct{}
 
 func (discard) Export(context.Context, []sdklog.Record) error { return nil }
@@ -38,7 +38,8 @@ func benchBodies() map[string]chordevent.Body {
 	}
 }
 
-// BenchmarkEmit is a member's cost of an event: encode it and pass it to the events' pipeline.
+// BenchmarkEmit measures what an event costs a member: encoding it, and passing it to the events'
+// pipeline.
 func BenchmarkEmit(b *testing.B) {
 	p := newPipeline(resource.Empty(), discard{}, EventPipeline{Queue: 1 << 16, Batch: 512, Interval: 100 * time.Millisecond, Attempt: time.Second}, func(error) {})
 	defer p.Shutdown(context.Background())
@@ -61,7 +62,7 @@ func BenchmarkEmit(b *testing.B) {
 	}
 }
 
-// BenchmarkSpan is a hop's span with the tracer off, sampled out, and on.
+// BenchmarkSpan measures a hop's span with the tracer off, sampled out, and on.
 func BenchmarkSpan(b *testing.B) {
 	sdk := func(s Sampling) trace.TracerProvider {
 		return sdktrace.NewTracerProvider(sdktrace.WithSampler(newSampler(s, time.Now)),
@@ -82,7 +83,7 @@ func BenchmarkSpan(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				_, span := tr.Start(context.Background(), chordevent.SpanLookup)
-				if span.IsRecording() { // as members do: an unsampled span costs no attribute
+				if span.IsRecording() { // as members do, so that a span that is not sampled costs no attributes
 					span.SetAttributes(
 						chordevent.NodeIDKey.String(space.Format(key)),
 						chordevent.HostIDKey.String("host-1"),
@@ -104,7 +105,8 @@ type noSpans struct{}
 func (noSpans) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
 func (noSpans) Shutdown(context.Context) error                             { return nil }
 
-// BenchmarkMemory is the path of an event in virtual time, from Encode to Decode.
+// BenchmarkMemory measures the path of an event through a simulated world's telemetry, from Encode
+// to Decode.
 func BenchmarkMemory(b *testing.B) {
 	n := uint64(1)
 	tel, err := Memory(MemoryConfig{

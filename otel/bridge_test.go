@@ -13,7 +13,7 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// Events are copied onto the span of their context if that is recorded.
+// An event is copied onto the span of its context if that span is recorded.
 func TestBridge(t *testing.T) {
 	tr, recorder := testTracer(Sampling{Lookups: -1})
 	p := newPipeline(resource.Empty(), discard{}, small, func(error) {})
@@ -30,25 +30,25 @@ func TestBridge(t *testing.T) {
 	dropped.End()
 
 	if n := len(recorder.Ended()); n != 1 {
-		t.Fatalf("%d spans", n)
+		t.Fatalf("%d spans were recorded, want 1", n)
 	}
 	got := recorder.Ended()[0].Events()
 	if len(got) != 1 {
 		t.Fatalf("%d span events, want 1", len(got))
 	}
 	if got[0].Name != string(chordevent.KindPredecessor) || !got[0].Time.Equal(ev.Time) {
-		t.Errorf("span event %s at %v", got[0].Name, got[0].Time)
+		t.Errorf("the span event is %s at %v", got[0].Name, got[0].Time)
 	}
 	attrs := map[string]string{}
 	for _, kv := range got[0].Attributes {
 		attrs[string(kv.Key)] = kv.Value.String()
 	}
 	if attrs["chord.predecessor.address"] != "127.0.0.1:7002" || attrs["chord.event.seq"] != "5" {
-		t.Errorf("span event attributes %v", attrs)
+		t.Errorf("the span event has the attributes %v", attrs)
 	}
 }
 
-// A program receives failures, but not each of them.
+// A program is notified of failures, but not of each one.
 func TestReporter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reported errorLog
@@ -60,7 +60,7 @@ func TestReporter(t *testing.T) {
 		r.report(errors.New("still no"))
 		r.report(nil)
 		if len(reported.errs) != 2 || !strings.Contains(reported.String(), "99 more failures") {
-			t.Errorf("reported %v", &reported)
+			t.Errorf("the program was notified of %v", &reported)
 		}
 		(&reporter{outage: new(outage)}).report(errors.New("no receiver"))
 	})

@@ -41,7 +41,8 @@ func (*encodings) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Conte
 func (*encodings) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 func (*encodings) HandleConn(context.Context, stats.ConnStats)                       {}
 
-// Requests that leave a process are compressed, unless a variable disables that; those that stay in it are not.
+// Requests that leave a process are compressed, unless a variable disables compression; requests
+// that stay within the process are not.
 func TestCompression(t *testing.T) {
 	for _, test := range []struct {
 		name, variable string
@@ -55,7 +56,7 @@ func TestCompression(t *testing.T) {
 	} {
 		for _, protocol := range []string{grpcProtocol, httpProtocol} {
 			if test.inside && protocol == httpProtocol {
-				continue // the variable that would choose it is ignored
+				continue // for metrics, the variable that would choose the protocol is ignored
 			}
 			t.Run(test.name+" "+protocol, func(t *testing.T) {
 				e := &encodings{seen: map[string]string{}}
@@ -70,12 +71,12 @@ func TestCompression(t *testing.T) {
 				span.End()
 				ended, cancel := context.WithCancel(context.Background())
 				cancel()
-				_ = tel.Flush(context.Background()) // the receiver takes the requests and sends no valid answer
+				_ = tel.Flush(context.Background()) // the receiver accepts the requests, and sends no valid answer
 				_ = tel.Shutdown(ended)
 				e.mu.Lock()
 				defer e.mu.Unlock()
 				if len(e.seen) < 3 {
-					t.Errorf("only %v arrived", e.seen)
+					t.Errorf("requests arrived only for %v", e.seen)
 				}
 				for path, got := range e.seen {
 					if got != test.want {
@@ -87,7 +88,7 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-// serve listens until the test ends, and returns its address.
+// serve starts a server that ends with the test, and returns its address.
 func (e *encodings) serve(t *testing.T, protocol string) string {
 	if protocol == httpProtocol {
 		s := httptest.NewServer(e)
@@ -99,7 +100,7 @@ func (e *encodings) serve(t *testing.T, protocol string) string {
 		t.Fatal(err)
 	}
 	s := grpc.NewServer(grpc.StatsHandler(e), grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error {
-		return status.Error(codes.InvalidArgument, "not today") // final, so there is no retry
+		return status.Error(codes.InvalidArgument, "not today") // a permanent error, so the request is not retried
 	}))
 	go s.Serve(l)
 	t.Cleanup(s.Stop)

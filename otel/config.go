@@ -52,9 +52,10 @@ type Config struct {
 	// Random is the source of trace and span identifiers; if it is nil, the SDK's generator is
 	// used. It may be called concurrently.
 	Random func() uint64
-	// OnError receives failed exports, each in one line: of each signal at most one in ten seconds, and of an outage that
-	// all signals share one at growing intervals, with a count of those in between. Nil: they are dropped. It must not
-	// block.
+	// OnError is called with failed exports, each as an error of one line: at most once in ten
+	// seconds for each signal, and for an outage that all signals share, once for all of them at
+	// growing intervals, with the number of failures in between. If it is nil, failures are
+	// dropped. It must not block.
 	OnError func(error)
 }
 
@@ -63,7 +64,8 @@ type Sampling struct {
 	// Lookups is how many traces of lookups, gets, puts and deletes the process may start per
 	// second, default 50. If it is negative, only traces of failed operations are kept.
 	Lookups float64
-	// Quiet is the share kept of the maintenance rounds that changed nothing, default 0.001. Negative: none.
+	// Quiet is the share of maintenance rounds without a change whose traces are kept, default
+	// 0.001. If it is negative, none is kept.
 	Quiet float64
 }
 
@@ -86,7 +88,8 @@ const (
 	defaultHTTP = "http://localhost:4318"
 )
 
-// validated fills in defaults and reports everything that is wrong.
+// validated returns the Config with defaults filled in, and an error that lists everything that is
+// wrong.
 func (c Config) validated() (Config, error) {
 	setDefault(&c.Service, "chord-node")
 	setDefault(&c.Instance, newUUID())
@@ -127,7 +130,8 @@ func setDefault[T comparable](value *T, byDefault T) {
 	}
 }
 
-// checkURL does not repeat the text, which may hold a password.
+// checkURL checks the URL of an endpoint. Its error does not repeat the URL, which may contain a
+// password.
 func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {

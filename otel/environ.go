@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 )
 
-// The signals, as the variables spell them.
+// The names of the signals in environment variables.
 const (
 	traces  = "TRACES"
 	metrics = "METRICS"
@@ -24,7 +24,7 @@ const (
 	httpProtocol = "http/protobuf"
 )
 
-// environ is the environment as this package reads it; the SDK reads the rest by itself.
+// environ reads the variables that this package evaluates. The SDK reads the others by itself.
 type environ struct{ ignore bool }
 
 // get returns the value of the first variable that is set and not empty: OpenTelemetry treats an
@@ -49,11 +49,11 @@ func (e environ) otlp(signal, what string) string {
 
 func (e environ) disabled() bool { return strings.EqualFold(e.get("OTEL_SDK_DISABLED"), "true") }
 
-// exports reports whether signal has an exporter. The variables must have been checked.
+// exports reports whether a signal has an exporter. It must be called only after check.
 func (e environ) exports(signal string) bool { return e.get("OTEL_"+signal+"_EXPORTER") != "none" }
 
-// metricExporters reports how metrics leave the process: pushed over OTLP, served for Prometheus to scrape, both or
-// neither. The variable is a list. Callers have checked it.
+// metricExporters reports how metrics leave the process: pushed over OTLP, served for Prometheus to
+// scrape, both, or neither. The variable is a list. It must be called only after check.
 func (e environ) metricExporters() (push, scrape bool) {
 	names := e.get("OTEL_METRICS_EXPORTER")
 	if names == "" {
@@ -70,7 +70,8 @@ func (e environ) metricExporters() (push, scrape bool) {
 	return push, scrape
 }
 
-// checkMetricExporters refuses a list that has an unknown name, or "none" beside other names.
+// checkMetricExporters returns an error for a list that has an unknown name, or "none" beside other
+// names.
 func checkMetricExporters(names string) error {
 	if names == "none" {
 		return nil
@@ -108,8 +109,8 @@ func (e environ) timeout(signal string, byDefault time.Duration) time.Duration {
 	return byDefault
 }
 
-// check refuses values that would otherwise be ignored, or would send telemetry to nowhere, without an error. A
-// variable that is common to the signals is named once.
+// check returns an error for values that would otherwise be ignored, or because of which telemetry
+// would be sent nowhere without an error. A variable that several signals share is named only once.
 func (e environ) check() error { return errors.Join(e.mistakes()...) }
 
 func checkPropagators(names string) error {

@@ -11,8 +11,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// eventLoggers makes loggers that put records into the pipeline's queue. The conversion to the SDK's record is half the
-// cost of an event, so the exporting goroutine does it.
+// eventLoggers provides loggers that put records into the pipeline's queue. The conversion to the
+// SDK's record is half the cost of an event, so it is left to the exporting goroutine.
 type eventLoggers struct {
 	embedded.LoggerProvider
 	p *pipeline
@@ -38,8 +38,8 @@ func (l eventLogger) Emit(ctx context.Context, r log.Record) {
 	l.p.push(emitted{record: r, span: span.SpanContext(), logger: l.inner})
 }
 
-// copyOnto copies an event onto a span, as a span event: Jaeger does not store log records, and so a trace shows the
-// pointers and keys that changed.
+// copyOnto copies an event onto a span, as a span event: Jaeger does not store log records, and
+// with the copy a trace shows which pointers and keys changed.
 func copyOnto(span trace.Span, r *log.Record) {
 	attrs := make([]attribute.KeyValue, 0, r.AttributesLen())
 	r.WalkAttributes(func(kv attribute.KeyValue) bool {
@@ -52,11 +52,11 @@ func copyOnto(span trace.Span, r *log.Record) {
 // emitted is a record in the queue.
 type emitted struct {
 	record log.Record
-	span   trace.SpanContext // of Emit's context
-	logger log.Logger        // of the SDK, which has resource and scope
+	span   trace.SpanContext // span of the context passed to Emit
+	logger log.Logger        // the SDK's logger, which adds resource and scope
 }
 
-// convert has the SDK make its record, which comes out at the collector.
+// convert passes the record to the SDK's logger, which passes its own record to the collector.
 func (e *emitted) convert() {
 	ctx := context.Background()
 	if e.span.IsValid() {
@@ -65,20 +65,21 @@ func (e *emitted) convert() {
 	e.logger.Emit(ctx, e.record)
 }
 
-// newEventProvider makes a provider that never truncates a record: an event is whole or lost. The limits that variables
-// may set for ordinary records do not apply.
+// newEventProvider returns a provider that never truncates a record: an event is either exported
+// whole or lost. The limits that variables may set for ordinary log records do not apply.
 func newEventProvider(res *resource.Resource, p sdklog.Processor) *sdklog.LoggerProvider {
 	return sdklog.NewLoggerProvider(
 		sdklog.WithResource(res),
 		sdklog.WithAttributeCountLimit(-1),
 		sdklog.WithAttributeValueLengthLimit(-1),
-		sdklog.WithAllowKeyDuplication(), // Encode writes none, so there is nothing to look for
+		sdklog.WithAllowKeyDuplication(), // Encode writes no key twice, so no search for duplicates is needed
 		sdklog.WithProcessor(p),
 	)
 }
 
-// collector appends each record to a slice. It takes the record as it is, without the usual clone: the SDK's logger
-// makes one per Emit and forgets it, and there is no other processor. It must be used by one goroutine at a time.
+// collector appends each record to a slice. It does not clone the record, as processors usually do:
+// the SDK's logger makes a new record per Emit and does not keep it, and there is no other
+// processor. Only one goroutine at a time may use it.
 type collector struct{ records *[]sdklog.Record }
 
 func (c collector) Enabled(context.Context, sdklog.EnabledParameters) bool { return true }

@@ -29,13 +29,14 @@ type exporters struct {
 	env environ
 }
 
-// A destination holds an exporter's options beyond those that the exporter reads from the environment itself.
+// A destination holds those options of an exporter that the exporter does not read from the
+// environment itself.
 type destination struct {
 	http    bool
-	url     string            // empty if the variables decide
-	headers map[string]string // nil if the variables decide
+	url     string            // empty if the variables decide it
+	headers map[string]string // nil if the variables decide them
 	timeout time.Duration     // time limit of one request
-	gzip    bool              // false if the variables decide
+	gzip    bool              // false if the variables decide it
 	dial    []grpc.DialOption
 }
 
@@ -47,11 +48,12 @@ func (x exporters) destination(signal string) destination {
 		// (docs/deploy.md). Within a process it saves nothing.
 		gzip: !x.cfg.IgnoreEnvironment && x.env.otlp(signal, "COMPRESSION") == "",
 		dial: []grpc.DialOption{
-			// A receiver that disappears without closing the connection, such as a host that loses power, is detected in half a
-			// minute.
+			// A receiver that disappears without closing the connection, such as a host that loses
+			// power, is detected within half a minute.
 			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 10 * time.Second}),
-			// A receiver that cannot be reached is tried every two seconds: gRPC's own pause grows to two minutes, too long for
-			// a page that stands still.
+			// The connection to a receiver that cannot be reached is retried every two seconds.
+			// gRPC's own pause grows to two minutes, which is too long while a page shows a stale
+			// view.
 			grpc.WithConnectParams(grpc.ConnectParams{
 				Backoff:           backoff.Config{BaseDelay: 200 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
 				MinConnectTimeout: 5 * time.Second,

@@ -8,23 +8,24 @@ import (
 	"go.opentelemetry.io/otel/log/embedded"
 )
 
-// A HoldGate is the events' logger provider of one host. It can be held, as in an outage of the host's telemetry:
-// events emitted meanwhile are lost, and counted with the losses that the process knows of, so that keyframes report
-// them.
+// A HoldGate is the provider of event loggers of one host. It can be closed, as in an outage of the
+// host's telemetry. Events that are emitted while it is closed are lost, and are counted with the
+// other losses that the process knows of, so that keyframes report them.
 type HoldGate struct {
 	embedded.LoggerProvider
 	telemetry *Telemetry
 	held      atomic.Bool
-	lost      atomic.Int64 // events lost here
+	lost      atomic.Int64 // events lost at the gate
 }
 
 // NewGate returns an open gate in front of the events' pipeline.
 func NewGate(t *Telemetry) *HoldGate { return &HoldGate{telemetry: t} }
 
-// Hold closes the gate or opens it, and reports whether it has just been opened: the time to send keyframes.
+// Hold closes or opens the gate, and reports whether it has just been opened. If so, members should
+// send keyframes.
 func (g *HoldGate) Hold(held bool) (opened bool) { return g.held.Swap(held) && !held }
 
-// Lost returns the number of events lost here and in the pipeline.
+// Lost returns the number of events lost at the gate and in the pipeline.
 func (g *HoldGate) Lost() int64 { return g.telemetry.Lost() + g.lost.Load() }
 
 // Logger implements log.LoggerProvider.

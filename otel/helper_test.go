@@ -21,13 +21,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	for _, v := range os.Environ() { // tests set the variables they mean
+	for _, v := range os.Environ() { // each test sets the variables that it needs
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "OTEL_") {
 			os.Unsetenv(name)
 		}
 	}
 	goleak.VerifyTestMain(m,
-		// Started once per process by the Collector's HTTP server, and never ended.
+		// The Collector's HTTP server starts this goroutine once per process, and never ends it.
 		goleak.IgnoreAnyFunction("go.opentelemetry.io/collector/config/confighttp.init"))
 }
 
@@ -52,7 +52,8 @@ func emitRange(t *Telemetry, from, to int64) {
 	}
 }
 
-// start sets telemetry up towards a receiver, whatever the environment contains, and shuts it down with the test.
+// start sets up telemetry that is sent to a receiver, whatever the environment contains, and shuts
+// it down when the test ends.
 func start(t *testing.T, r *otlptest.Receiver, change func(*Config)) *Telemetry {
 	t.Helper()
 	cfg := Config{Ring: "test", Endpoint: r.GRPC, IgnoreEnvironment: true, MetricInterval: time.Hour}
@@ -67,12 +68,13 @@ func start(t *testing.T, r *otlptest.Receiver, change func(*Config)) *Telemetry 
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 		defer cancel()
-		tel.Shutdown(ctx) // tests that check Shutdown have done so
+		tel.Shutdown(ctx) // has no effect if the test has already called it
 	})
 	return tel
 }
 
-// received returns the numbers of the events that a receiver has, in the order of arrival.
+// received returns the sequence numbers of the events that a receiver has received, in the order of
+// arrival.
 func received(t testing.TB, r *otlptest.Receiver) (seqs []int64) {
 	t.Helper()
 	r.EachLog(func(res pcommon.Resource, rec plog.LogRecord) {

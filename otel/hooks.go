@@ -2,7 +2,8 @@ package otel
 
 import "sync"
 
-// hooks are functions to call when something happens. Their number is that of the hosts of the process.
+// hooks are functions to call when something happens. There is at most one for each host of the
+// process.
 type hooks struct {
 	mu    sync.Mutex
 	next  int
@@ -25,7 +26,8 @@ func (h *hooks) add(f func()) (remove func()) {
 	}
 }
 
-// call calls each, in no order, without holding the lock: one may add or remove others.
+// call calls all hooks, in no particular order. It does not hold the lock, since a hook may add or
+// remove hooks.
 func (h *hooks) call() {
 	h.mu.Lock()
 	all := make([]func(), 0, len(h.calls))

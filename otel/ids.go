@@ -7,7 +7,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// idGenerator makes trace and span identifiers from a given source of randomness: seeded, so that one seed is one run.
+// idGenerator makes trace and span identifiers from a given source of random numbers. If the source
+// is seeded, one seed gives one run.
 type idGenerator struct{ next func() uint64 }
 
 func (g idGenerator) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {

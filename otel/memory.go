@@ -22,25 +22,27 @@ import (
 	"chordconductor/otel/internal/pdataconv"
 )
 
-// MemoryConfig is for simulated worlds, which run in virtual time.
+// MemoryConfig configures the telemetry of a simulated world, which runs in virtual time.
 type MemoryConfig struct {
 	Ring     string
-	Instance string        // service.instance.id: chosen by the caller, so that one seed is one run
+	Instance string        // service.instance.id; the caller chooses it, so that one seed gives one run
 	Random   func() uint64 // for trace and span identifiers
 	Now      func() time.Time
-	Sampling Sampling // of trace identifiers on events; the spans themselves are not kept
-	// Spans gets each sampled span as it would leave the process; nil: spans go nowhere.
+	Sampling Sampling // decides which events have a trace identifier; the spans themselves are not kept
+	// Spans is called with each sampled span as it would leave the process. If it is nil, spans are
+	// dropped.
 	Spans func(ptrace.Traces)
-	// Sink gets each event as the conductor would receive it over OTLP, one at a time, before Emit returns. It owns the
-	// data.
+	// Sink is called with each event as the conductor would receive it over OTLP, one event per
+	// call, before Emit returns. The data belongs to it.
 	Sink func(plog.Logs)
 }
 
-// Memory makes providers with the same path as Setup's up to the wire: an event is encoded, passes through the SDK, and
-// comes out as Collector data. It has no queue, no clock and no goroutine. Metrics and ordinary logs are dropped.
+// Memory returns providers whose path is the same as that of Setup's providers, except for the
+// network: an event is encoded, passes through the SDK, and becomes Collector data. There is no
+// queue, no clock and no goroutine. Metrics and ordinary log records are dropped.
 func Memory(cfg MemoryConfig) (*Telemetry, error) {
 	if cfg.Random == nil || cfg.Now == nil || cfg.Sink == nil {
-		return nil, errors.New("telemetry in memory needs a source of randomness, a clock and a sink")
+		return nil, errors.New("the configuration of telemetry in memory must set Random, Now and Sink")
 	}
 	setDefault(&cfg.Sampling.Lookups, 50)
 	setDefault(&cfg.Sampling.Quiet, 0.001)
@@ -113,7 +115,7 @@ func (m memorySpans) OnEnd(s sdktrace.ReadOnlySpan) {
 		pdataconv.Put(rs.Resource().Attributes(), kv)
 	}
 	out := rs.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
-	out.SetKind(ptrace.SpanKind(s.SpanKind())) // the same numbers
+	out.SetKind(ptrace.SpanKind(s.SpanKind())) // both types use the same numbers
 	out.SetTraceID(pcommon.TraceID(s.SpanContext().TraceID()))
 	out.SetSpanID(pcommon.SpanID(s.SpanContext().SpanID()))
 	out.SetParentSpanID(pcommon.SpanID(s.Parent().SpanID()))

@@ -11,7 +11,8 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// In memory an event comes out as it went in, with its trace, and the same seed gives the same bytes.
+// In memory an event arrives as it was emitted, with its trace, and the same seed gives the same
+// bytes.
 func TestMemory(t *testing.T) {
 	run := func() (got []plog.Logs) {
 		n := uint64(7)
@@ -29,7 +30,7 @@ func TestMemory(t *testing.T) {
 		ev.Time = time.Unix(1000, 5).UTC()
 		emit(ctx, tel.Events.Logger("test"), ev)
 		if len(got) != 1 {
-			t.Fatalf("%d records before Emit returned", len(got))
+			t.Fatalf("%d records arrived before Emit returned, want 1", len(got))
 		}
 		rl := got[0].ResourceLogs().At(0)
 		decoded, ignored, err := chordevent.Decode(chordevent.SourceOf(rl.Resource()), rl.ScopeLogs().At(0).LogRecords().At(0))
@@ -54,9 +55,9 @@ func TestMemory(t *testing.T) {
 		return string(out)
 	}
 	if first, second := run(), run(); bytes(first[0]) != bytes(second[0]) {
-		t.Error("two runs of one seed differ")
+		t.Error("two runs with the same seed differ")
 	}
 	if _, err := Memory(MemoryConfig{}); err == nil {
-		t.Error("no error without a sink")
+		t.Error("Memory without a sink returned no error")
 	}
 }

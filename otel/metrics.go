@@ -51,12 +51,14 @@ func (s *setup) metrics(ctx context.Context) error {
 	return s.observeSelf(p.Meter("chordconductor/otel"))
 }
 
-// peersApart keeps the instrumentation of RPCs from making a set of time series for every peer: a host calls as many
-// peers as the ring has. The span of a call names the peer.
+// peersApart removes the peer from the metrics of RPCs, which would otherwise have a set of time
+// series for every peer: a host calls as many peers as the ring has. The span of a call names the
+// peer.
 var peersApart = sdkmetric.NewView(sdkmetric.Instrument{Name: "rpc.client.*"},
 	sdkmetric.Stream{AttributeFilter: attribute.NewDenyKeysFilter("server.address", "server.port")})
 
-// withoutAddress returns the reason of an error of net without the address: a variable may hold a secret by mistake.
+// withoutAddress returns the cause of an error of package net, without the address: by mistake, a
+// variable for an address may contain a secret.
 func withoutAddress(err error) error {
 	if op := (*net.OpError)(nil); errors.As(err, &op) {
 		err = op.Err
@@ -70,8 +72,8 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// servePrometheus serves the metrics for scraping, with the names and labels that Prometheus's OTLP endpoint gives to
-// pushed metrics, so that dashboards and alerts work for scraped metrics and pushed ones.
+// servePrometheus serves the metrics for scraping. Names and labels are those that Prometheus's
+// OTLP endpoint gives to pushed metrics, so that dashboards and alerts work for both.
 func (s *setup) servePrometheus() (sdkmetric.Reader, error) {
 	registry := prometheus.NewRegistry()
 	reader, err := promexporter.New(promexporter.WithRegisterer(registry), promexporter.WithoutScopeInfo(),
@@ -82,7 +84,7 @@ func (s *setup) servePrometheus() (sdkmetric.Reader, error) {
 	}
 	address := s.env.prometheusAddress()
 	listener, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) { // the text of netname.ListenError, which package otel must not import
+	if errors.Is(err, syscall.EADDRINUSE) { // the text below is that of netname.ListenError, which package otel must not import
 		return nil, fmt.Errorf("cannot serve the metrics for Prometheus: address %s is already in use, perhaps by another node or conductor; choose another with OTEL_EXPORTER_PROMETHEUS_HOST and _PORT", address)
 	}
 	if err != nil {
@@ -91,7 +93,7 @@ func (s *setup) servePrometheus() (sdkmetric.Reader, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		EnableOpenMetrics:   true, // the format that has exemplars
-		MaxRequestsInFlight: 4,    // further scrapes are answered 503
+		MaxRequestsInFlight: 4,    // further scrapes are answered with the status 503
 		Timeout:             10 * time.Second,
 	}))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 15 * time.Second, MaxHeaderBytes: 16 << 10}
@@ -115,7 +117,7 @@ func (s *setup) servePrometheus() (sdkmetric.Reader, error) {
 	return reader, nil
 }
 
-// observeSelf shows the events' pipeline as metrics.
+// observeSelf registers the metrics of the events' pipeline.
 func (s *setup) observeSelf(meter metric.Meter) error {
 	_, err := chordevent.TelemetryLost.Int64ObservableCounter(meter, func(_ context.Context, o metric.Int64Observer) error {
 		o.Observe(s.Lost())

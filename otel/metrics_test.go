@@ -17,7 +17,7 @@ import (
 	"chordconductor/otel/internal/otlptest"
 )
 
-// scrape sets a process up for scraping.
+// scrape sets up telemetry whose metrics are scraped.
 func scrape(t *testing.T) (*Telemetry, string) {
 	t.Helper()
 	address := freeport.Address(t)
@@ -36,7 +36,7 @@ func scrape(t *testing.T) (*Telemetry, string) {
 		}
 		if conn, err := net.Dial("tcp", address); err == nil {
 			conn.Close()
-			t.Error("metrics are still served after Shutdown")
+			t.Error("after Shutdown, metrics are still served")
 		}
 	})
 	return tel, "http://" + address + "/metrics"
@@ -80,18 +80,18 @@ func TestScrape(t *testing.T) {
 		fmt.Sprintf(`trace_id="%s"`, span.SpanContext().TraceID()),
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("no %s in:\n%s", want, text)
+			t.Errorf("the scraped metrics do not contain %s:\n%s", want, text)
 		}
 	}
 	if strings.Contains(text, "otel_scope") {
 		t.Error("scraped metrics have labels that pushed ones lack")
 	}
 	if text = page(t, url, "text/plain"); !strings.Contains(text, "# TYPE chord_lookup_duration_seconds histogram") {
-		t.Errorf("in the plain format:\n%s", text)
+		t.Errorf("in the plain text format the metrics are:\n%s", text)
 	}
 }
 
-// However many peers a host calls, the instrumentation of RPCs has one set of time series.
+// However many peers a host calls, its metrics of RPCs have one set of time series for each method.
 func TestRPCMetricsDoNotNamePeers(t *testing.T) {
 	tel, url := scrape(t)
 	calls, err := tel.Meters.Meter("rpc").Float64Histogram("rpc.client.call.duration", metric.WithUnit("s"))
@@ -104,7 +104,7 @@ func TestRPCMetricsDoNotNamePeers(t *testing.T) {
 	}
 	text := page(t, url, "text/plain")
 	if n := strings.Count(text, "rpc_client_call_duration_seconds_count{"); n != 1 || strings.Contains(text, "server_address") {
-		t.Errorf("%d sets of series for one method", n)
+		t.Errorf("one method has %d sets of series, want 1", n)
 	}
 }
 
@@ -120,6 +120,6 @@ func TestScrapePortInUse(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_PROMETHEUS_PORT", port)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+otlptest.New(t).GRPC)
 	if _, err := Setup(t.Context(), Config{}); err == nil || !strings.Contains(err.Error(), "OTEL_EXPORTER_PROMETHEUS_HOST") {
-		t.Errorf("error %v, want one with the variables that choose another address", err)
+		t.Errorf("error %v, want one that names the variables for another address", err)
 	}
 }

@@ -27,7 +27,8 @@ import (
 	"chordconductor/otel/internal/otlptest"
 )
 
-// While the receiver is away, events wait; when it is back, all of them arrive, in order, and the members are notified.
+// During an outage of the receiver, events wait. When the receiver is back, all of them arrive in
+// order, and the members are notified.
 func TestOutageLosesNothing(t *testing.T) {
 	for _, protocol := range []string{grpcProtocol, httpProtocol} {
 		t.Run(protocol, func(t *testing.T) {
@@ -57,7 +58,7 @@ func TestOutageLosesNothing(t *testing.T) {
 			wantRange(t, received(t, r), 1, 3000)
 			polltest.Until(t, "members are notified of the recovery, once", func() bool { return notified.Load() == 1 })
 			if tel.Lost() != 0 {
-				t.Errorf("%d lost", tel.Lost())
+				t.Errorf("%d events were lost, want none", tel.Lost())
 			}
 			if err := tel.Shutdown(context.Background()); err != nil {
 				t.Error(err)
@@ -66,7 +67,7 @@ func TestOutageLosesNothing(t *testing.T) {
 	}
 }
 
-// Beyond the queue's bound the oldest events are lost, and exactly those are counted.
+// When the queue is full, the oldest events are lost, and exactly the lost ones are counted.
 func TestOutageBeyondTheQueue(t *testing.T) {
 	r := otlptest.New(t)
 	r.Stop()
@@ -76,13 +77,13 @@ func TestOutageBeyondTheQueue(t *testing.T) {
 	emitRange(tel, 1, 5000)
 	lost := tel.Lost()
 	if lost < 3900 || lost > 4000 {
-		t.Errorf("%d of 5000 lost with room for 1000 and a batch of 100 under way", lost)
+		t.Errorf("%d of 5000 events were lost, although the queue has room for 1000 and a batch of 100 is being sent", lost)
 	}
 	r.Start()
 	r.Wait("the newest event", has(t, r, 5000))
 	got := received(t, r)
 	if int64(len(got))+tel.Lost() != 5000 {
-		t.Errorf("%d received, %d lost: not 5000", len(got), tel.Lost())
+		t.Errorf("%d events were received and %d counted as lost, want 5000 together", len(got), tel.Lost())
 	}
 	wantRange(t, got[len(got)-1000:], 4001, 5000)
 	polltest.Until(t, fmt.Sprintf("members are notified of %d lost", lost), func() bool { return lostWhenNotified.Load() == lost })
@@ -145,7 +146,7 @@ func TestAnswers(t *testing.T) {
 			}
 			got := received(t, r)
 			if tel.Lost() != int64(len(c.lost)) || len(got) != 500-len(c.lost) {
-				t.Errorf("%d received, %d counted as lost, want %d lost", len(got), tel.Lost(), len(c.lost))
+				t.Errorf("%d events were received, %d were counted as lost, want %d lost", len(got), tel.Lost(), len(c.lost))
 			}
 			for _, seq := range c.lost {
 				if slices.Contains(got, seq) {
@@ -154,13 +155,13 @@ func TestAnswers(t *testing.T) {
 			}
 			slices.Sort(got)
 			if len(slices.Compact(got)) != 500-len(c.lost) {
-				t.Error("events received twice")
+				t.Error("some events were received twice")
 			}
 		})
 	}
 }
 
-// A receiver that takes a request but drops some of its records reports their number.
+// When a receiver accepts a request but drops some of its records, it reports how many.
 func TestPartialSuccess(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -180,7 +181,7 @@ func TestPartialSuccess(t *testing.T) {
 		t.Fatal(err)
 	}
 	if tel.Lost() != 3 || !strings.Contains(failures.String(), "no room") {
-		t.Errorf("%d lost, want 3; failures %v", tel.Lost(), &failures)
+		t.Errorf("%d events were counted as lost, want 3; reported failures: %v", tel.Lost(), &failures)
 	}
 }
 
@@ -195,8 +196,9 @@ func (dropper) Export(context.Context, plogotlp.ExportRequest) (plogotlp.ExportR
 	return answer, nil
 }
 
-// TestRejectionsAreNoOutage: records that a receiver rejects permanently are counted, however many they are and over
-// each protocol. Each reason is reported once, and no keyframe is requested, since it would be rejected too.
+// TestRejectionsAreNoOutage: records that a receiver rejects permanently are counted as lost,
+// however many they are and over either protocol. Each reason is reported once. No keyframe is
+// requested, since it would be rejected too.
 func TestRejectionsAreNoOutage(t *testing.T) {
 	for _, http := range []bool{false, true} {
 		t.Run(fmt.Sprintf("http %v", http), func(t *testing.T) {
@@ -226,13 +228,13 @@ func TestRejectionsAreNoOutage(t *testing.T) {
 			sink.mu.Lock()
 			defer sink.mu.Unlock()
 			if sink.records != 150 || tel.Lost() != sink.rejected || sink.rejected == 0 {
-				t.Errorf("%d records received, %d rejected, %d counted as lost", sink.records, sink.rejected, tel.Lost())
+				t.Errorf("the receiver got %d records and rejected %d, but %d were counted as lost", sink.records, sink.rejected, tel.Lost())
 			}
 			if n := strings.Count(failures.String(), "break the vocabulary"); n != 1 {
-				t.Errorf("reported %d times: %v", n, &failures)
+				t.Errorf("the rejection was reported %d times, want once: %v", n, &failures)
 			}
 			if n := keyframes.Load(); n != 0 {
-				t.Errorf("%d keyframes asked for", n)
+				t.Errorf("%d keyframes were requested, want none", n)
 			}
 		})
 	}
@@ -297,7 +299,7 @@ func (r *rejecter) serve(t *testing.T, overHTTP bool) string {
 	return l.Addr().String()
 }
 
-// Shutdown exports what is waiting.
+// Shutdown exports the records that wait.
 func TestShutdownFlushes(t *testing.T) {
 	r := otlptest.New(t)
 	tel := start(t, r, func(c *Config) { c.Events.Interval = time.Hour; c.SpanDelay = time.Hour })
@@ -312,7 +314,8 @@ func TestShutdownFlushes(t *testing.T) {
 	}
 }
 
-// Without a receiver, Shutdown ends within its time limit, and reports and counts the lost records.
+// Without a receiver, Shutdown ends within its time limit. It counts the lost records, and its
+// error gives their number.
 func TestShutdownWithoutReceiver(t *testing.T) {
 	r := otlptest.New(t)
 	r.Stop()
@@ -325,12 +328,12 @@ func TestShutdownWithoutReceiver(t *testing.T) {
 	began := time.Now()
 	err := tel.Shutdown(ctx)
 	if err == nil || !strings.Contains(err.Error(), "25 events were not exported") {
-		t.Errorf("error %v, want one with the number of lost events", err)
+		t.Errorf("the error is %v, want one that gives the number of lost events", err)
 	}
 	if tel.Lost() != 25 {
-		t.Errorf("%d counted as lost, want 25", tel.Lost())
+		t.Errorf("%d events were counted as lost, want 25", tel.Lost())
 	}
 	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("took %v with 300 ms given", took)
+		t.Errorf("Shutdown took %v, its context allows 300 ms", took)
 	}
 }

@@ -15,23 +15,24 @@ import (
 )
 
 const (
-	firstPause = 100 * time.Millisecond // after the first failed attempt; it doubles
+	firstPause = 100 * time.Millisecond // after the first failed attempt; each further pause is twice as long
 	longPause  = 5 * time.Second
-	lastPause  = 250 * time.Millisecond // at most, while shutting down
+	lastPause  = 250 * time.Millisecond // bound of a pause while shutting down
 )
 
 // pipeline exports the events. Emit never blocks: a record goes into a bounded queue, and one goroutine exports. A
 // failed request is retried without limit, unless the receiver rejects it permanently. A rejected request is split in
 // halves until the rejected record is in a request of its own; that record is lost.
 //
-// The SDK's batch processor hides the records it overwrites and, behind the exporter's own retries, the failures; and
-// it drops requests that the exporter does not retry. Here every lost record is counted.
+// The SDK's batch processor does not report the records that it overwrites. It does not report
+// failures, which the exporter's own retries hide, and it drops requests that the exporter does not
+// retry. This pipeline counts every lost record.
 type pipeline struct {
 	exporter sdklog.Exporter // used only by run, except for Shutdown after run has ended
 	cfg      EventPipeline
 	report   func(error)
 	sdk      *sdklog.LoggerProvider // makes the SDK's records; only run uses its loggers
-	batch    []sdklog.Record        // run's own: where sdk puts them
+	batch    []sdklog.Record        // used only by run: sdk appends its records here
 
 	lost   atomic.Int64
 	hurry  chan struct{} // capacity 1: a batch is full, or a caller waits for a flush
@@ -39,24 +40,24 @@ type pipeline struct {
 	ending chan struct{} // closed by Shutdown
 	done   chan struct{} // closed by run
 	ctx    context.Context
-	cancel context.CancelFunc // ends the attempt under way: no more time
+	cancel context.CancelFunc // ends the attempt that is being made, when the time for Shutdown is over
 
 	mu       sync.Mutex
 	queue    recordQueue
-	inFlight int // records taken from the queue and not settled yet
+	inFlight int // records taken from the queue that are neither exported nor lost yet
 	closed   bool
-	waiters  []waiter // bounded by the callers of ForceFlush
+	waiters  []waiter // at most one for each call of ForceFlush
 	recovery hooks
 
-	// run's own:
+	// Only run uses the fields below.
 	size         int             // records per request: halved by refusals, raised by successes, at most cfg.Batch
 	failing      bool            // an attempt failed since the members were last notified
-	notifiedLost int64           // lost at that notification
-	notifiedAt   time.Time       // the time of that notification
+	notifiedLost int64           // number of lost records when members were last notified
+	notifiedAt   time.Time       // when members were last notified
 	known        map[string]bool // reasons for rejections that were already reported to the program
 }
 
-// A waiter is notified when all records before a position are settled: exported or lost.
+// A waiter waits until all records before a position are exported or lost.
 type waiter struct {
 	before uint64
 	done   chan struct{}
@@ -109,7 +110,7 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// waiting is the number of records not settled yet.
+// waiting returns the number of records that are neither exported nor lost yet.
 func (p *pipeline) waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -166,7 +167,8 @@ func (p *pipeline) ended() bool {
 	}
 }
 
-// deliver exports a batch, whole or in pieces, and returns when each record is exported or lost.
+// deliver exports a batch, in one request or in several, and returns when each record is exported
+// or lost.
 func (p *pipeline) deliver(batch []sdklog.Record) {
 	pause := firstPause
 	for len(batch) > 0 {
@@ -205,18 +207,19 @@ func (p *pipeline) deliver(batch []sdklog.Record) {
 	}
 }
 
-// maxKnown bounds the distinct reasons for rejections; further ones are not reported to the program.
+// maxKnown bounds the distinct reasons for rejections that are reported to the program.
 const maxKnown = 100
 
-// reject counts the records that a receiver has and does not accept: as lost, and as known to the members, since a
-// keyframe would not help. It would be rejected as well, and lead to the next. Each reason is reported once.
+// reject counts the records that a receiver got but rejected. They count as lost, and members are
+// not notified of them: a keyframe would not help, since it would be rejected as well, and its
+// rejection would cause the next keyframe. Each reason is reported to the program once.
 func (p *pipeline) reject(a *attempt) {
 	p.lost.Add(a.rejected)
 	p.notifiedLost += a.rejected
 	if a.message == "" {
 		return
 	}
-	reason := digits.ReplaceAllString(a.message, "0") // counts and values differ each time
+	reason := digits.ReplaceAllString(a.message, "0") // counts and values differ from one message to the next
 	if p.known[reason] || len(p.known) >= maxKnown {
 		return
 	}
@@ -239,12 +242,13 @@ func (p *pipeline) attempt(part []sdklog.Record) (*attempt, error) {
 		a.verdict = accepted
 		return a, nil
 	case a.verdict == notSent && ctx.Err() != nil:
-		a.verdict = again // there was no time to send it
+		a.verdict = again // the time limit ended before the request was sent
 	}
 	return a, fmt.Errorf("cannot export %d events: %w", len(part), err)
 }
 
-// pause waits for d, give or take a fifth so that processes do not retry in step. Shutdown ends it early.
+// pause waits for d, varied by up to a fifth so that processes do not retry at the same time.
+// Shutdown shortens it.
 func (p *pipeline) pause(d time.Duration) {
 	d += time.Duration((rand.Float64() - 0.5) * 0.4 * float64(d))
 	ending := p.ending
@@ -263,7 +267,7 @@ func (p *pipeline) pause(d time.Duration) {
 	}
 }
 
-// settle notifies the waiters whose records are all settled.
+// settle notifies the waiters whose records are all exported or lost.
 func (p *pipeline) settle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -280,8 +284,8 @@ func (p *pipeline) settle() {
 	p.waiters = kept
 }
 
-// notifyIfRecovered calls the hooks once after a time of failures or losses, when there is room for what they will
-// send, and not twice within a second: keyframes must not cause the next loss.
+// notifyIfRecovered calls the hooks once after failures or losses, as soon as the queue has room
+// for what the hooks will emit, and at most once a second: keyframes must not cause the next loss.
 func (p *pipeline) notifyIfRecovered() {
 	lost := p.lost.Load()
 	if !p.failing && lost == p.notifiedLost || p.ctx.Err() != nil || time.Since(p.notifiedAt) < time.Second {
@@ -317,7 +321,8 @@ func (p *pipeline) ForceFlush(ctx context.Context) error {
 	}
 }
 
-// Shutdown accepts no more records, and exports the waiting ones until ctx ends; records that are left then are lost.
+// Shutdown accepts no more records, and exports the waiting records until ctx ends. Records that
+// are then left are lost.
 func (p *pipeline) Shutdown(ctx context.Context) error {
 	p.mu.Lock()
 	first := !p.closed
@@ -330,7 +335,7 @@ func (p *pipeline) Shutdown(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, p.cancel)
 	defer stop()
 	close(p.ending)
-	<-p.done // comes soon after ctx ends, if not before: attempts and pauses end with p.ctx
+	<-p.done // follows soon after the end of ctx at the latest: p.ctx ends attempts and pauses
 	p.cancel()
 	err := p.exporter.Shutdown(context.WithoutCancel(ctx))
 	if n := p.lost.Load() - before; n > 0 {

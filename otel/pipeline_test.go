@@ -18,13 +18,14 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// script is an exporter without a network: it notes when each request came, and answers by its script.
+// script is an exporter without a network. It notes when each request arrives, and its function
+// answer decides the outcome.
 type script struct {
 	mu     sync.Mutex
 	begin  time.Time
 	calls  []call
-	answer func(n int, seqs []int64) verdict // nil: accepted
-	hang   bool                              // requests end only with their context
+	answer func(n int, seqs []int64) verdict // if nil, requests are accepted
+	hang   bool                              // requests end only when their context ends
 }
 
 type call struct {
@@ -89,11 +90,11 @@ func inBubble(t *testing.T, cfg EventPipeline, s *script, test func(p *pipeline,
 
 var small = EventPipeline{Queue: 100, Batch: 10, Interval: 100 * time.Millisecond, Attempt: 10 * time.Second}
 
-// The first record of a batch waits for the interval, unless the batch is full before.
+// The first record of a batch waits for the interval, unless the batch is full earlier.
 func TestBatching(t *testing.T) {
 	s := &script{}
 	inBubble(t, small, s, func(p *pipeline, emit func(from, to int64)) {
-		time.Sleep(time.Second) // nothing to do, nothing done
+		time.Sleep(time.Second) // without records, the pipeline makes no request
 		emit(1, 3)
 		time.Sleep(50 * time.Millisecond)
 		emit(4, 5)
@@ -103,14 +104,15 @@ func TestBatching(t *testing.T) {
 	})
 	calls := s.made()
 	if len(calls) == 0 || calls[0].at != 1100*time.Millisecond || len(calls[0].seqs) != 5 {
-		t.Fatalf("first request: %v", calls)
+		t.Fatalf("the requests are %v, want a first one of 5 records at 1.1 s", calls)
 	}
-	// How many requests carry the rest depends on how far the exporter is while records still come.
+	// The number of requests for the remaining records depends on how many records have arrived
+	// when the exporter takes the first ones.
 	var seqs []int64
 	for _, c := range calls {
 		seqs = append(seqs, c.seqs...)
 		if len(c.seqs) > small.Batch {
-			t.Errorf("a request of %d records", len(c.seqs))
+			t.Errorf("a request has %d records, more than a batch", len(c.seqs))
 		}
 	}
 	for _, c := range calls[1:] {
@@ -119,11 +121,12 @@ func TestBatching(t *testing.T) {
 		}
 	}
 	if !slices.IsSorted(seqs) || len(seqs) != 30 {
-		t.Errorf("records sent: %v", seqs)
+		t.Errorf("the records were sent in the order %v", seqs)
 	}
 }
 
-// Pauses between attempts grow from a tenth of a second to five, varied by up to a fifth, and the attempts do not end.
+// Pauses between attempts grow from a tenth of a second to five seconds, varied by up to a fifth,
+// and the number of attempts has no limit.
 func TestRetriesWithoutEnd(t *testing.T) {
 	s := &script{answer: func(n int, _ []int64) verdict {
 		if n < 500 {
@@ -135,12 +138,12 @@ func TestRetriesWithoutEnd(t *testing.T) {
 		emit(1, 1)
 		time.Sleep(time.Hour)
 		if p.lost.Load() != 0 || p.waiting() != 0 {
-			t.Errorf("%d lost, %d waiting", p.lost.Load(), p.waiting())
+			t.Errorf("%d records are lost and %d wait, want none", p.lost.Load(), p.waiting())
 		}
 	})
 	calls := s.made()
 	if len(calls) != 500 {
-		t.Fatalf("%d attempts in an hour", len(calls))
+		t.Fatalf("%d attempts were made in an hour, want 500", len(calls))
 	}
 	want := firstPause
 	for i := 1; i < len(calls); i++ {
@@ -151,7 +154,8 @@ func TestRetriesWithoutEnd(t *testing.T) {
 	}
 }
 
-// A receiver that takes a request and never answers costs the time of one attempt, not the pipeline.
+// A receiver that accepts a request and never answers blocks the pipeline only until the time limit
+// of one attempt.
 func TestAttemptHasALimit(t *testing.T) {
 	s := &script{hang: true}
 	inBubble(t, small, s, func(p *pipeline, emit func(from, to int64)) {
@@ -162,7 +166,7 @@ func TestAttemptHasALimit(t *testing.T) {
 		s.mu.Unlock()
 		time.Sleep(6 * time.Second)
 		if p.waiting() != 0 || p.lost.Load() != 0 {
-			t.Errorf("%d waiting, %d lost after the receiver recovered", p.waiting(), p.lost.Load())
+			t.Errorf("after the receiver recovered, %d records wait and %d are lost, want none", p.waiting(), p.lost.Load())
 		}
 	})
 }
@@ -180,22 +184,22 @@ func TestRecovery(t *testing.T) {
 		var notified atomic.Int32
 		remove := p.recovery.add(func() { notified.Add(1) })
 		emit(1, 10)
-		synctest.Wait() // this batch is under way
+		synctest.Wait() // this batch is being exported
 		emit(11, 250)
 		time.Sleep(20 * time.Second)
 		if notified.Load() != 0 {
-			t.Errorf("notified %d times while nothing works", notified.Load())
+			t.Errorf("members were notified %d times while no export succeeded", notified.Load())
 		}
 		works.Store(true)
 		time.Sleep(10 * time.Second)
 		if notified.Load() != 1 || p.lost.Load() != 140 {
-			t.Errorf("notified %d times, %d lost; want once and 140", notified.Load(), p.lost.Load())
+			t.Errorf("members were notified %d times, and %d records were lost; want one notification and 140", notified.Load(), p.lost.Load())
 		}
 		emit(251, 260)
 		time.Sleep(10 * time.Second)
 		remove()
 		if notified.Load() != 1 {
-			t.Error("notified again without a new failure")
+			t.Error("members were notified again without a new failure")
 		}
 	})
 }
@@ -205,7 +209,7 @@ func TestFlush(t *testing.T) {
 	inBubble(t, small, s, func(p *pipeline, emit func(from, to int64)) {
 		emit(1, 3)
 		if err := p.ForceFlush(context.Background()); err != nil || len(s.made()) != 1 || time.Since(s.begin) != 0 {
-			t.Errorf("flush: %v after %v, %d requests", err, time.Since(s.begin), len(s.made()))
+			t.Errorf("ForceFlush returned %v after %v and %d requests, want success after one request", err, time.Since(s.begin), len(s.made()))
 		}
 		s.mu.Lock()
 		s.hang = true
@@ -214,7 +218,7 @@ func TestFlush(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		if err := p.ForceFlush(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("flush to a receiver that does not answer: %v", err)
+			t.Errorf("ForceFlush to a receiver that does not answer returned %v", err)
 		}
 		s.mu.Lock()
 		s.hang = false
@@ -222,7 +226,8 @@ func TestFlush(t *testing.T) {
 	})
 }
 
-// Whatever the receiver refuses, each record is exported once or counted as lost, and order is kept.
+// Whatever the receiver refuses, each record is either exported once or counted as lost, and the
+// order is kept.
 func TestNothingUnaccountedFor(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		bad := rapid.SliceOfN(rapid.Int64Range(1, 80), 0, 5).Draw(rt, "bad")
@@ -251,15 +256,15 @@ func TestNothingUnaccountedFor(t *testing.T) {
 		slices.Sort(bad)
 		bad = slices.Compact(bad)
 		if lost != int64(len(bad)) || len(got)+len(bad) != 80 {
-			rt.Fatalf("%d exported, %d lost, %d bad", len(got), lost, len(bad))
+			rt.Fatalf("%d records were exported and %d lost, with %d that the receiver refuses", len(got), lost, len(bad))
 		}
 		if !slices.IsSorted(got) {
-			rt.Fatal("out of order")
+			rt.Fatal("records were exported out of order")
 		}
 	})
 }
 
-// The ring keeps the newest records up to its limit, in order, through growth and overwriting.
+// The queue keeps the newest records up to its limit, in order, while it grows and overwrites.
 func TestQueue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(1, 3000).Draw(t, "limit")
@@ -274,19 +279,19 @@ func TestQueue(t *testing.T) {
 				model = append(model, next)
 				next++
 				if overwrote != (len(model) > limit) {
-					t.Fatalf("overwrote %v with %d records in a queue of %d", overwrote, len(model)-1, limit)
+					t.Fatalf("push reported that it overwrote a record: %v, with %d records in a queue of at most %d", overwrote, len(model)-1, limit)
 				}
 				model = model[max(0, len(model)-limit):]
 			}
 			n := rapid.IntRange(0, limit).Draw(t, "take")
 			for i, e := range q.take(nil, n) {
 				if got := e.record.Timestamp().UnixNano(); got != model[i] {
-					t.Fatalf("took %d, want %d", got, model[i])
+					t.Fatalf("take returned record %d, want %d", got, model[i])
 				}
 			}
 			model = model[min(n, len(model)):]
 			if q.len() != len(model) {
-				t.Fatalf("length %d, want %d", q.len(), len(model))
+				t.Fatalf("the queue has the length %d, want %d", q.len(), len(model))
 			}
 		}
 	})

@@ -1,12 +1,13 @@
 package otel
 
-// recordQueue is a ring of at most limit records. When it is full, a new record overwrites the oldest. Memory grows by
-// doubling and is given back when the queue runs empty. Not safe for concurrent use.
+// recordQueue is a ring buffer of at most limit records. When it is full, a new record overwrites
+// the oldest one. Its memory grows by doubling, and is released when the queue becomes empty. It is
+// not safe for concurrent use.
 type recordQueue struct {
 	limit int
 	ring  []emitted
-	head  uint64 // records taken or overwritten so far: the position of the oldest
-	tail  uint64 // records pushed so far
+	head  uint64 // number of records taken or overwritten so far, which is the position of the oldest record
+	tail  uint64 // number of records pushed so far
 }
 
 const smallRing = 1024
@@ -36,7 +37,7 @@ func (q *recordQueue) grow() {
 	q.ring = bigger
 }
 
-// take moves up to max records, the oldest first, to the end of dst.
+// take removes up to most records, the oldest first, and appends them to dst.
 func (q *recordQueue) take(dst []emitted, most int) []emitted {
 	for n := min(most, q.len()); n > 0; n-- {
 		slot := &q.ring[q.head%uint64(len(q.ring))]

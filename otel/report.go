@@ -12,11 +12,12 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// The exporters below stand between the SDK's processors and the real exporters. They keep errors from the SDK, whose
-// global handler would print each to stderr, and they end exports under way when the time for shutdown is over, which
-// the SDK's span and log processors would wait out.
+// The exporters in this file stand between the SDK's processors and the real exporters. They keep
+// errors from the SDK, whose global error handler would print each of them to stderr. They also
+// abort exports when the time for shutdown is over; the SDK's span and log processors would wait
+// until these exports end.
 
-// lifetime ends exports.
+// A lifetime aborts exports when it ends.
 type lifetime struct {
 	ctx context.Context
 	end context.CancelFunc
@@ -27,19 +28,20 @@ func newLifetime() lifetime {
 	return lifetime{ctx, end}
 }
 
-// limit is ctx that also ends with l.
+// limit returns a context that ends with ctx, or when l ends.
 func (l lifetime) limit(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(l.ctx, cancel)
 	return ctx, func() { stop(); cancel() }
 }
 
-// abortGrace is how long a provider of the SDK may take to stop once its exports have been ended.
+// abortGrace is how long a provider of the SDK may take to stop after its exports were aborted.
 const abortGrace = 500 * time.Millisecond
 
-// patient makes a provider's Shutdown stop all that the provider runs. The SDK's Shutdown returns early when its
-// context ends, or has ended before, and leaves goroutines behind. So it gets a context that goes on: after the end of
-// ctx all exports fail immediately (see lifetime), so that little is left to wait for, and abortGrace bounds the wait.
+// patient wraps a provider's Shutdown so that it stops all that the provider runs. The SDK's
+// Shutdown returns early and leaves goroutines running when its context ends, or has already ended.
+// So the SDK gets a context that ends later than ctx: when ctx ends, all exports fail immediately
+// (see lifetime), so that Shutdown has little left to wait for, and abortGrace bounds that time.
 func patient(shutdown func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		longer, end := context.WithCancel(context.WithoutCancel(ctx))

@@ -10,33 +10,33 @@ import (
 )
 
 const (
-	reportGap  = 10 * time.Second // between two messages about one signal
-	longestGap = 5 * time.Minute  // between two about an outage that goes on; it doubles from reportGap
+	reportGap  = 10 * time.Second // between two messages about the same signal
+	longestGap = 5 * time.Minute  // bound of the time between two messages about an outage that goes on; the time begins with reportGap and doubles
 )
 
-// A reporter passes errors of one signal on to the program, at most one in reportGap. All signals usually go to one
-// receiver, and when it cannot be reached they fail for one reason: that reason is reported once for all signals, and
-// then at growing intervals.
+// A reporter passes errors of one signal to the program, at most one in reportGap. All signals
+// usually go to the same receiver, and if it cannot be reached, all fail for the same reason. That
+// reason is reported once for all signals, and then at growing intervals.
 type reporter struct {
 	*outage
-	last    time.Time // guarded by outage.mu, as are the others
+	last    time.Time // guarded by outage.mu, as are the fields below
 	skipped int
-	after   int // outages that were over when skipped began
+	after   int // value of past when skipped was last reset
 }
 
-// An outage is what the reporters of a process have reported last.
+// An outage records what the reporters of a process have reported last, and when.
 type outage struct {
 	notify func(error) // nil: errors are dropped
 
 	mu     sync.Mutex
 	reason string
 	at     time.Time
-	gap    time.Duration // until the same reason is reported again
-	past   int           // outages that have ended
+	gap    time.Duration // time until the same reason is reported again
+	past   int           // number of outages that have ended
 }
 
-// over marks the end of an outage, when events are exported again: a later failure is another outage, even for the same
-// reason.
+// over marks the end of an outage, since events are exported again. A later failure is a new
+// outage, even if its reason is the same.
 func (o *outage) over() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -53,7 +53,7 @@ func (r *reporter) report(err error) {
 	}
 }
 
-// due returns the error to report now for a failure, or nil.
+// due returns the error to report now for the failure err, or nil if nothing is to be reported now.
 func (r *reporter) due(err error, now time.Time) error {
 	reason := reasonOf(err)
 	r.mu.Lock()
@@ -79,7 +79,7 @@ func (r *reporter) due(err error, now time.Time) error {
 	return message
 }
 
-// plainly is an error in one line, without the text that gRPC puts around it.
+// plainly is an error with a text of one line, without the text that gRPC adds.
 type plainly struct {
 	text string
 	error
@@ -88,8 +88,8 @@ type plainly struct {
 func (p plainly) Error() string { return p.text }
 func (p plainly) Unwrap() error { return p.error }
 
-// plain returns an error whose text is short: the operation, which is the text of err before the first colon, and the
-// reason.
+// plain returns err with a short text: the operation, which is the text of err before its first
+// colon, and the reason.
 func plain(err error, reason string) error {
 	text := reason
 	if what, _, some := strings.Cut(err.Error(), ": "); some {
@@ -105,7 +105,7 @@ func reasonOf(err error) string {
 	}
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if _, status, found := strings.Cut(text, "rpc error: code = "); found {
-		if _, cause, found := strings.Cut(status, "Error while dialing: "); found { // gRPC keeps only the text of it
+		if _, cause, found := strings.Cut(status, "Error while dialing: "); found { // gRPC keeps only the text of the cause
 			cause, _, _ = strings.Cut(cause, `"`)
 			return cause
 		}

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// An outage is reported once for all signals that it concerns, and then at growing intervals; another reason is
-// reported immediately.
+// An outage is reported once for all signals that it affects, and then at growing intervals. An
+// outage for another reason is reported immediately.
 func TestOutageIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reported errorLog
@@ -28,28 +28,29 @@ func TestOutageIsToldOnce(t *testing.T) {
 			events.report(fmt.Errorf("cannot export 6 events: %w", refused))
 			<-time.After(time.Second)
 		}
-		// At 0, 10, 30, 70, 150, 310 s, and every five minutes from there.
+		// The outage is reported at 0, 10, 30, 70, 150 and 310 s, and every five minutes after
+		// that.
 		if n := len(reported.errs); n < 15 || n > 18 {
-			t.Errorf("reported %d times in an hour", n)
+			t.Errorf("the outage was reported %d times in an hour", n)
 		}
 		if got, want := reported.errs[0].Error(), "cannot export 1 spans: dial tcp 127.0.0.1:4317: connect: connection refused"; got != want {
 			t.Errorf("reported %q, want %q", got, want)
 		}
 		if last := reported.errs[len(reported.errs)-1]; !errors.Is(last, refused) || !strings.Contains(last.Error(), "more failures") {
-			t.Errorf("at last %v", last)
+			t.Errorf("the last report is %v", last)
 		}
 		before := len(reported.errs)
 		<-time.After(reportGap)
 		events.report(fmt.Errorf("cannot export 6 events: %w", status.Error(codes.Unauthenticated, "no token")))
 		if len(reported.errs) != before+1 || !strings.HasPrefix(reported.errs[before].Error(), "cannot export 6 events: Unauthenticated: no token") {
-			t.Errorf("of another reason: %v", reported.errs[before:])
+			t.Errorf("the reports of an outage for another reason are %v", reported.errs[before:])
 		}
 	})
 }
 
-// An outage that begins after another has ended is reported as a new one, however long the interval between reports had
-// become, and without the unreported failures of the first. Outages that begin and end every second are reported no
-// more often than a lasting one.
+// An outage that begins after another has ended is reported as a new outage, however long the
+// interval between reports has become, and without the number of unreported failures of the earlier
+// outage. Outages that begin and end every second are reported no more often than one that lasts.
 func TestOutagesAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reported errorLog
@@ -59,24 +60,24 @@ func TestOutagesAreTold(t *testing.T) {
 			events.report(fmt.Errorf("cannot export 6 events: %w", status.Error(codes.Unavailable, "away")))
 			<-time.After(time.Second)
 		}
-		for range 320 { // the last message is at 310 s, the next would be after five minutes
+		for range 320 { // the latest report is at 310 s, the next would be five minutes later
 			fail()
 		}
 		all.over()
 		before := len(reported.errs)
 		fail()
 		if len(reported.errs) != before+1 {
-			t.Fatalf("of the second outage: %v", reported.errs[before:])
+			t.Fatalf("the reports of the second outage are %v", reported.errs[before:])
 		}
 		if got, want := reported.errs[before].Error(), "cannot export 6 events: Unavailable: away"; got != want {
-			t.Errorf("of the second outage %q, want %q", got, want)
+			t.Errorf("the report of the second outage is %q, want %q", got, want)
 		}
 		for range 60 {
 			fail()
 			all.over()
 		}
 		if n := len(reported.errs) - before; n > 8 {
-			t.Errorf("reported %d times in a minute", n)
+			t.Errorf("short outages were reported %d times in a minute", n)
 		}
 	})
 }
@@ -92,7 +93,7 @@ func TestReasons(t *testing.T) {
 		{errors.New("broken"), "broken"},
 	} {
 		if got := plain(test.err, reasonOf(test.err)).Error(); got != test.want {
-			t.Errorf("%q, want %q", got, test.want)
+			t.Errorf("the text of the report is %q, want %q", got, test.want)
 		}
 	}
 }

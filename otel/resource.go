@@ -11,8 +11,9 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// newResource describes the process. OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME come after the Config, but the
-// ring's name comes last: members send it to their peers too, and both must agree.
+// newResource returns the resource that describes the process. OTEL_RESOURCE_ATTRIBUTES and
+// OTEL_SERVICE_NAME override the Config, except for the ring's name: members also send it to their
+// peers, and it must be the same there.
 func newResource(ctx context.Context, cfg Config) (*resource.Resource, error) {
 	own := []attribute.KeyValue{
 		semconv.ServiceName(cfg.Service),

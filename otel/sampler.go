@@ -12,18 +12,22 @@ import (
 	"chordconductor/otel/chordevent"
 )
 
-// sampler decides at a span's start, from its name, its parent and the outcome it starts with, if it has one:
+// sampler decides when a span starts, from the span's name, its parent, and the outcome with which
+// it starts, if any:
 //
-//   - Changes and failures are kept, whatever the parent: joins, leaves, key moves and repairs, and spans that start
-//     with such an outcome. A lookup that was not sampled and failed has one span, and so has a pointer that changed
-//     because of a quiet round on another member.
-//   - Otherwise a span is sampled as its parent is, local or remote.
-//   - A root: lookups, gets, puts and deletes at a rate per second, and those that a user asked to see
-//     (chordevent.Keep); maintenance rounds at a ratio.
-//   - A root that is not one of a member's operations, such as the RPC of a quiet round, is never sampled.
+//   - Changes and failures are kept, whether or not the parent is: joins, leaves, moves and repairs
+//     of keys, and spans that start with the outcome changed or failed. So a failed lookup has one
+//     span even if it was not sampled, and so has a change of a pointer that was caused by a round
+//     without changes on another member.
+//   - Any other span with a parent, local or remote, is sampled if the parent is.
+//   - Spans without a parent: lookups, gets, puts and deletes are sampled at a rate per second, and
+//     always if a user asked for the trace (chordevent.Keep); maintenance rounds are sampled at a
+//     ratio.
+//   - Other spans without a parent, such as that of an RPC in a round that is not sampled, are
+//     never sampled.
 type sampler struct {
 	lookups *limiter
-	quiet   sdktrace.Sampler // by trace ID
+	quiet   sdktrace.Sampler // samples a ratio of the trace identifiers
 	about   string
 }
 
@@ -70,7 +74,7 @@ func (s *sampler) keep(p sdktrace.SamplingParameters, parent trace.SpanContext) 
 	case round:
 		return s.quiet.ShouldSample(p).Decision == sdktrace.RecordAndSample
 	default:
-		return false // a hop without its lookup
+		return false // a hop whose lookup has no span
 	}
 }
 
@@ -86,7 +90,7 @@ func outcomeOf(attrs []attribute.KeyValue) string {
 type kind uint8
 
 const (
-	foreign kind = iota // no operation of a member
+	foreign kind = iota // the span is not an operation of a member
 	lookup
 	hop
 	round
@@ -113,13 +117,14 @@ var kinds = map[string]kind{
 	chordevent.SpanRepair:           change,
 }
 
-// limiter lets a number of events per second pass, with bursts of one second's worth. It is the generic cell rate
-// algorithm: its whole state is one instant, the theoretical arrival time of the next event.
+// limiter lets a number of events per second pass, with bursts of up to one second's number. It is
+// the generic cell rate algorithm: its whole state is the theoretical arrival time of the next
+// event.
 type limiter struct {
 	now      func() time.Time
 	start    time.Time
 	interval time.Duration // between two events at the full rate; 0: none pass
-	burst    time.Duration // how far next may run ahead of now
+	burst    time.Duration // how far the field next may be later than now
 	next     atomic.Int64  // nanoseconds since start
 }
 

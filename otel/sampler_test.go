@@ -66,7 +66,8 @@ func TestSamplerRules(t *testing.T) {
 	}
 }
 
-// Lookups, gets, puts and deletes share one rate per process: a second's worth together, then the rate.
+// Lookups, gets, puts and deletes share one rate per process: first as many as a second allows at
+// once, then as many as the rate allows.
 func TestLookupRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, _ := testTracer(Sampling{Lookups: 50, Quiet: -1})
@@ -80,19 +81,19 @@ func TestLookupRate(t *testing.T) {
 			return n
 		}
 		if n := count(1000); n != 50 {
-			t.Errorf("%d of 1000 at once sampled, want 50", n)
+			t.Errorf("%d of 1000 simultaneous operations were sampled, want 50", n)
 		}
 		total := 0
-		for range 1000 { // ten seconds
+		for range 1000 { // for ten seconds
 			time.Sleep(10 * time.Millisecond)
 			total += count(20)
 		}
 		if total != 500 {
-			t.Errorf("%d sampled in ten seconds, want 500", total)
+			t.Errorf("%d operations were sampled in ten seconds, want 500", total)
 		}
 		time.Sleep(time.Hour)
 		if n := count(1000); n != 50 {
-			t.Errorf("%d sampled at once after a quiet hour, want 50", n)
+			t.Errorf("after an hour without operations, %d simultaneous operations were sampled, want 50", n)
 		}
 	})
 }
@@ -106,19 +107,19 @@ func TestQuietRatio(t *testing.T) {
 		}
 	}
 	if n < 800 || n > 1200 {
-		t.Errorf("%d of 10000 quiet rounds sampled at a ratio of 0.1", n)
+		t.Errorf("%d of 10000 rounds without a change were sampled, want about a tenth", n)
 	}
 }
 
 func TestSeededIDs(t *testing.T) {
 	ids := func() (all []string) {
 		n := uint64(0)
-		g := idGenerator{func() uint64 { n += 3; return n - 3 }} // begins with zeroes
+		g := idGenerator{func() uint64 { n += 3; return n - 3 }} // begins with 0, which is not valid
 		tr := sdktrace.NewTracerProvider(sdktrace.WithIDGenerator(g)).Tracer("test")
 		for range 3 {
 			_, s := tr.Start(context.Background(), "x")
 			if !s.SpanContext().IsValid() {
-				t.Error("invalid identifiers")
+				t.Error("a trace or span identifier is invalid")
 			}
 			all = append(all, s.SpanContext().TraceID().String()+s.SpanContext().SpanID().String())
 		}
@@ -127,7 +128,7 @@ func TestSeededIDs(t *testing.T) {
 	first, second := ids(), ids()
 	for i := range first {
 		if first[i] != second[i] {
-			t.Errorf("identifier %d differs between two runs", i)
+			t.Errorf("identifier %d differs between two runs with the same random numbers", i)
 		}
 	}
 }

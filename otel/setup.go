@@ -19,11 +19,11 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
-// shutdownLimit is how long each provider may take to flush when a program ends.
+// shutdownLimit bounds how long each provider may take to export what waits when a program ends.
 const shutdownLimit = 3 * time.Second
 
-// Telemetry holds the providers that a process injects into its parts. All fields are set, if need be with providers
-// that do nothing, and none changes after Setup.
+// Telemetry holds the providers that a process injects into its parts. All fields are set, if
+// necessary with providers that do nothing. No field changes after Setup.
 type Telemetry struct {
 	Tracers    trace.TracerProvider
 	Events     log.LoggerProvider // only for events of package chordevent
@@ -31,7 +31,7 @@ type Telemetry struct {
 	Meters     metric.MeterProvider
 	Propagator propagation.TextMapPropagator
 
-	pipeline *pipeline // nil: events are dropped, or go straight into memory
+	pipeline *pipeline // nil if events are dropped, or are passed on immediately in memory
 	ends     []end
 	stopped  atomic.Bool
 }
@@ -44,7 +44,8 @@ type end struct {
 	abort context.CancelFunc
 }
 
-// Setup makes the providers of a process. One Telemetry serves all members of the process. The caller calls Shutdown.
+// Setup returns the providers of a process, in one Telemetry for all its members. The caller must
+// call Shutdown.
 func Setup(ctx context.Context, cfg Config) (*Telemetry, error) {
 	env := environ{ignore: cfg.IgnoreEnvironment}
 	cfg, err := cfg.validated()
@@ -80,7 +81,7 @@ type setup struct {
 	*Telemetry
 	exporters
 	resource *resource.Resource
-	outage   *outage // one for all signals
+	outage   *outage // one for all signals of the process
 }
 
 func (s *setup) reporter() *reporter { return &reporter{outage: s.outage} }

@@ -20,7 +20,8 @@ import (
 	"chordconductor/otel/internal/otlptest"
 )
 
-// All signals arrive, over both protocols, and name the process, the ring and each other.
+// All signals arrive, over either protocol. They name the process and the ring, and log records and
+// exemplars refer to spans.
 func TestSignals(t *testing.T) {
 	for _, protocol := range []string{grpcProtocol, httpProtocol} {
 		t.Run(protocol, func(t *testing.T) {
@@ -46,7 +47,7 @@ func TestSignals(t *testing.T) {
 				t.Fatal(err)
 			}
 			rounds.Add(ctx, 1)
-			// Flush takes the time it needs, Shutdown three seconds at most.
+			// Flush has no time limit of its own; Shutdown takes at most three seconds.
 			if err := errors.Join(tel.Flush(context.Background()), tel.Shutdown(context.Background())); err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +78,7 @@ func TestSignals(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got.Ring != "test" || got.Instance != "b9a7" || got.Trace != span.SpanContext().TraceID() || got.Span != span.SpanContext().SpanID() {
-					t.Errorf("event %+v of another ring, process or trace", got)
+					t.Errorf("event %+v has another ring, process or trace", got)
 				}
 			})
 			spans := 0
@@ -85,7 +86,7 @@ func TestSignals(t *testing.T) {
 				checkResource(res)
 				spans++
 				if s.Events().Len() != 1 || s.Events().At(0).Name() != string(chordevent.KindPredecessor) {
-					t.Errorf("span has %d events, want the one of its context", s.Events().Len())
+					t.Errorf("the span has %d events, want the one that was emitted in its context", s.Events().Len())
 				}
 			})
 			names := map[string]bool{}
@@ -94,13 +95,13 @@ func TestSignals(t *testing.T) {
 				names[m.Name()] = true
 			})
 			if events != 1 || ordinaries != 1 || spans != 1 || !names[chordevent.MaintenanceRounds.Name] || !names[chordevent.TelemetryLost.Name] {
-				t.Errorf("%d events, %d logs, %d spans, metrics %v", events, ordinaries, spans, names)
+				t.Errorf("received %d events, %d logs and %d spans, want one of each; received the metrics %v", events, ordinaries, spans, names)
 			}
 		})
 	}
 }
 
-// Where a variable is set, it replaces the Config's field, unless the Config ignores the environment.
+// A variable that is set replaces the Config's field, unless the Config ignores the environment.
 func TestEnvironment(t *testing.T) {
 	named, forced := otlptest.New(t), otlptest.New(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+named.GRPC)
@@ -133,11 +134,12 @@ func TestEnvironment(t *testing.T) {
 		t.Error("the environment must be ignored, but its endpoint is used")
 	}
 	if got := (environ{}).timeout(logs, time.Second); got != 2500*time.Millisecond {
-		t.Errorf("timeout %v of 2500 ms", got)
+		t.Errorf("the timeout is %v, want 2500 ms", got)
 	}
 }
 
-// A fleet inside the conductor reaches its own port even if the conductor's variables choose TLS and another receiver.
+// Members inside the conductor reach the conductor's own port even if its variables choose TLS and
+// another receiver.
 func TestIgnoredTLS(t *testing.T) {
 	r := otlptest.New(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://192.0.2.1:4317")
@@ -153,11 +155,11 @@ func TestIgnoredTLS(t *testing.T) {
 	spans := 0
 	r.EachSpan(func(pcommon.Resource, ptrace.Span) { spans++ })
 	if spans != 1 || len(received(t, r)) != 1 {
-		t.Errorf("%d spans, %d events", spans, len(received(t, r)))
+		t.Errorf("received %d spans and %d events, want one of each", spans, len(received(t, r)))
 	}
 }
 
-// A context that has ended leaves no time to flush, but also no goroutine behind.
+// If its context has already ended, Shutdown exports nothing, but leaves no goroutine running.
 func TestShutdownTooLate(t *testing.T) {
 	r := otlptest.New(t)
 	running := goleak.IgnoreCurrent()
@@ -175,10 +177,10 @@ func TestShutdownTooLate(t *testing.T) {
 		t.Errorf("error %v, want one about the ended context", err)
 	}
 	if took := time.Since(begin); took > shutdownLimit {
-		t.Errorf("it took %v", took)
+		t.Errorf("Shutdown took %v", took)
 	}
 	goleak.VerifyNone(t, running,
-		goleak.IgnoreAnyFunction("google.golang.org/grpc/internal/transport.newHTTP2Server"), // the receiver's, of connections that end
+		goleak.IgnoreAnyFunction("google.golang.org/grpc/internal/transport.newHTTP2Server"), // goroutines of the receiver, for connections that end
 		goleak.IgnoreAnyFunction("google.golang.org/grpc/internal/transport.(*http2Server).HandleStreams"))
 }
 
@@ -190,7 +192,7 @@ func TestDisabled(t *testing.T) {
 	}
 	emitRange(tel, 1, 1)
 	if tel.Lost() != 0 || tel.Waiting() != 0 || len(tel.Propagator.Fields()) == 0 {
-		t.Error("disabled telemetry counts, or does not propagate")
+		t.Error("disabled telemetry counts losses, or does not propagate trace contexts")
 	}
 	tel.OnRecovery(func() {})()
 	if err := tel.Shutdown(context.Background()); err != nil {
@@ -239,7 +241,7 @@ func TestSetupRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.name) {
 				t.Errorf("error %v, want one with %s and %q", err, c.name, c.want)
 			} else if strings.Contains(err.Error(), "\n") {
-				t.Errorf("one mistake is reported more than once: %v", err)
+				t.Errorf("the error for one wrong variable has several lines: %v", err)
 			}
 		})
 	}
@@ -266,6 +268,6 @@ func TestPropagator(t *testing.T) {
 	carrier := propagation.MapCarrier{}
 	p.Inject(trace.ContextWithSpanContext(context.Background(), sc), carrier)
 	if carrier["traceparent"] == "" {
-		t.Error("no traceparent")
+		t.Error("the header has no traceparent")
 	}
 }

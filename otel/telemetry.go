@@ -9,8 +9,9 @@ import (
 	"chordconductor/internal/duration"
 )
 
-// Lost is the number of event records that this process knows it lost since its start: overwritten in a full queue,
-// refused by the receiver, or left at shutdown. Members report it in their keyframes.
+// Lost returns the number of event records that this process knows to be lost since its start:
+// overwritten in a full queue, rejected by the receiver, or left at shutdown. Members report it in
+// their keyframes.
 func (t *Telemetry) Lost() int64 {
 	if t.pipeline == nil {
 		return 0
@@ -18,7 +19,7 @@ func (t *Telemetry) Lost() int64 {
 	return t.pipeline.lost.Load()
 }
 
-// Waiting is the number of event records that are not exported yet.
+// Waiting returns the number of event records that are not exported yet.
 func (t *Telemetry) Waiting() int {
 	if t.pipeline == nil {
 		return 0
@@ -26,10 +27,10 @@ func (t *Telemetry) Waiting() int {
 	return t.pipeline.waiting()
 }
 
-// OnRecovery registers f to be called when events can be exported again after an export failed or a record was lost, at
-// most once a second: the time to send a keyframe. f is called from the exporting goroutine, so it must not block;
-// where many members share a process, each should wait for a random part of a second before it sends. remove ends the
-// registration.
+// OnRecovery registers f to be called, at most once a second, when events can be exported again
+// after an export failed or a record was lost: then members should send keyframes. The exporting
+// goroutine calls f, so f must not block. If many members share the process, each should wait for a
+// random part of a second before it sends. remove ends the registration.
 func (t *Telemetry) OnRecovery(f func()) (remove func()) {
 	if t.pipeline == nil {
 		return func() {}
@@ -37,7 +38,7 @@ func (t *Telemetry) OnRecovery(f func()) (remove func()) {
 	return t.pipeline.recovery.add(f)
 }
 
-// Flush exports everything emitted so far. If that does not succeed before ctx ends, it returns the cause.
+// Flush exports all that was emitted before the call. If ctx ends earlier, Flush returns the cause.
 func (t *Telemetry) Flush(ctx context.Context) error {
 	if t.stopped.Load() {
 		return nil
@@ -45,9 +46,9 @@ func (t *Telemetry) Flush(ctx context.Context) error {
 	return t.each(func(e end) error { return e.flush(ctx) })
 }
 
-// Shutdown flushes and stops all providers concurrently, each within three seconds and within ctx. What was emitted
-// before it is exported, or reported in the error as lost. What is emitted later is dropped, and later calls do
-// nothing.
+// Shutdown flushes and stops all providers concurrently, each within three seconds and within ctx.
+// What was emitted before the call is either exported, or reported in the error as lost. What is
+// emitted later is dropped, and later calls do nothing.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	if t.stopped.Swap(true) {
 		return nil
@@ -59,7 +60,7 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		stop := context.AfterFunc(ctx, e.abort)
 		defer stop()
 		err := e.stop(ctx)
-		if err != nil && err.Error() == context.DeadlineExceeded.Error() { // the bare text does not name the limit
+		if err != nil && err.Error() == context.DeadlineExceeded.Error() { // the text of that error alone does not give the limit
 			err = context.Cause(ctx)
 		}
 		return err

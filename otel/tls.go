@@ -9,8 +9,8 @@ import (
 	"os"
 )
 
-// observedClient is the HTTP client of the events' exporter. An exporter with a given client does not read the
-// variables of TLS, so they are read here.
+// observedClient returns the HTTP client of the events' exporter. An exporter that is given a
+// client does not read the variables for TLS, so this function reads them.
 func (x exporters) observedClient() (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	cfg, err := x.tlsFromEnv()
@@ -30,7 +30,7 @@ func (x exporters) tlsFromEnv() (*tls.Config, error) {
 		}
 		cfg.RootCAs = x509.NewCertPool()
 		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("OTLP certificate " + file + ": no certificate in PEM form in it")
+			return nil, errors.New("OTLP certificate " + file + ": contains no certificate in PEM form")
 		}
 	}
 	cert, key := x.env.otlp(logs, "CLIENT_CERTIFICATE"), x.env.otlp(logs, "CLIENT_KEY")

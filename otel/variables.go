@@ -15,21 +15,24 @@ import (
 	"unicode"
 )
 
-// The SDK ignores a value that it cannot read, and prints some of them to stderr, headers with their secrets among
-// them. So every variable that it or this package reads is checked first. An error names the variable and what it
-// expects, and never repeats the value, since any variable may hold a secret by mistake.
+// The SDK ignores a value that it cannot parse, and prints some of these values to stderr, among
+// them headers with secrets. So every variable that the SDK or this package reads is checked
+// before. The error names the variable and what is expected, and never repeats the value, since any
+// variable may contain a secret by mistake.
 
-// A variable is an environment variable with a check, which returns an error for an invalid value. It is not called for
-// an empty value.
+// A variable is an environment variable with a check, which returns an error for an invalid value.
+// The check is not called with an empty value.
 type variable struct {
 	name  string
 	check func(value string) error
 }
 
-// maxBuffer bounds queues and batches whose length a variable sets: the SDK allocates them in full at the start.
+// maxBuffer bounds the queues and batches whose length a variable sets: the SDK allocates their
+// whole memory at the start.
 const maxBuffer = 1 << 20
 
-// variables lists the variables that are checked one by one; the pairs of certificate and key are checked apart.
+// variables lists the variables that are checked one at a time. Pairs of a certificate and a key
+// are checked elsewhere.
 func variables() []variable {
 	list := []variable{
 		{"OTEL_SDK_DISABLED", oneOf("true", "false")},
@@ -69,16 +72,18 @@ func variables() []variable {
 			variable{prefix + "TIMEOUT", milliseconds},
 			variable{prefix + "HEADERS", pairs(isToken, isPrintable)},
 			variable{prefix + "CERTIFICATE", checkAuthorities},
-			variable{prefix + "CLIENT_CERTIFICATE", anyText}, // with its key, below
+			variable{prefix + "CLIENT_CERTIFICATE", anyText}, // checked together with its key, below
 			variable{prefix + "CLIENT_KEY", anyText})
 	}
 	return list
 }
 
-// otlpPrefixes are those of the exporters' variables: common to the signals, and each signal's own.
+// otlpPrefixes are the prefixes of the exporters' variables: the one that all signals share, and
+// one for each signal.
 var otlpPrefixes = [...]string{"OTEL_EXPORTER_OTLP_", "OTEL_EXPORTER_OTLP_TRACES_", "OTEL_EXPORTER_OTLP_METRICS_", "OTEL_EXPORTER_OTLP_LOGS_"}
 
-// CheckEnvironment reports every OTEL_* variable whose value would be ignored, in one line.
+// CheckEnvironment returns an error of one line that names every OTEL_* variable whose value would
+// be ignored.
 func CheckEnvironment() error {
 	var wrong []string
 	for _, err := range (environ{}).mistakes() {
@@ -90,7 +95,7 @@ func CheckEnvironment() error {
 	return errors.New(strings.Join(wrong, "; "))
 }
 
-// mistakes lists what is wrong with the variables, each in one line.
+// mistakes returns an error of one line for everything that is wrong with the variables.
 func (e environ) mistakes() (wrong []error) {
 	for _, v := range variables() {
 		if value := e.get(v.name); value != "" {
@@ -125,7 +130,7 @@ func (e environ) mistakes() (wrong []error) {
 	return wrong
 }
 
-// number returns the value of a variable, its default if it is not set, and 0 if it is no number.
+// number returns the value of a variable, its default if it is not set, or 0 if it is not a number.
 func number(name string, byDefault int64) int64 {
 	text := os.Getenv(name)
 	if text == "" {
@@ -138,14 +143,15 @@ func number(name string, byDefault int64) int64 {
 	return n
 }
 
-// exact reports whether the SDK reads a variable with the white space around its value, and then not as a number.
+// exact reports whether the SDK parses a variable's value with the white space around it, so that a
+// number with white space is not valid.
 func exact(name string) bool {
 	return strings.HasPrefix(name, "OTEL_BSP_") || strings.HasPrefix(name, "OTEL_BLRP_") || strings.HasPrefix(name, "OTEL_METRIC_") || strings.HasSuffix(name, "_LIMIT")
 }
 
 func anyText(string) error { return nil }
 
-// oneOf accepts some values, in any case where the SDK does.
+// oneOf returns a check that accepts the given values, in upper or lower case if the SDK does.
 func oneOf(values ...string) func(string) error {
 	return func(value string) error {
 		for _, allowed := range values {
@@ -169,7 +175,7 @@ func integer(what string, least, most int64) func(string) error {
 	}
 }
 
-// checkHost accepts what may be a host's name or IP address.
+// checkHost accepts what may be a host name or an IP address.
 func checkHost(value string) error {
 	if strings.IndexFunc(value, func(r rune) bool {
 		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(".-_:%", r)
@@ -183,7 +189,7 @@ func milliseconds(value string) error {
 	return integer("milliseconds", 1, int64(24*time.Hour/time.Millisecond))(value)
 }
 
-// checkSamplerArg checks the ratio, for the samplers that have one.
+// checkSamplerArg checks the ratio of those samplers that use one.
 func checkSamplerArg(value string) error {
 	sampler := environ{}.get("OTEL_TRACES_SAMPLER")
 	if !strings.HasSuffix(strings.ToLower(sampler), "traceidratio") {
@@ -195,7 +201,8 @@ func checkSamplerArg(value string) error {
 	return nil
 }
 
-// pairs accepts key=value with commas between, the values percent-encoded. Errors identify entries by their position.
+// pairs returns a check that accepts a list of key=value, separated by commas, with percent-encoded
+// values. Its error identifies an entry by its position.
 func pairs(isKey, isValue func(string) bool) func(string) error {
 	return func(text string) error {
 		entries := strings.Split(text, ",")
@@ -211,7 +218,7 @@ func pairs(isKey, isValue func(string) bool) func(string) error {
 	}
 }
 
-// isToken reports whether key is a valid name of an HTTP header (RFC 9110: token).
+// isToken reports whether key is a valid name of an HTTP header: a token in RFC 9110.
 func isToken(key string) bool {
 	return strings.IndexFunc(key, func(r rune) bool {
 		return r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
@@ -248,8 +255,9 @@ func checkPair(prefix, certFile, keyFile string) error {
 	return nil
 }
 
-// unreadable is an error about a file without its name, unless that looks like a path: the value may be a key, given
-// instead of the name of its file.
+// unreadable returns an error about a file that cannot be read. It contains the file's name only if
+// the name looks like a path: the value may be a key that was given instead of the name of its
+// file.
 func unreadable(file string, err error) error {
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {
 		err = path.Err

@@ -18,7 +18,7 @@ import (
 	"chordconductor/otel/internal/otlptest"
 )
 
-// read lists the variables that the SDK and its exporters read, by their source.
+// read returns the variables that the SDK and its exporters read, according to their source code.
 func read(t *testing.T) map[string]string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-deps", "-f", `{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}`, ".").Output()
@@ -49,11 +49,12 @@ func read(t *testing.T) map[string]string {
 			}
 		}
 	}
-	delete(found, "OTEL_EXPORTER_OTLP") // a prefix
+	delete(found, "OTEL_EXPORTER_OTLP") // only a prefix, not a variable
 	return found
 }
 
-// Every variable that the SDK reads is checked here: a new version of it with a new one fails this test.
+// This package checks every variable that the SDK reads. If a new version of the SDK reads a
+// further variable, this test fails.
 func TestEveryVariableIsChecked(t *testing.T) {
 	checked := map[string]bool{}
 	for _, v := range variables() {
@@ -64,18 +65,18 @@ func TestEveryVariableIsChecked(t *testing.T) {
 	}
 	found := read(t)
 	if len(found) < 50 {
-		t.Errorf("only %d variables found in the SDK's source: %v", len(found), found)
+		t.Errorf("only %d variables found in the SDK's source: this test no longer finds them all: %v", len(found), found)
 	}
 	for name, file := range found {
 		if !checked[name] {
-			t.Errorf("%s, read in %s, is not checked", name, file)
+			t.Errorf("%s is read in %s, but is not checked", name, file)
 		}
 	}
 }
 
 const secret = "s3cr3t-0f-a-sender"
 
-// values are tried in every variable.
+// values returns the values that are tried in every variable.
 func values(random *rand.Rand) []string {
 	list := []string{
 		"Authorization: Bearer " + secret, "authorization=Bearer%20" + secret, "authorization=%zz" + secret, "=" + secret, secret, secret + "=",
@@ -86,7 +87,7 @@ func values(random *rand.Rand) []string {
 	const letters = "abcXYZ019=,:%/@. \t-_"
 	for range 10 {
 		var b strings.Builder
-		b.WriteByte("xX9= %,"[random.IntN(7)]) // not of a path, which is shown
+		b.WriteByte("xX9= %,"[random.IntN(7)]) // a character with which no path begins, since errors may contain paths
 		for range 1 + random.IntN(30) {
 			b.WriteByte(letters[random.IntN(len(letters))])
 		}
@@ -95,8 +96,9 @@ func values(random *rand.Rand) []string {
 	return list
 }
 
-// For every variable and any value, a mistake is one line that names the variable and not the value; the SDK accepts
-// what is accepted here, and prints nothing. A separate process captures what the SDK prints.
+// For every variable and any value, a mistake gives an error of one line that names the variable
+// and does not contain the value. The SDK accepts the values that the check accepts, and prints
+// nothing. A separate process captures what the SDK prints.
 func TestMistakesInTheEnvironment(t *testing.T) {
 	if os.Getenv("VARIABLES_TEST_CHILD") == "1" {
 		tryVariables(t)
@@ -126,17 +128,17 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 			refused++
 			text := err.Error()
 			if !strings.Contains(text, c.Name) || strings.Contains(text, "\n") || strings.Contains(text, secret) {
-				t.Errorf("%s=%q: not one line that names it without its value: %v", c.Name, c.Value, err)
+				t.Errorf("%s=%q: the error is not one line that names the variable and not its value: %v", c.Name, c.Value, err)
 			}
 			if tel, err := Setup(t.Context(), Config{}); err == nil {
 				_ = tel.Shutdown(t.Context())
-				t.Errorf("%s=%q: was set up despite the error", c.Name, c.Value)
+				t.Errorf("%s=%q: Setup returned no error", c.Name, c.Value)
 			}
 		}
 		os.Unsetenv(c.Name)
 	}
 	if accepted < 200 || refused < 1000 {
-		t.Errorf("%d accepted, %d refused", accepted, refused)
+		t.Errorf("%d values were accepted and %d refused: this test tries too few", accepted, refused)
 	}
 	child := exec.Command(os.Args[0], "-test.run=^TestMistakesInTheEnvironment$")
 	child.Env = append(os.Environ(), "VARIABLES_TEST_CHILD=1")
@@ -148,12 +150,12 @@ func TestMistakesInTheEnvironment(t *testing.T) {
 	}
 	for line := range strings.Lines(printed.String()) {
 		if !strings.Contains(line, "context canceled") && !strings.Contains(line, "context deadline exceeded") { // an export that the limit below ended
-			t.Errorf("the SDK prints of what was accepted: %.2000s", line)
+			t.Errorf("for an accepted value the SDK printed: %.2000s", line)
 		}
 	}
 }
 
-// tryVariables sets telemetry up with each of the variables of standard input.
+// tryVariables sets up telemetry with each of the variables that it reads from standard input.
 func tryVariables(t *testing.T) {
 	r := otlptest.New(t)
 	in := bufio.NewScanner(os.Stdin)
@@ -170,20 +172,21 @@ func tryVariables(t *testing.T) {
 		tel, err := Setup(context.Background(), cfg)
 		if err == nil {
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
-			_ = tel.Shutdown(ctx) // the receiver is not under test
+			_ = tel.Shutdown(ctx) // the error does not matter: the receiver is not under test
 			cancel()
 		} else if !strings.Contains(c.Name, "PROMETHEUS") && !strings.Contains(c.Value, "prometheus") {
-			fmt.Fprintf(os.Stderr, "%s=%q was accepted by the check, not by the SDK: %v\n", c.Name, c.Value, err)
+			fmt.Fprintf(os.Stderr, "%s=%q was accepted by the check, but not by the SDK: %v\n", c.Name, c.Value, err)
 		}
 		os.Unsetenv(c.Name)
 	}
 }
 
-// Values that the SDK accepts and then ignores, or that fail only once something is exported, are mistakes as well.
+// Values that the SDK accepts and then ignores, or that make only a later export fail, are also
+// mistakes.
 func TestIgnoredValues(t *testing.T) {
 	for _, test := range []struct {
-		set  string // NAME=value, with spaces between several
-		want string // in the error; empty: it is none
+		set  string // NAME=value, several separated by spaces
+		want string // part of the error's text; empty: no error
 	}{
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:99999", "expected a port from 1 to 65535"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:0", "expected a port from 1 to 65535"},
@@ -208,20 +211,21 @@ func TestIgnoredValues(t *testing.T) {
 			case test.want == "" && err != nil:
 				t.Error(err)
 			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), secret)):
-				t.Errorf("error %v, want one with %q", err, test.want)
+				t.Errorf("the error is %v, want one that contains %q", err, test.want)
 			}
 		})
 	}
 }
 
-// An address that cannot be served is named by its variables: the value may be a secret.
+// The error for an address that cannot be served names its variables and not the address: the value
+// may be a secret.
 func TestPrometheusHostIsNotPrinted(t *testing.T) {
 	t.Setenv("OTEL_METRICS_EXPORTER", "prometheus")
-	t.Setenv("OTEL_EXPORTER_PROMETHEUS_HOST", secret+"..") // no name ends like this
+	t.Setenv("OTEL_EXPORTER_PROMETHEUS_HOST", secret+"..") // no host name ends like this
 	tel, err := Setup(t.Context(), Config{})
 	if err == nil {
 		_ = tel.Shutdown(t.Context())
-		t.Fatal("an address that does not exist is served")
+		t.Fatal("Setup returned no error for an address that does not exist")
 	}
 	if strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "OTEL_EXPORTER_PROMETHEUS_HOST") {
 		t.Error(err)

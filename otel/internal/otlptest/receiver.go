@@ -27,10 +27,10 @@ import (
 
 // Receiver listens on a port of its own from New until Stop, and again after Start.
 type Receiver struct {
-	GRPC, HTTP string // addresses, which stay the same over a Stop and Start
+	GRPC, HTTP string // these addresses stay the same after Stop and Start
 
 	t  testing.TB
-	mu sync.Mutex // guards all below
+	mu sync.Mutex // guards all fields below
 
 	logs    []plog.Logs
 	traces  []ptrace.Traces
@@ -81,7 +81,7 @@ func (r *Receiver) Start() {
 			r.t.Fatal(err)
 		}
 	}
-	for _, c := range []component.Component{logs, traces, metrics} { // one server behind all three
+	for _, c := range []component.Component{logs, traces, metrics} { // one server receives all three signals
 		if err := c.Start(ctx, host{}); err != nil {
 			r.t.Fatal(err)
 		}

@@ -1,5 +1,6 @@
-// Package pdataconv writes OpenTelemetry API attributes as Collector data, the way an OTLP exporter and receiver
-// together would. Package otel's in-memory pipeline and tests call it; it is not on the path of a real network.
+// Package pdataconv converts OpenTelemetry API attributes to Collector data, as an OTLP exporter
+// and a receiver together would. Only the in-memory pipeline of package otel and tests call it;
+// real networks do not need it.
 package pdataconv
 
 import (
