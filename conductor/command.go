@@ -93,6 +93,7 @@ func commandWith() (*cobra.Command, *options) {
 			if err := otel.CheckEnvironment(); err != nil {
 				return err
 			}
+			warnOfVariables(cmd.ErrOrStderr())
 			return serve(cmd.Context(), *o, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}

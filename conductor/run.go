@@ -71,6 +71,7 @@ the same run.`,
 			if err := otel.CheckEnvironment(); err != nil {
 				return err // the SDK reads the variables even where members in this process ignore them
 			}
+			warnOfVariables(cmd.ErrOrStderr())
 			o.seeded = cmd.Flags().Changed("seed")
 			return runScenario(cmd.Context(), args[0], o, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -47,6 +48,13 @@ func newOwnTelemetry(o options) (*ownTelemetry, error) {
 		return nil, err
 	}
 	return &ownTelemetry{t, t.Meters}, nil
+}
+
+// warnOfVariables prints a line about OTEL_* variables that are not known, if there are any.
+func warnOfVariables(w io.Writer) {
+	if warning := otel.UnknownVariables(); warning != "" {
+		fmt.Fprintln(w, "conductor: "+warning)
+	}
 }
 
 // meter returns a meter, or nil if no metrics are collected.

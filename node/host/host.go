@@ -124,6 +124,9 @@ func (h *Host) telemetry() (*otel.Telemetry, error) {
 	if h.cfg.Telemetry != nil {
 		return h.cfg.Telemetry, nil
 	}
+	if warning := otel.UnknownVariables(); warning != "" {
+		h.printf("%s", warning)
+	}
 	outage := &outage{printf: h.printf}
 	t, err := otel.Setup(context.Background(), otel.Config{Version: h.cfg.Version, Ring: h.cfg.Ring, OnError: outage.begins})
 	if err != nil {
