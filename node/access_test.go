@@ -36,13 +36,22 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Off loopback a host without peer authentication ends at once with exit code 2 and one line, which
-// names the flags that are missing.
-func TestOffLoopback(t *testing.T) {
+// command returns the program as a process to run, in an environment without telemetry. Further settings of the
+// environment are NAME=value.
+func command(t *testing.T, args []string, env ...string) *exec.Cmd {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), append([]string{"NODE_TEST_MAIN=1", "OTEL_SDK_DISABLED=true"}, env...)...)
+	return cmd
+}
+
+// Off loopback a host without peer authentication ends at once with exit code 2 and one line, which
+// names the flags that are missing.
+func TestOffLoopback(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0") // in use, so that a host that passes the check ends, too
 	if err != nil {
 		t.Fatal(err)
@@ -68,8 +77,7 @@ func TestOffLoopback(t *testing.T) {
 		{"--listen 127.0.0.1:" + port + " --client-token " + ringSecretA, "CHORD_RING_SECRET=" + ringSecretA, "is the ring secret"},
 		{"--listen 127.0.0.1:" + port + " --ring-secret " + ringSecretA + " --tls-cert x --tls-key y --tls-ca z", "", "exclude each other"},
 	} {
-		cmd := exec.Command(program, strings.Fields(test.args)...)
-		cmd.Env = append(os.Environ(), "NODE_TEST_MAIN=1", "OTEL_SDK_DISABLED=true", test.env)
+		cmd := command(t, strings.Fields(test.args), test.env)
 		out, _ := cmd.CombinedOutput()
 		if code := cmd.ProcessState.ExitCode(); code != 2 || strings.Count(string(out), "\n") != 1 || !strings.Contains(string(out), test.want) {
 			t.Errorf("node %s (%s): exit %d: %s", test.args, test.env, code, out)

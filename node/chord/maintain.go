@@ -28,7 +28,6 @@ func HeadDead(space Space, s State) State {
 // list is the head followed by the head's list. If follow is true, the head's predecessor is a
 // candidate that would be a nearer successor: query it, and pass its answer to CandidateAlive.
 // Otherwise notify the head.
-// to CandidateAlive. Otherwise notify the head.
 //
 // A member without a real successor is its own head and "answers" itself. This is how a ring's
 // first member finds its first joiner: the joiner has notified the first member and thereby become

@@ -99,11 +99,7 @@ func TestRollingVersions(t *testing.T) {
 	c.settles(t, hosts*virtual, "ideal", time.Minute)
 
 	l := startLoad(t, c)
-	for _, way := range []struct{ name, program string }{{"up", previous}, {"down", current}} {
-		next := current
-		if way.program == current {
-			next = previous
-		}
+	for _, way := range []struct{ name, program string }{{"up", current}, {"down", previous}} {
 		for i := range hosts {
 			l.continues(t)
 			if err := running[i].cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -117,7 +113,7 @@ func TestRollingVersions(t *testing.T) {
 			if code := running[i].cmd.ProcessState.ExitCode(); code != 0 {
 				t.Errorf("%s: host %d: exit %d", way.name, i, code)
 			}
-			begin(i, next)
+			begin(i, way.program)
 			c.settles(t, hosts*virtual, "ideal", 30*time.Second)
 			l.continues(t)
 			l.check(t, fmt.Sprintf("%s, host %d", way.name, i))
