@@ -29,14 +29,10 @@ func (c *caller) leaveCommand() *cobra.Command {
 			q.Id = id[:]
 		}
 		a, err := stopMember(ctx, host, c.addr, token, q)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case a.KeysEnded > 0:
-			fmt.Fprintf(out, "left; the ring ends, and %d key(s) with it\n", a.KeysEnded)
-		default:
-			fmt.Fprintln(out, "left")
 		}
+		fmt.Fprintln(out, leftText(a))
 		return nil
 	})
 	cmd.Flags().StringVar(&member, "member", "", "`identifier` of the only member to leave, in hex (default: all members of the host)")
@@ -44,6 +40,15 @@ func (c *caller) leaveCommand() *cobra.Command {
 	secretVar(cmd.Flags(), &token, "control-token", "CHORD_CONTROL_TOKEN", "the host's control token, which signs the command and is never sent")
 	cmd.Example = "  node leave --addr host-a.example:7001\n  node leave --member 2a\n  node leave --force    the last host of a ring"
 	return cmd
+}
+
+// leftText describes a leave that has succeeded. Hosts of earlier versions report the end of a ring
+// only by the number of keys, if any end with it.
+func leftText(a *nodepb.StopMemberResponse) string {
+	if a.RingEnded || a.KeysEnded > 0 {
+		return fmt.Sprintf("left; the ring ends, and %d key(s) with it", a.KeysEnded)
+	}
+	return "left"
 }
 
 // stopMember sends the command. With a token it signs the command, once the host has proven that it

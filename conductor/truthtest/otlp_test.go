@@ -272,7 +272,7 @@ func (r *realRing) leave(n int) {
 	r.mu.Lock()
 	h := r.hosts[n]
 	r.mu.Unlock()
-	if err := h.Leave(context.Background()); err != nil {
+	if _, err := h.Leave(context.Background()); err != nil {
 		r.t.Logf("a host cannot leave: %v", err) // it may have been taken for dead
 		return
 	}

@@ -184,7 +184,7 @@ func (w *world) crash(h *host) {
 func (w *world) leave(h *host) {
 	h.leaving = true
 	err := h.layer.Go(context.Background(), func(ctx context.Context) {
-		err := h.Leave(ctx)
+		_, err := h.Leave(ctx)
 		h.leaving = false
 		if err == nil {
 			w.hosts = slices.DeleteFunc(w.hosts, func(other *host) bool { return other == h })

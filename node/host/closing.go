@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"chordconductor/node/kv"
+	"chordconductor/node/member"
 )
 
 // LeaveLimit bounds the time in which the members leave the ring when the host is closed.
@@ -16,7 +18,8 @@ const LeaveLimit = 25 * time.Second
 // ending is the state of Close.
 type ending struct {
 	once sync.Once
-	err  error // guarded by once
+	err  error                         // guarded by once
+	lost atomic.Pointer[member.Ending] // what has ended without a handoff, once the leave has ended
 }
 
 // Close makes the members hand off their keys and leave the ring, then ends everything that Open
@@ -48,44 +51,70 @@ func (h *Host) Close(ctx context.Context) error {
 func (h *Host) leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, LeaveLimit)
 	defer cancel()
-	ending, err := h.members.End(ctx)
-	for warned := false; errors.Is(err, kv.ErrNoRoom); ending, err = h.members.End(ctx) {
+	ending, err := h.tryLeave(ctx)
+	switch {
+	case err != nil:
+		rest := h.present()
+		ending.Ring = false
+		ending.Members += rest.Members
+		ending.Keys += rest.Keys
+		h.ending.lost.Store(&ending)
+		h.members.Crash()
+		return fmt.Errorf("not all members left gracefully: %w: %s", err, cost(ending))
+	case ending.Ring:
+		h.printf("the ring ends, since no other host stays, and %d key(s) end with it", ending.Keys)
+	default:
+		h.printf("left")
+	}
+	h.ending.lost.Store(&ending)
+	h.members.EmitEnd()
+	return nil
+}
+
+// tryLeave makes the members leave, and tries again while the hosts that stay have no memory for
+// the keys.
+func (h *Host) tryLeave(ctx context.Context) (all member.Ending, err error) {
+	for warned := false; ; warned = true {
+		ending, err := h.members.End(ctx)
+		all = member.Ending{Ring: all.Ring || ending.Ring, Members: all.Members + ending.Members, Keys: all.Keys + ending.Keys}
+		if !errors.Is(err, kv.ErrNoRoom) {
+			return all, err
+		}
 		if !warned {
-			warned = true
 			h.printf("not leaving yet: %s", oneLine(err))
 		}
 		select {
 		case <-ctx.Done():
+			return all, err
 		case <-time.After(time.Second):
-			continue
 		}
-		break
 	}
-	switch {
-	case err != nil:
-		err = fmt.Errorf("not all members left gracefully: %w: %s", err, h.Cost())
-		h.members.Crash()
-		return err
-	case ending.Ring:
-		h.printf("the ring ends, since no other host stays, and %d key(s) end with it", ending.Keys)
-		h.members.EmitEnd()
-		return nil
-	}
-	h.members.EmitEnd()
-	h.printf("left")
-	return nil
 }
 
-// Cost describes what would be lost if the process ended now, for the last line of a program that
-// is forced to end.
+// Cost describes what is lost if the process ends now, for the last line of a program that is
+// forced to end.
 func (h *Host) Cost() string {
-	members := h.members.Members() // members that have left are not among them
-	if len(members) == 0 {
+	if lost := h.ending.lost.Load(); lost != nil {
+		return cost(*lost)
+	}
+	return cost(h.present())
+}
+
+// present describes what would end with the members that are there now.
+func (h *Host) present() (would member.Ending) {
+	for _, m := range h.members.Members() { // members that have left are not among them
+		would.Members++
+		would.Keys += m.Keys().Load().OwnedKeys
+	}
+	return would
+}
+
+func cost(lost member.Ending) string {
+	switch {
+	case lost.Ring:
+		return fmt.Sprintf("the ring had ended, and %d key(s) with it; the last telemetry was not sent", lost.Keys)
+	case lost.Members == 0:
 		return "all members had left; the last telemetry was not sent"
 	}
-	var keys int64
-	for _, m := range members {
-		keys += m.Keys().Load().OwnedKeys
-	}
-	return fmt.Sprintf("%d member(s) had not left, and %d key(s) were not handed off; keys with replicas on other hosts are not lost", len(members), keys)
+	return fmt.Sprintf("%d member(s) had not left, and %d key(s) were not handed off; keys with replicas on other hosts are not lost", lost.Members, lost.Keys)
 }

@@ -12,10 +12,13 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"google.golang.org/grpc"
 
 	"chordconductor/internal/freeport"
 	"chordconductor/internal/polltest"
 	"chordconductor/node/client"
+	"chordconductor/node/nodepb"
+	"chordconductor/otel/chordevent"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -206,8 +209,77 @@ func TestCost(t *testing.T) {
 	if again := h.Close(t.Context()); again != err {
 		t.Errorf("a second close: %v, the first %v", again, err)
 	}
-	if text := h.Cost(); !strings.Contains(text, "all members had left") {
-		t.Errorf("a host without members: %q", text)
+	if text := h.Cost(); !strings.Contains(text, "1 member(s) had not left") || !strings.HasSuffix(err.Error(), ": "+text) {
+		t.Errorf("after a close that failed: %q; %v", text, err)
+	}
+}
+
+// A host whose members answered a last call that they leave, and then run out of time, ends with
+// their keys. Its error and its cost count them: a line "all members had left" was not true.
+func TestCostOfBoundMembers(t *testing.T) {
+	c := Local()
+	c.Replicas, c.VirtualNodes, c.CallLimit = 1, 2, 300*time.Millisecond
+	h := open(t, c)
+	joined(t, h)
+	for i := range 5 {
+		if _, err := h.Put(t.Context(), fmt.Append(nil, i), []byte("high"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.VirtualNodes, c.Join = 1, []string{h.Address()}
+	stays := open(t, c)
+	joined(t, stays)
+	connect := func(h *Host) grpc.ClientConnInterface {
+		c, err := client.New(client.Config{Address: h.Address()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c.Conn()
+	}
+	control, ring := nodepb.NewHostClient(connect(stays)), nodepb.NewRingClient(connect(h))
+	pause := func(paused bool) {
+		if _, err := control.SetFaults(t.Context(), &nodepb.SetFaultsRequest{Paused: paused}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	polltest.Until(t, "the second host owns a range, and each member knows it", func() bool {
+		return stays.members.Any().Keys().Ownership().Owns && eachKnows(h, 2)
+	})
+	pause(true)
+	polltest.Until(t, "the silent host is dead for the first one", func() bool { return acquainted([]*Host{h}, 2) })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	closed := make(chan error)
+	go func() { closed <- h.Close(ctx) }()
+	polltest.Until(t, "the members have answered a last call", func() bool {
+		m := h.members.Any() // asks itself
+		a, err := ring.LastCall(t.Context(), &nodepb.LastCallRequest{Call: m.Call(m.Self())})
+		return err == nil && a.Stays == nil
+	})
+	cancel()
+	pause(false)
+	err := <-closed
+	if err == nil || !strings.Contains(err.Error(), "2 member(s) ended without handing off their keys") {
+		t.Fatalf("close: %v", err)
+	}
+	counted := 0
+	if _, err := fmt.Sscanf(h.Cost(), "2 member(s) had not left, and %d key(s) were not handed off", &counted); err != nil {
+		t.Errorf("%q: %v", h.Cost(), err)
+	}
+	if !strings.HasSuffix(err.Error(), ": "+h.Cost()) {
+		t.Errorf("close: %v; want the end %q", err, h.Cost())
+	}
+	lost := 0
+	for i := range 5 {
+		if _, err := stays.Get(t.Context(), fmt.Append(nil, i)); errors.Is(err, client.ErrNotFound) {
+			lost++
+		} else if err != nil {
+			t.Errorf("get: %v", err)
+		}
+	}
+	if lost > counted {
+		t.Errorf("%d keys are lost, %d are counted", lost, counted)
 	}
 }
 
@@ -247,13 +319,16 @@ func TestEndings(t *testing.T) {
 		other.Replicas, other.Join, other.Memory = 1, []string{h.Address()}, 1<<10
 		small := open(t, other)
 		joined(t, small)
-		polltest.Until(t, "the small host owns a range", func() bool { return small.members.Any().Keys().Ownership().Owns })
-		for i := range 100_000 { // until the memory of the other host is full
-			if _, err := h.Put(t.Context(), fmt.Append(nil, i), make([]byte, 512), 0); err != nil {
-				break
-			}
+		polltest.Until(t, "the small host owns a range, and each member knows it", func() bool {
+			return small.members.Any().Keys().Ownership().Owns && eachKnows(h, 4)
+		})
+		full := false
+		for i, here := 0, int64(0); !full || here < 10; i++ { // until the memory of the other host is full, and this one has more than that
+			_, err := h.Put(t.Context(), fmt.Append(nil, i), make([]byte, 512), 0)
+			full = full || errors.Is(err, client.ErrExhausted)
+			here = h.present().Keys
 		}
-		err := end(t, h, time.Second)
+		err := end(t, h, 1500*time.Millisecond) // between two tries
 		const reason = "of 4 members: the members that stay have no memory for the keys: "
 		if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), reason) {
 			t.Errorf("close: %v", err)
@@ -293,6 +368,16 @@ func TestTheLastHostWaitsForNoneThatHasLeft(t *testing.T) {
 			}
 		}
 	}
+}
+
+// eachKnows reports whether all members of a host are active and have at least n successors.
+func eachKnows(h *Host, n int) bool {
+	for _, m := range h.members.Members() {
+		if m.Status() != chordevent.StatusActive || len(m.State().Live()) < n {
+			return false
+		}
+	}
+	return true
 }
 
 // acquainted reports whether the members of the given hosts have exactly each other as successors.

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"chordconductor/internal/duration"
+	"chordconductor/node/chord"
 	"chordconductor/node/env"
 	"chordconductor/node/kv"
 	"chordconductor/node/retry"
@@ -22,15 +23,24 @@ import (
 // ring. After an error the member stays, and nothing is lost. Leave blocks until ctx ends or
 // LeaveLimit has passed, at most, and belongs to the task that calls it. If no member stays that
 // could take over the keys, it returns kv.ErrLastHost.
-func (m *Member) Leave(ctx context.Context) error {
-	_, err := m.host.leave(ctx, []*Member{m}, false)
-	return err
+//
+// The Ending is that of End: it is not zero if End was called, too, while the member was leaving.
+func (m *Member) Leave(ctx context.Context) (Ending, error) {
+	return m.host.leave(ctx, []*Member{m}, false)
 }
 
-// An Ending is what ends together with members that leave.
+// An Ending describes what has ended with members that were to leave. It is set beside an error,
+// too.
 type Ending struct {
-	Ring bool  // the ring ends, since no other member stays
-	Keys int64 // number of keys that no other member has received
+	Ring    bool  // the ring has ended, since no other member stays
+	Members int   // number of members that have ended without handing off their keys
+	Keys    int64 // number of keys that ended with them: no other member has received them
+}
+
+func (e *Ending) add(other Ending) {
+	e.Ring = e.Ring || other.Ring
+	e.Members += other.Members
+	e.Keys += other.Keys
 }
 
 // End does what Leave does, but if no member stays that could take over the keys, the ring ends
@@ -45,9 +55,8 @@ func (m *Member) KeepsLastKeys() bool {
 }
 
 // Leave makes all members leave concurrently, as Member.Leave does.
-func (h *Host) Leave(ctx context.Context) error {
-	_, err := h.leave(ctx, h.Members(), false)
-	return err
+func (h *Host) Leave(ctx context.Context) (Ending, error) {
+	return h.leave(ctx, h.Members(), false)
 }
 
 // End ends all members concurrently, as Member.End does.
@@ -58,7 +67,7 @@ func (h *Host) End(ctx context.Context) (Ending, error) {
 // A departure consists of members of one host that leave together.
 type departure struct {
 	h        *Host
-	mayEnd   bool // the members may end with their keys, if no member stays to take them over
+	mayEnd   atomic.Bool // the members may end with their keys, if no member stays to take them over
 	deadline time.Time
 	leads    []*leaver // members that it has made leavers, and that are not gone
 	others   []*Member // members of another departure: this one waits for them, and takes over those that stay after all
@@ -86,7 +95,8 @@ func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (Endin
 	if !mayEnd && len(members) == len(h.Members()) && h.keepsLastKeys(members) {
 		return Ending{}, kv.ErrLastHost
 	}
-	d := &departure{h: h, mayEnd: mayEnd, deadline: h.env.Now().Add(h.cfg.LeaveLimit), changed: h.env.NewSignal()}
+	d := &departure{h: h, deadline: h.env.Now().Add(h.cfg.LeaveLimit), changed: h.env.NewSignal()}
+	d.mayEnd.Store(mayEnd)
 	for _, m := range members {
 		if m.Status() == chordevent.StatusJoining && !m.keys.Ownership().Owns && m.keys.Load().Bytes == 0 {
 			m.abandon(ctx) // no peer knows it yet, but its start is emitted; an orphan that is looking for its ring has keys, and must not end here
@@ -96,7 +106,7 @@ func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (Endin
 	}
 	for gap := time.Duration(0); len(d.leads)+len(d.others) > 0; {
 		done, err := d.try(ctx)
-		if err != nil {
+		if err != nil && !d.retries(ctx, err) {
 			err = d.giveUp(ctx, err)
 			return d.ending, err
 		}
@@ -107,6 +117,9 @@ func (h *Host) leave(ctx context.Context, members []*Member, mayEnd bool) (Endin
 		if err := h.env.Sleep(gap); err != nil {
 			return d.ending, err
 		}
+	}
+	if d.ending.Members > 0 && !d.ending.Ring { // another departure has given these members up
+		return d.ending, fmt.Errorf("%d member(s) ended without handing off their keys", d.ending.Members)
 	}
 	return d.ending, nil
 }
@@ -123,10 +136,10 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 	if err := d.await(func(l *leaver) bool { return l.tried || l.ended || d.recalled.Load() }); err != nil {
 		return false, err
 	}
-	d.others = slices.DeleteFunc(d.others, (*Member).gone)
+	d.others = slices.DeleteFunc(d.others, d.hasEnded)
 	var errs []error
 	d.leads = slices.DeleteFunc(d.leads, func(l *leaver) bool {
-		if l.gone() {
+		if d.hasEnded(l.Member) {
 			l.endSpan(l.span, nil)
 			return true
 		}
@@ -147,7 +160,7 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 		return false, ctx.Err()
 	case !d.h.env.Now().Before(d.deadline):
 		return false, fmt.Errorf("the leave was not complete within %s: %w", duration.Text(d.h.cfg.LeaveLimit), err)
-	case d.mayEnd && onlyLastHost(errs):
+	case d.mayEnd.Load() && onlyLastHost(errs):
 		if ends, err := d.lastCall(ctx); err != nil || !ends {
 			d.mu.Lock()
 			for _, l := range d.leads {
@@ -156,11 +169,39 @@ func (d *departure) try(ctx context.Context) (done bool, err error) {
 			d.mu.Unlock()
 			return false, err
 		}
-		d.ending.Ring = true
-		d.abandon(ctx)
+		d.abandon(true)
 		return len(d.others) == 0, nil // the other departure's callers find out by themselves
 	}
 	return false, err
+}
+
+// retries reports whether the departure continues after an error, and prepares the next try. Leavers
+// that are bound cannot stay: as long as there is time, they wait until a member has room for their
+// keys.
+func (d *departure) retries(ctx context.Context, why error) bool {
+	bound := func(l *leaver) bool { return l.now.Load().stance() == chord.Bound }
+	if !errors.Is(why, kv.ErrNoRoom) || ctx.Err() != nil || !d.h.env.Now().Before(d.deadline) || !slices.ContainsFunc(d.leads, bound) {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.leads {
+		if l.ended {
+			l.stop, l.tried, l.err, l.ended = nil, false, nil, false
+		}
+	}
+	return true
+}
+
+// hasEnded reports whether a member of the departure has ended, and adds what has ended with it.
+func (d *departure) hasEnded(m *Member) bool {
+	if !m.gone() {
+		return false
+	}
+	if e := m.ending.Load(); e != nil {
+		d.ending.add(*e)
+	}
+	return true
 }
 
 // recall makes the departure's task give it up.
@@ -227,7 +268,7 @@ func (d *departure) await(condition func(*leaver) bool) error {
 // the members that stay have no memory for the keys, none begins.
 func (d *departure) begin(ctx context.Context) error {
 	for _, m := range d.others {
-		if m.Status() == chordevent.StatusJoining && !d.mayEnd {
+		if m.Status() == chordevent.StatusJoining && !d.mayEnd.Load() {
 			return fmt.Errorf("member %s cannot leave: it is still joining", m.hex)
 		}
 	}
@@ -293,7 +334,7 @@ func (d *departure) giveUp(ctx context.Context, why error) error {
 	var bound []*leaver
 	var stay []string
 	for _, l := range d.leads {
-		if l.gone() {
+		if d.hasEnded(l.Member) {
 			l.endSpan(l.span, nil)
 			continue
 		}
@@ -305,10 +346,10 @@ func (d *departure) giveUp(ctx context.Context, why error) error {
 		stay = append(stay, l.hex)
 	}
 	d.leads = bound
-	d.abandon(ctx)
+	d.abandon(false)
 	switch {
 	case len(bound) > 0:
-		return fmt.Errorf("%d member(s) left without handing off their keys: %w", len(bound), why)
+		return fmt.Errorf("%d member(s) ended without handing off their keys: %w", len(bound), why)
 	case len(stay) == 1:
 		return fmt.Errorf("member %s did not leave and stays on the ring: %w", stay[0], why)
 	case len(stay) > 1:
@@ -317,14 +358,18 @@ func (d *departure) giveUp(ctx context.Context, why error) error {
 	return why
 }
 
-// abandon ends the leavers without a handoff. Their keys are lost; d.ending counts them.
-func (d *departure) abandon(ctx context.Context) {
+// abandon ends the leavers without a handoff, since the ring ends or the leave has failed. Their
+// keys are lost; d.ending counts them.
+func (d *departure) abandon(ring bool) {
 	for _, l := range d.leads {
 		load := l.keys.Load()
-		if d.ending.Keys += load.OwnedKeys; !l.keys.Ownership().Owns {
-			d.ending.Keys += load.ReplicaKeys // the member that has received the leaver's range is gone: these may be the last replicas
+		e := Ending{Ring: ring, Members: 1, Keys: load.OwnedKeys}
+		if !l.keys.Ownership().Owns {
+			e.Keys += load.ReplicaKeys // the member that has received the leaver's range is gone: these may be the last replicas
 		}
+		l.ending.Store(&e)
 		l.abandon(l.ctx)
+		d.hasEnded(l.Member)
 		l.endSpan(l.span, nil)
 	}
 	d.leads = nil

@@ -5,7 +5,7 @@
 //	e.Serve(h, h, nil, nil)
 //	members, err := h.Start(8)            // virtual nodes; they join by themselves
 //	found, err := h.Any().Find(ctx, key, member.Recursive)
-//	err = h.Leave(ctx)                    // graceful; or h.Crash()
+//	_, err = h.Leave(ctx)                    // graceful; or h.Crash()
 //	e.Close()
 //
 // A Member decides by the pure functions of node/chord: it collects the facts, calls one of them,

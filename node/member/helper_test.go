@@ -266,7 +266,7 @@ func (f *fleet) leave(hosts ...*host) {
 	f.t.Helper()
 	done := make(chan error, len(hosts))
 	for _, h := range hosts {
-		if err := h.faults.Go(context.Background(), func(ctx context.Context) { done <- h.Leave(ctx) }); err != nil {
+		if err := h.faults.Go(context.Background(), func(ctx context.Context) { _, err := h.Leave(ctx); done <- err }); err != nil {
 			f.t.Fatal(err)
 		}
 	}

@@ -18,14 +18,18 @@ import (
 
 // beginLeave makes an active member a leaver of a departure: its answers report this. If the
 // departure may end, the member ends even if no member stays to take over its keys. beginLeave
-// reports whether the leave began; for a member that already leaves it only sets mayEnd.
+// reports whether the leave began. If the member already leaves in another departure, that one may
+// end from now on if d may.
 func (m *Member) beginLeave(ctx context.Context, d *departure) bool {
 	begun := false
 	m.edit(func(s *snapshot) {
 		if begun = s.phase == active && !s.leaving; begun {
 			s.leaving, s.departure = true, d
 		}
-		s.mayEnd = s.leaving && (s.mayEnd || d.mayEnd)
+		if s.leaving && d.mayEnd.Load() {
+			s.mayEnd = true
+			s.departure.mayEnd.Store(true)
+		}
 	})
 	if begun {
 		m.keys.Leaving(ctx, true)

@@ -42,7 +42,7 @@ func TestLeaveLimit(t *testing.T) {
 			begin := w.Elapsed()
 			var took time.Duration
 			if err := w.task(leaver, func(context.Context) {
-				if leaver.Leave(ctx) == nil {
+				if _, err := leaver.Leave(ctx); err == nil {
 					t.Error("it left")
 				}
 				took = w.Elapsed() - begin
@@ -126,7 +126,7 @@ func (m mute) Survey(ctx context.Context, q *nodepb.SurveyRequest) (*nodepb.Surv
 // A member that never joined a ring emits Left when it ends, if it has emitted Started: otherwise the conductor would
 // wait for its events, and the ring would stay uncertain.
 func TestLeaveOfOneThatNeverJoined(t *testing.T) {
-	leave := func(h *host, ctx context.Context) error { return h.Leave(ctx) }
+	leave := func(h *host, ctx context.Context) error { _, err := h.Leave(ctx); return err }
 	abandon := func(h *host, ctx context.Context) error { h.Abandon(ctx); return nil }
 	for name, c := range map[string]struct {
 		end   func(*host, context.Context) error

@@ -37,6 +37,8 @@ type Member struct {
 	// splicing is set from before a leaver's first message to a neighbor until it is gone or stays:
 	// a peer that copied its pointers meanwhile would adopt it again.
 	splicing atomic.Bool
+	// ending is set before the member ends if it ends without a handoff, by a departure that gives up.
+	ending atomic.Pointer[Ending]
 
 	seq   atomic.Int64                // the last event number used
 	wire  atomic.Pointer[nodepb.Peer] // see wireSelf

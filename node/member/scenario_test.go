@@ -197,7 +197,7 @@ func (s *scenario) leave(h *host) {
 		return
 	}
 	s.w.task(h, func(ctx context.Context) {
-		if err := h.Leave(ctx); err != nil {
+		if _, err := h.Leave(ctx); err != nil {
 			return // it stays, as it may while others fail around it
 		}
 		s.w.At(0, func() {

@@ -80,7 +80,7 @@ func TestGracefulLeaveIsNoFailure(t *testing.T) {
 	f.rest(10 * time.Second)
 	h := f.hosts[4] // which stays, and answers for its member that has left
 	w.do(t, h, func(ctx context.Context) {
-		if err := h.Leave(ctx); err != nil {
+		if _, err := h.Leave(ctx); err != nil {
 			t.Error(err)
 		}
 	})

@@ -147,7 +147,7 @@ func (h *Host) retire(ctx context.Context) {
 		return
 	}
 	if h.env.Go(ctx, func(ctx context.Context) {
-		_ = h.Leave(ctx) // members that could not leave try again at the next tick, as long as the clock is wrong; the end of one wakes the task
+		_, _ = h.Leave(ctx) // members that could not leave try again at the next tick, as long as the clock is wrong; the end of one wakes the task
 		h.watch.retiring.Store(false)
 	}) != nil {
 		h.watch.retiring.Store(false)

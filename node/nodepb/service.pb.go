@@ -1159,6 +1159,7 @@ func (x *StopMemberRequest) GetForce() bool {
 type StopMemberResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeysEnded     int64                  `protobuf:"varint,30,opt,name=keys_ended,json=keysEnded,proto3" json:"keys_ended,omitempty"` // keys that no host was left to receive
+	RingEnded     bool                   `protobuf:"varint,31,opt,name=ring_ended,json=ringEnded,proto3" json:"ring_ended,omitempty"` // no other host stays; hosts before this field only set keys_ended
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1198,6 +1199,13 @@ func (x *StopMemberResponse) GetKeysEnded() int64 {
 		return x.KeysEnded
 	}
 	return 0
+}
+
+func (x *StopMemberResponse) GetRingEnded() bool {
+	if x != nil {
+		return x.RingEnded
+	}
+	return false
 }
 
 // A Fault changes what this host sends to one address ("*": to all others): its calls, and its answers to calls from
@@ -1476,10 +1484,12 @@ const file_service_proto_rawDesc = "" +
 	"\x11StopMemberRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05crash\x18\x02 \x01(\bR\x05crash\x12\x14\n" +
-	"\x05force\x18\x1e \x01(\bR\x05force\"3\n" +
+	"\x05force\x18\x1e \x01(\bR\x05force\"R\n" +
 	"\x12StopMemberResponse\x12\x1d\n" +
 	"\n" +
-	"keys_ended\x18\x1e \x01(\x03R\tkeysEnded\"\xd8\x01\n" +
+	"keys_ended\x18\x1e \x01(\x03R\tkeysEnded\x12\x1d\n" +
+	"\n" +
+	"ring_ended\x18\x1f \x01(\bR\tringEnded\"\xd8\x01\n" +
 	"\x05Fault\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x10\n" +
 	"\x03cut\x18\x02 \x01(\bR\x03cut\x12\x12\n" +

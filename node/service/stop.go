@@ -38,12 +38,14 @@ func (c *Control) stopMember(ctx context.Context, q *nodepb.StopMemberRequest) (
 	select {
 	case o := <-done:
 		switch {
+		case o.err != nil && o.ending.Members > 0:
+			return nil, status.Errorf(codes.FailedPrecondition, "%v; %d key(s) ended with them", o.err, o.ending.Keys)
 		case errors.Is(o.err, kv.ErrLastHost):
 			return nil, status.Errorf(codes.FailedPrecondition, "%v; to end the ring and its keys, force the leave", o.err)
 		case o.err != nil:
 			return nil, status.Error(codes.FailedPrecondition, o.err.Error())
 		}
-		return &nodepb.StopMemberResponse{KeysEnded: o.ending.Keys}, nil
+		return &nodepb.StopMemberResponse{RingEnded: o.ending.Ring, KeysEnded: o.ending.Keys}, nil
 	case <-ctx.Done():
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
@@ -52,12 +54,9 @@ func (c *Control) stopMember(ctx context.Context, q *nodepb.StopMemberRequest) (
 // toStop returns the leave and the crash of what a request names: a member, or without an identifier all of the host.
 func (c *Control) toStop(q *nodepb.StopMemberRequest) (leave func(context.Context) (member.Ending, error), crash func(), err error) {
 	var id chord.ID
-	unforced := func(leave func(context.Context) error) func(context.Context) (member.Ending, error) {
-		return func(ctx context.Context) (member.Ending, error) { return member.Ending{}, leave(ctx) }
-	}
 	switch len(q.Id) {
 	case 0:
-		if leave = unforced(c.host.Leave); q.Force {
+		if leave = c.host.Leave; q.Force {
 			leave = c.host.End
 		}
 		return leave, c.host.Crash, nil
@@ -70,7 +69,7 @@ func (c *Control) toStop(q *nodepb.StopMemberRequest) (leave func(context.Contex
 	if m == nil {
 		return nil, nil, status.Errorf(codes.NotFound, "no member %s on this host", c.host.Space().Format(id))
 	}
-	if leave = unforced(m.Leave); q.Force {
+	if leave = m.Leave; q.Force {
 		leave = m.End
 	}
 	return leave, m.Crash, nil

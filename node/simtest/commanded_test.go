@@ -32,7 +32,8 @@ func TestCommandThenSignals(t *testing.T) {
 			done, refusal, longest, ends := false, error(nil), time.Duration(0), 0
 			begin := r.w.Elapsed()
 			if err := commanded.layer.Go(context.Background(), func(ctx context.Context) {
-				refusal, done = commanded.Leave(ctx), true
+				_, refusal = commanded.Leave(ctx)
+				done = true
 				longest = max(longest, r.w.Elapsed()-begin)
 			}); err != nil {
 				t.Fatal(err)
@@ -64,5 +65,33 @@ func TestCommandThenSignals(t *testing.T) {
 			r.w.Close()
 		}
 		t.Logf("%+v: the command was refused in %d of 31 rings", c, refused)
+	}
+}
+
+// TestCommandAndSignalsAtOneHost: a host is commanded to leave, and a moment later it and all others
+// get the signal to end. All keys end, and the signalled hosts count them, whichever of the two made
+// a host's members leave.
+func TestCommandAndSignalsAtOneHost(t *testing.T) {
+	for _, virtual := range []int{1, 2, 4} {
+		for gap := time.Duration(0); gap <= 60*time.Millisecond; gap += 2 * time.Millisecond {
+			p := departurePlan{
+				seed: uint64(gap/time.Millisecond) + 1, successors: 8, replicas: 1, keys: 60, value: 16,
+				delay: delay{kind: "fixed", a: 2 * time.Millisecond},
+			}
+			for range 3 {
+				p.virtual, p.crashes, p.signals = append(p.virtual, virtual), append(p.crashes, never), append(p.signals, gap)
+			}
+			r := p.form(t)
+			commanded := r.hosts[1]
+			if err := commanded.layer.Go(context.Background(), func(ctx context.Context) {
+				if e, err := commanded.Leave(ctx); err != nil && !errors.Is(err, kv.ErrLastHost) || err == nil && e.Members > 0 && !e.Ring {
+					t.Errorf("%v: the command: %+v, %v", p, e, err)
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+			p.verify(t, r, p.run(t, r))
+			r.w.Close()
+		}
 	}
 }

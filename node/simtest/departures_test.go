@@ -327,7 +327,7 @@ func TestLeaveWithoutRoom(t *testing.T) {
 		})
 		before := r.log.events
 		r.on(t, r.hosts[0], func(ctx context.Context, _ *kv.Keeper) {
-			if err := r.hosts[0].Leave(ctx); !errors.Is(err, kv.ErrNoRoom) {
+			if _, err := r.hosts[0].Leave(ctx); !errors.Is(err, kv.ErrNoRoom) {
 				t.Errorf("%d members: leave: %v", virtual, err)
 			} else if n := strings.Count(err.Error(), kv.ErrNoRoom.Error()); n != 1 || strings.Contains(err.Error(), "\n") || virtual > 1 && !strings.Contains(err.Error(), " of 3 members: ") {
 				t.Errorf("%d members: not one line with their number and the reason: %v", virtual, err)

@@ -162,7 +162,7 @@ func (e *endRun) order(h *host) {
 	}
 	others, begin := len(e.r.hosts), e.r.w.Elapsed()
 	_ = h.layer.Go(context.Background(), func(ctx context.Context) {
-		err := h.Leave(ctx)
+		_, err := h.Leave(ctx)
 		took := e.r.w.Elapsed() - begin
 		if alone := others == 1 && len(e.r.hosts) == 1 && !h.leaving; alone && (err == nil && h.entered || took > time.Second) {
 			e.fault("the only host, ordered to leave at %v: %v", begin, err)

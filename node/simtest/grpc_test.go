@@ -106,7 +106,7 @@ func TestKeysOverGRPC(t *testing.T) {
 	check("after the puts")
 	add()
 	check("after a join")
-	if err := hosts[1].Leave(context.Background()); err != nil {
+	if _, err := hosts[1].Leave(context.Background()); err != nil {
 		t.Fatalf("leave: %v", err)
 	}
 	hosts[1].env.Close()

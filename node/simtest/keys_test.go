@@ -417,21 +417,21 @@ func TestMembersOfTheOnlyHostLeave(t *testing.T) {
 	h := r.hosts[0]
 	for n := 3; n > 0; n-- {
 		r.on(t, h, func(ctx context.Context, k *kv.Keeper) {
-			if err := h.Members()[n].Leave(ctx); err != nil {
+			if _, err := h.Members()[n].Leave(ctx); err != nil {
 				t.Errorf("member %d of %d: %v", n+1, n+1, err)
 			}
 		})
 		r.check(t, keys)
 		if n == 2 {
 			r.on(t, h, func(ctx context.Context, k *kv.Keeper) {
-				if err := h.Leave(ctx); !errors.Is(err, kv.ErrLastHost) || len(h.Members()) != 2 {
+				if _, err := h.Leave(ctx); !errors.Is(err, kv.ErrLastHost) || len(h.Members()) != 2 {
 					t.Errorf("leave of the only host: %v, and %d members remain", err, len(h.Members()))
 				}
 			})
 		}
 	}
 	r.on(t, h, func(ctx context.Context, k *kv.Keeper) {
-		if err := h.Any().Leave(ctx); !errors.Is(err, kv.ErrLastHost) {
+		if _, err := h.Any().Leave(ctx); !errors.Is(err, kv.ErrLastHost) {
 			t.Errorf("leave of the only member: %v", err)
 		}
 	})

@@ -295,7 +295,7 @@ func (r *ring) adjacent(from *host, n int) []*host {
 func (r *ring) leave(h *host, done func(error)) {
 	h.leaving = true
 	err := h.layer.Go(context.Background(), func(ctx context.Context) {
-		err := h.Leave(ctx)
+		_, err := h.Leave(ctx)
 		h.leaving = false
 		if err == nil {
 			r.hosts = slices.DeleteFunc(r.hosts, func(other *host) bool { return other == h })

@@ -124,4 +124,8 @@ func TestLeaveCommand(t *testing.T) {
 			t.Errorf("node %s: exit %d: %s; want %d, %q", c.args, code, out, c.code, c.want)
 		}
 	}
+	_, addr = departing(t, 1, 1, 0)
+	if code, out := run(t, nil, node, "leave", "--force", "--addr", addr); code != 0 || !strings.Contains(out, "the ring ends, and 0 key(s) with it") {
+		t.Errorf("a forced leave without keys: exit %d: %s", code, out)
+	}
 }

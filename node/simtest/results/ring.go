@@ -82,7 +82,7 @@ func (r *ring) crash(h *host) {
 func (r *ring) leave(h *host) {
 	h.leaving = true
 	must(h.sim.Go(context.Background(), func(ctx context.Context) {
-		if h.Leave(ctx) != nil {
+		if _, err := h.Leave(ctx); err != nil {
 			h.leaving = false
 			return
 		}

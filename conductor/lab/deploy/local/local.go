@@ -262,9 +262,9 @@ func (l *Fleet) Stop(ctx context.Context, id chord.ID, way deploy.Departure) err
 	return l.runtime.Go(ctx, func(ctx context.Context) {
 		leave := m.Leave
 		if way == deploy.ForcedLeave {
-			leave = func(ctx context.Context) error { _, err := m.End(ctx); return err }
+			leave = m.End
 		}
-		err := leave(context.WithoutCancel(ctx))
+		_, err := leave(context.WithoutCancel(ctx))
 		if err != nil && slices.Contains(h.Members(), m) {
 			l.mu.Lock()
 			delete(l.stopped, m) // the member stays
