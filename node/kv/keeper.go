@@ -62,6 +62,7 @@ type Keeper struct {
 	dead      terms.Lapsed // members found dead a short while ago
 	near      terms.Lapsed // those of dead whose host was on the preference list when they died
 	leavers   terms.Lapsed // members about to leave
+	left      terms.Lapsed // those that have left gracefully: nothing that they held is needed
 
 	preference replication.Preference
 	replicas   replication.Replicas // the first R-1 hosts of the preference list

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"chordconductor/node/chord"
@@ -244,10 +245,15 @@ func (k *Keeper) slowLeavers() (peers []chord.Peer) {
 	return peers
 }
 
-// PeerLeft notes that a peer has left gracefully: it is no longer a replica.
+// PeerLeft notes that a peer has left gracefully: it is no longer a replica, and range recovery does
+// not wait for it.
 func (k *Keeper) PeerLeft(p chord.Peer) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.learnLeaver(p)
+	k.left.Add(p, k.env.Now().Add(k.cfg.LeaveLimit))
+	if i := k.unheardAt(p); i >= 0 {
+		k.silent = slices.Delete(k.silent, i, i+1)
+	}
 	k.repairDue.Set()
 }

@@ -24,6 +24,7 @@ func (k *Keeper) noteContact(p chord.Peer) {
 	k.own.Table.Alive(p)
 	k.own.Silences.Contact(p.Addr, k.env.Now())
 	k.near.Remove(p)
+	k.left.Remove(p) // its departure failed
 	if k.dead.Remove(p) {
 		k.repairDue.Set() // it may be a replica again
 	}

@@ -15,7 +15,9 @@ import (
 //
 // Records may be nowhere else if a source, or R hosts or more, are among the members that have not
 // answered: otherwise one of the R hosts that hold a key has answered. With R=1 only the owner held
-// it, and the member that takes its range over has already found it dead.
+// it, and the member that takes its range over has already found it dead. A member that has left
+// gracefully is not waited for, although calls to it fail as those to a dead one do: before it left,
+// the owners confirmed that others hold what it held.
 
 // maxUnheard bounds the members that are asked twice. Others are asked once; if they live, what they have returns as
 // orphaned replicas.
@@ -36,7 +38,7 @@ func (k *Keeper) noteUnheard(asked []chord.Peer) {
 	now := k.env.Now()
 	for p := range k.dead.All(now) {
 		may := k.near.Has(p, now) || slices.Contains(k.sources, p) || slices.Contains(asked, p)
-		if may && k.unheardAt(p) < 0 && len(k.silent) < maxUnheard {
+		if may && !k.left.Has(p, now) && k.unheardAt(p) < 0 && len(k.silent) < maxUnheard {
 			k.silent = append(k.silent, unheardMember{peer: p})
 		}
 	}

@@ -15,14 +15,16 @@ import (
 )
 
 // A member takes the range of a dead owner over, while other hosts that may hold records of it count as dead. If they are
-// too few to have a record that no other host has, keys are served; otherwise not before each has been asked again.
+// too few to have a record that no other host has, keys are served; otherwise not before each has been asked again. Those
+// that left gracefully do not count, whether their departure or their silence is noticed first.
 func TestRangeIsServedOnceItsHoldersAreHeard(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s, w := wideSpace(), newFakeWorld()
 		replicas := rapid.IntRange(1, 5).Draw(rt, "replicas")
 		others := rapid.IntRange(0, 6).Draw(rt, "other hosts")
 		silent := rapid.IntRange(0, others).Draw(rt, "silent")
-		lives := rapid.Bool().Draw(rt, "they live")
+		left := rapid.IntRange(0, silent).Draw(rt, "of these, left gracefully")
+		lives := rapid.Bool().Draw(rt, "the others live")
 		cfg := Config{Space: s, Replicas: replicas}
 		rec := record(s, 1, 7)
 		peer := func(n int, addr string) chord.Peer {
@@ -43,22 +45,30 @@ func TestRangeIsServedOnceItsHoldersAreHeard(t *testing.T) {
 		k.own.Table.Learn(terms.Ownership{Owner: owner, From: s.FromUint64(2), Epoch: 1}, w.now)
 		for i := range silent {
 			delete(w.keepers, peers[i].Addr)
+			first := rapid.Bool().Draw(rt, "departure noticed first")
+			if i < left && first {
+				k.PeerLeft(peers[i])
+			}
 			k.PeerDied(t.Context(), peers[i])
+			if i < left && !first {
+				k.PeerLeft(peers[i])
+			}
 		}
+		m.state.Succ = peers[left:] // a member's pointers drop those that depart
 		k.PeerDied(t.Context(), owner)
 		k.mu.Lock()
 		k.apply(k.own.TakeOver(k.self.ID, 1))
 		k.mu.Unlock()
 		k.confirmed = w.now // the silence of all others is not what is tested
 		get := func() *nodepb.ApplyResponse { return k.serveGet(t.Context(), rec.ID, rec.Key) }
-		wait := replicas > 1 && 1+silent >= replicas
+		wait := replicas > 1 && 1+silent-left >= replicas
 		if got := get(); wait != (got.Outcome == nodepb.ApplyResponse_OUTCOME_RETRY) {
 			rt.Fatalf("R=%d, the owner and %d others are silent: %v", replicas, silent, got)
 		}
 		if !wait {
 			return
 		}
-		for i := range silent {
+		for i := left; i < silent; i++ {
 			if lives {
 				w.keepers[peers[i].Addr] = held[peers[i].Addr]
 			}
