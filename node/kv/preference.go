@@ -54,18 +54,28 @@ func (k *Keeper) hosts(ctx context.Context, want int) []chord.Peer {
 }
 
 // findHosts does what hosts does. With certain it also waits for a search that another task is
-// making.
+// making, and continues one that is interrupted by way of other members: where many leave, those
+// that a search would ask have just left.
 func (k *Keeper) findHosts(ctx context.Context, want int, certain bool) []chord.Peer {
+	for pass := 0; ; pass++ {
+		hosts, failed := k.searchHosts(ctx, want, certain)
+		if !failed || !certain || pass == maxPasses {
+			return hosts
+		}
+	}
+}
+
+// searchHosts makes one search, if one is due. It reports whether a member that it asked failed to answer.
+func (k *Keeper) searchHosts(ctx context.Context, want int, certain bool) (hosts []chord.Peer, failed bool) {
 	k.mu.Lock()
 	w, now := &k.preference, k.env.Now()
 	search := w.Search(want, HostListLen(k.cfg.Replicas), certain, func() []chord.Peer { return k.member.State().Live() },
 		func(p chord.Peer) bool { return k.dead.Has(p, now) }, now, now.Add(k.cfg.SyncInterval))
 	if search == nil {
 		defer k.mu.Unlock()
-		return w.Hosts
+		return w.Hosts, false
 	}
 	k.mu.Unlock()
-	failed := false
 	for {
 		k.mu.Lock()
 		p, some := w.Ask(search, k.away)
@@ -84,7 +94,7 @@ func (k *Keeper) findHosts(ctx context.Context, want int, certain bool) []chord.
 	if w.Found(search, failed) {
 		k.updatePreference(k.member.State())
 	}
-	return w.Hosts
+	return w.Hosts, failed
 }
 
 // A survey is a member's report on the ownership of ranges.
